@@ -1,0 +1,88 @@
+"""An alert is one episode of one rule being true of one patient and subject; its events say all that happened to it.
+
+Identity is rule + patient + subject, never the value and never the message. The database itself refuses a second
+running episode. State is derived from stored moments (`models.alert_lifecycle.state_of`); nothing is deleted.
+"""
+
+import datetime as dt
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel
+
+
+class Alert(SQLModel, table=True):
+    """One episode. Only `models.alert_lifecycle` writes it."""
+
+    __table_args__ = (
+        sa.Index(
+            "uq_alert_running",
+            "patient_id",
+            "rule",
+            "subject",
+            unique=True,
+            sqlite_where=sa.text("ended_at IS NULL"),
+            postgresql_where=sa.text("ended_at IS NULL"),
+        ),
+        sa.Index("ix_alert_patient", "patient_id"),
+        sa.CheckConstraint("(acknowledged_at IS NULL) = (acknowledged_by IS NULL)", name="ck_alert_acknowledged"),
+        sa.CheckConstraint("(snoozed_until IS NULL) = (snoozed_by IS NULL)", name="ck_alert_snoozed"),
+        sa.CheckConstraint("(resolved_at IS NULL) = (resolved_by IS NULL)", name="ck_alert_resolved"),
+        sa.CheckConstraint(
+            "ended_at IS NOT NULL OR (settled_at IS NULL AND resolved_at IS NULL AND withdrawn_at IS NULL)",
+            name="ck_alert_ended",
+        ),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    patient_id: int = Field(foreign_key="patient.id", ondelete="RESTRICT")
+    rule: str
+    subject: str
+    rule_version: str
+    severity: str
+    grade: str | None = None
+    since: dt.date | None = None
+    due: dt.date | None = None
+    explanation: str
+    clears_when: str = ""
+    suggested_action: str = ""
+    evidence: str = "[]"
+    numbers: str = "{}"
+    opened_at: dt.datetime
+    opened_for: dt.date = Field(description="The day the run that opened it was asked about.")
+    last_true_on: dt.date
+    cannot_tell_because: str | None = Field(default=None, description="Why the last run could not tell any more.")
+    owner: str | None = None
+    acknowledged_at: dt.datetime | None = None
+    acknowledged_by: str | None = None
+    acknowledged_reason: str | None = None
+    acknowledged_value: str | None = Field(default=None, description="JSON: severity, grade and numbers when seen.")
+    lapses_on: dt.date | None = Field(default=None, description="When an acknowledgement without action lapses.")
+    snoozed_until: dt.date | None = None
+    snoozed_by: str | None = None
+    worsened_at: dt.datetime | None = None
+    settled_at: dt.datetime | None = None
+    seen_at: dt.datetime | None = Field(default=None, description="When somebody looked at a settled or withdrawn one.")
+    resolved_at: dt.datetime | None = None
+    resolved_by: str | None = None
+    outcome: str | None = None
+    withdrawn_at: dt.datetime | None = None
+    ended_at: dt.datetime | None = Field(default=None, description="Set once settled, resolved or withdrawn.")
+    previous_id: int | None = Field(default=None, foreign_key="alert.id")
+    covered_by: str | None = Field(default=None, description="Rule of the more general alert that covers this one.")
+    escalation: int = Field(default=0, description="How many times it was escalated; bounded.")
+
+
+class AlertEvent(SQLModel, table=True):
+    """Something that happened to an alert: who, when, why. Append-only."""
+
+    __tablename__ = "alert_event"
+    __table_args__ = (sa.Index("ix_alert_event_alert", "alert_id", "id"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    alert_id: int = Field(foreign_key="alert.id", ondelete="RESTRICT")
+    at: dt.datetime
+    event: str
+    by: str
+    reason: str | None = None
+    note: str | None = None
+    detail: str = "{}"

@@ -1,0 +1,444 @@
+"""Open, acknowledge, snooze, assign, settle, resolve, withdraw: the only writers of alert state.
+
+Every change appends an `AlertEvent` in the same transaction and nothing is deleted. State is derived from stored
+moments, so that a late worker cannot make a list lie. Acknowledge, snooze and resolve are three different things: seen
+and being dealt with; not now, until a day; over, with an outcome.
+"""
+
+import datetime as dt
+import json
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from models.alert import Alert, AlertEvent
+from models.assessment import EvaluationRun
+from models.clock import clinic_date
+from models.errors import ActionRefused
+from models.user import User
+from models.vocabulary import answers
+
+STATES = ("open", "acknowledged", "snoozed", "settled", "resolved", "withdrawn")
+LONGEST_SNOOZE: Mapping[str, int] = MappingProxyType({"urgent": 3, "action": 28, "watch": 92})
+"""Days a snooze may last at most, by severity [default]."""
+ACKNOWLEDGEMENT_LASTS: Mapping[str, int] = MappingProxyType({"urgent": 2, "action": 14, "watch": 42})
+"""Days after which an acknowledgement without an outcome lapses, by severity [default]."""
+DEEPEST_ESCALATION = 2
+SYSTEM = "myopanel"
+
+
+def present_day(session: Session, now: dt.datetime, timezone: str) -> dt.date:
+    """The day the list stands at: that of the newest evaluation, plus the days gone by since it ran.
+
+    With an hourly evaluation that is today. A database evaluated for a day of the past (a replay, a teaching case)
+    stays on that day, so that "until Friday" means its Friday.
+    """
+    run = session.exec(
+        select(EvaluationRun)
+        .where(col(EvaluationRun.finished_at).is_not(None), col(EvaluationRun.reconciled))
+        .order_by(col(EvaluationRun.id).desc())
+    ).first()
+    today = clinic_date(now, timezone)
+    if run is None or run.finished_at is None:
+        return today
+    return run.as_of + (today - clinic_date(run.finished_at, timezone))
+
+
+def state_of(alert: Alert, today: dt.date) -> str:
+    """One of `STATES`, on the clinic day `today`."""
+    if alert.withdrawn_at is not None:
+        return "withdrawn"
+    if alert.resolved_at is not None:
+        return "resolved"
+    if alert.settled_at is not None:
+        return "settled"
+    if alert.snoozed_until is not None and today < alert.snoozed_until:
+        return "snoozed"
+    if alert.acknowledged_at is not None and (alert.lapses_on is None or today < alert.lapses_on):
+        return "acknowledged"
+    return "open"
+
+
+def needs_a_look(alert: Alert) -> bool:
+    """Settled or withdrawn by the system before anybody had seen it."""
+    return (alert.settled_at is not None or alert.withdrawn_at is not None) and alert.seen_at is None
+
+
+def find(session: Session, alert_id: int) -> Alert:
+    """The alert of that number.
+
+    Raises:
+        ActionRefused: there is none.
+    """
+    alert = session.get(Alert, alert_id)
+    if alert is None:
+        raise ActionRefused(f"There is no alert {alert_id}.")
+    return alert
+
+
+def history(session: Session, alert_ids: list[int]) -> dict[int, list[AlertEvent]]:
+    """All that happened to each of the alerts, oldest first."""
+    events: dict[int, list[AlertEvent]] = {alert_id: [] for alert_id in alert_ids}
+    for start in range(0, len(alert_ids), 500):
+        chunk = alert_ids[start : start + 500]
+        for event in session.exec(
+            select(AlertEvent).where(col(AlertEvent.alert_id).in_(chunk)).order_by(col(AlertEvent.id))
+        ):
+            events[event.alert_id].append(event)
+    return events
+
+
+def record(
+    session: Session,
+    alert: Alert,
+    event: str,
+    by: str,
+    now: dt.datetime,
+    *,
+    reason: str | None = None,
+    note: str | None = None,
+    detail: Mapping[str, Any] | None = None,
+) -> AlertEvent:
+    """Append to the alert's history."""
+    session.flush()
+    if alert.id is None:
+        raise ActionRefused("An alert must be stored before something can happen to it.")
+    entry = AlertEvent(
+        alert_id=alert.id,
+        at=now,
+        event=event,
+        by=by,
+        reason=reason,
+        note=note,
+        detail=json.dumps(dict(detail or {}), default=str),
+    )
+    session.add(entry)
+    return entry
+
+
+def _code(code: str | None, default: str | None, what: str) -> str:
+    chosen = (code or default or "").strip()
+    if not chosen:
+        raise ActionRefused(f"{what} needs a coded reason: one of {', '.join(answers())}.")
+    if chosen not in answers():
+        raise ActionRefused(f"{chosen!r} is not a known code. Use one of {', '.join(answers())}.")
+    return chosen
+
+
+def _actor(session: Session, by: str) -> str:
+    """The person acting: any name, but not a disabled account nor one that may only look."""
+    name = by.strip()
+    if not name:
+        raise ActionRefused("Who is doing this? Give a user name.")
+    user = session.exec(select(User).where(User.name == name)).first()
+    if user is not None and user.disabled_at is not None:
+        raise ActionRefused(f"The account {name} is disabled.")
+    if user is not None and user.role not in {"nurse", "physician", "admin"}:
+        raise ActionRefused(f"{name} is a {user.role}: only nurses, physicians and administrators act on alerts.")
+    return name
+
+
+def _running(alert: Alert, verb: str) -> None:
+    if alert.resolved_at is not None:
+        raise ActionRefused(f"Alert {alert.id} was resolved by {alert.resolved_by}; it cannot be {verb} any more.")
+    if alert.withdrawn_at is not None:
+        raise ActionRefused(f"Alert {alert.id} was withdrawn (its result was corrected); it cannot be {verb} any more.")
+
+
+def acknowledge(
+    session: Session,
+    alert_id: int,
+    by: str,
+    *,
+    today: dt.date,
+    now: dt.datetime,
+    reason: str | None = None,
+    note: str | None = None,
+) -> Alert:
+    """Seen, and being dealt with. Lapses after some days without an outcome. A settled one is thereby looked at.
+
+    Raises:
+        ActionRefused: unknown alert, unknown code, already resolved, or an account that may not act.
+    """
+    alert, name = find(session, alert_id), _actor(session, by)
+    if needs_a_look(alert):
+        return mark_seen(session, alert_id, name, now=now, note=note)
+    _running(alert, "acknowledged")
+    code = _code(reason, "reviewed", "An acknowledgement")
+    alert.acknowledged_at, alert.acknowledged_by, alert.acknowledged_reason = now, name, code
+    alert.acknowledged_value = json.dumps(
+        {"severity": alert.severity, "grade": alert.grade, "numbers": json.loads(alert.numbers)}
+    )
+    alert.lapses_on = today + dt.timedelta(days=ACKNOWLEDGEMENT_LASTS.get(alert.severity, 14))
+    alert.snoozed_until = alert.snoozed_by = None
+    session.add(alert)
+    record(session, alert, "acknowledged", name, now, reason=code, note=note, detail={"lapses_on": alert.lapses_on})
+    return alert
+
+
+def snooze(
+    session: Session,
+    alert_id: int,
+    by: str,
+    *,
+    until: dt.date | None,
+    today: dt.date,
+    now: dt.datetime,
+    reason: str | None = None,
+    note: str | None = None,
+) -> Alert:
+    """Out of the list until a day, at most `LONGEST_SNOOZE` of its severity; comes back earlier if it gets worse.
+
+    Raises:
+        ActionRefused: no end, an end that is not ahead or too far, or as for `acknowledge`.
+    """
+    alert, name = find(session, alert_id), _actor(session, by)
+    _running(alert, "snoozed")
+    if alert.settled_at is not None:
+        raise ActionRefused(f"Alert {alert_id} has settled; there is nothing to snooze.")
+    if until is None:
+        raise ActionRefused("A snooze needs an end: until which day?")
+    if until <= today:
+        raise ActionRefused(f"The end of a snooze must lie ahead of {today.isoformat()}.")
+    most = LONGEST_SNOOZE.get(alert.severity, 28)
+    if (until - today).days > most:
+        last = today + dt.timedelta(days=most)
+        raise ActionRefused(
+            f"An alert of severity {alert.severity} may be snoozed for {most} days at most, until {last.isoformat()}."
+        )
+    code = _code(reason, "deferred", "A snooze")
+    alert.snoozed_until, alert.snoozed_by = until, name
+    alert.acknowledged_value = json.dumps(
+        {"severity": alert.severity, "grade": alert.grade, "numbers": json.loads(alert.numbers)}
+    )
+    session.add(alert)
+    record(session, alert, "snoozed", name, now, reason=code, note=note, detail={"until": until})
+    return alert
+
+
+def assign(
+    session: Session, alert_id: int, by: str, *, to: str | None, now: dt.datetime, note: str | None = None
+) -> Alert:
+    """Give it to somebody; an empty `to` gives it back to everybody.
+
+    Raises:
+        ActionRefused: the new owner is an account that may not act, or as for `acknowledge`.
+    """
+    alert, name = find(session, alert_id), _actor(session, by)
+    _running(alert, "assigned")
+    owner = _actor(session, to) if to and to.strip() else None
+    alert.owner = owner
+    session.add(alert)
+    record(session, alert, "assigned", name, now, note=note, detail={"to": owner})
+    return alert
+
+
+def resolve(
+    session: Session,
+    alert_id: int,
+    by: str,
+    *,
+    outcome: str | None,
+    now: dt.datetime,
+    note: str | None = None,
+) -> Alert:
+    """Over, with an outcome. If the same episode goes on being true, it stays quiet unless it gets worse.
+
+    Raises:
+        ActionRefused: no outcome, or as for `acknowledge`.
+    """
+    alert, name = find(session, alert_id), _actor(session, by)
+    _running(alert, "resolved")
+    if not outcome:
+        raise ActionRefused(f"An outcome closes an alert, not a click: give one of {', '.join(answers())}.")
+    code = _code(outcome, None, "Resolving")
+    alert.resolved_at, alert.resolved_by, alert.outcome = now, name, code
+    alert.acknowledged_value = json.dumps(
+        {"severity": alert.severity, "grade": alert.grade, "numbers": json.loads(alert.numbers)}
+    )
+    alert.ended_at = alert.ended_at or now
+    alert.seen_at = alert.seen_at or now
+    alert.snoozed_until = alert.snoozed_by = None
+    session.add(alert)
+    record(session, alert, "resolved", name, now, reason=code, note=note)
+    return alert
+
+
+def reopen(session: Session, alert_id: int, by: str, *, now: dt.datetime, note: str | None = None) -> Alert:
+    """Undo an acknowledgement, a snooze or a resolution (the person's own slip); the history keeps both.
+
+    Raises:
+        ActionRefused: nothing to undo, or a newer episode of the same identity is running.
+    """
+    alert, name = find(session, alert_id), _actor(session, by)
+    if alert.withdrawn_at is not None or (alert.settled_at is not None and alert.resolved_at is None):
+        raise ActionRefused(f"Alert {alert_id} ended by itself; there is nothing to undo.")
+    if alert.resolved_at is not None:
+        newer = session.exec(
+            select(Alert.id).where(
+                Alert.patient_id == alert.patient_id,
+                Alert.rule == alert.rule,
+                Alert.subject == alert.subject,
+                col(Alert.ended_at).is_(None),
+            )
+        ).first()
+        if newer is not None:
+            raise ActionRefused(f"A newer episode (alert {newer}) is running.")
+        alert.resolved_at = alert.resolved_by = alert.outcome = None
+        if alert.settled_at is None:
+            alert.ended_at = None
+            alert.seen_at = None
+    elif alert.acknowledged_at is None and alert.snoozed_until is None:
+        raise ActionRefused(f"Alert {alert_id} is open; there is nothing to undo.")
+    alert.acknowledged_at = alert.acknowledged_by = alert.acknowledged_reason = None
+    alert.snoozed_until = alert.snoozed_by = alert.lapses_on = None
+    session.add(alert)
+    record(session, alert, "undone", name, now, note=note)
+    return alert
+
+
+def comment(session: Session, alert_id: int, by: str, *, note: str | None, now: dt.datetime) -> Alert:
+    """A note in the alert's history.
+
+    Raises:
+        ActionRefused: an empty note, or as for `acknowledge`.
+    """
+    alert, name = find(session, alert_id), _actor(session, by)
+    if not note or not note.strip():
+        raise ActionRefused("A comment needs words.")
+    record(session, alert, "commented", name, now, note=note.strip())
+    return alert
+
+
+def mark_seen(session: Session, alert_id: int, by: str, *, now: dt.datetime, note: str | None = None) -> Alert:
+    """Somebody has looked at an alert that settled or was withdrawn by itself."""
+    alert, name = find(session, alert_id), _actor(session, by)
+    if alert.ended_at is None:
+        raise ActionRefused(f"Alert {alert_id} is still running: acknowledge, snooze or resolve it.")
+    if alert.seen_at is None:
+        alert.seen_at = now
+        session.add(alert)
+        record(session, alert, "seen", name, now, note=note)
+    return alert
+
+
+def escalate(session: Session, alert_id: int, *, now: dt.datetime, note: str) -> Alert | None:
+    """One step up for an alert nobody has touched. A step of the same alert, at most `DEEPEST_ESCALATION` of them."""
+    alert = find(session, alert_id)
+    if alert.ended_at is not None or alert.escalation >= DEEPEST_ESCALATION:
+        return None
+    alert.escalation += 1
+    session.add(alert)
+    record(session, alert, "escalated", SYSTEM, now, note=note, detail={"step": alert.escalation})
+    return alert
+
+
+def lapse(session: Session, *, today: dt.date, now: dt.datetime) -> int:
+    """Acknowledgements past their day without an outcome, and snoozes that ended, are written down as such.
+
+    Returns how many alerts came back to the list.
+    """
+    back = 0
+    overdue = session.exec(
+        select(Alert).where(
+            col(Alert.ended_at).is_(None), col(Alert.acknowledged_at).is_not(None), col(Alert.lapses_on) <= today
+        )
+    ).all()
+    for alert in overdue:
+        record(
+            session, alert, "lapsed", SYSTEM, now, note=f"acknowledged by {alert.acknowledged_by}, no outcome recorded"
+        )
+        alert.acknowledged_at = alert.acknowledged_by = alert.acknowledged_reason = alert.lapses_on = None
+        session.add(alert)
+        back += 1
+    woken = session.exec(
+        select(Alert).where(
+            col(Alert.ended_at).is_(None), col(Alert.snoozed_until).is_not(None), col(Alert.snoozed_until) <= today
+        )
+    ).all()
+    for alert in woken:
+        record(session, alert, "returned", SYSTEM, now, note=f"snoozed by {alert.snoozed_by}")
+        alert.snoozed_until = alert.snoozed_by = None
+        session.add(alert)
+        back += 1
+    return back
+
+
+def alert_document(
+    alert: Alert, mrn: str, events: list[AlertEvent], today: dt.date, *, name: str | None = None
+) -> dict[str, Any]:
+    """An alert as JSON-ready data, in the shape other programs rely on."""
+    document: dict[str, Any] = {
+        "id": alert.id,
+        "mrn": mrn,
+        "rule": alert.rule,
+        "rule_version": alert.rule_version,
+        "subject": alert.subject,
+        "state": state_of(alert, today),
+        "severity": alert.severity,
+        "grade": alert.grade,
+        "since": alert.since.isoformat() if alert.since else None,
+        "due": alert.due.isoformat() if alert.due else None,
+        "opened_at": alert.opened_at.isoformat(),
+        "opened_for": alert.opened_for.isoformat(),
+        "last_true_on": alert.last_true_on.isoformat(),
+        "explanation": alert.explanation,
+        "clears_when": alert.clears_when,
+        "suggested_action": alert.suggested_action,
+        "cannot_tell_because": alert.cannot_tell_because,
+        "evidence": json.loads(alert.evidence),
+        "owner": alert.owner,
+        "acknowledged_by": alert.acknowledged_by,
+        "acknowledged_at": alert.acknowledged_at.isoformat() if alert.acknowledged_at else None,
+        "snoozed_until": alert.snoozed_until.isoformat() if alert.snoozed_until else None,
+        "outcome": alert.outcome,
+        "needs_a_look": needs_a_look(alert),
+        "covered_by": alert.covered_by,
+        "previous_id": alert.previous_id,
+        "escalation": alert.escalation,
+        "events": [
+            {
+                "at": event.at.isoformat(),
+                "event": event.event,
+                "by": event.by,
+                "reason": event.reason,
+                "note": event.note,
+            }
+            for event in events
+        ],
+    }
+    if name is not None:
+        document["name"] = name
+    return document
+
+
+def running_alerts(session: Session, patient_ids: list[int] | None = None) -> list[Alert]:
+    """Alerts that have not ended, of some patients or of all."""
+    query = select(Alert).where(col(Alert.ended_at).is_(None))
+    if patient_ids is None:
+        return list(session.exec(query))
+    found: list[Alert] = []
+    for start in range(0, len(patient_ids), 500):
+        found += session.exec(query.where(col(Alert.patient_id).in_(patient_ids[start : start + 500]))).all()
+    return found
+
+
+def last_ended(session: Session, patient_ids: list[int] | None = None) -> dict[tuple[int, str, str], Alert]:
+    """The newest ended episode of each identity."""
+    newest = (
+        sa.select(sa.func.max(col(Alert.id)))
+        .where(col(Alert.ended_at).is_not(None))
+        .group_by(col(Alert.patient_id), col(Alert.rule), col(Alert.subject))
+    )
+    out: dict[tuple[int, str, str], Alert] = {}
+    chunks: list[list[int] | None] = (
+        [None] if patient_ids is None else [patient_ids[at : at + 500] for at in range(0, len(patient_ids), 500)]
+    )
+    for chunk in chunks:
+        query = newest if chunk is None else newest.where(col(Alert.patient_id).in_(chunk))
+        for alert in session.exec(select(Alert).where(col(Alert.id).in_(query))):
+            out[alert.patient_id, alert.rule, alert.subject] = alert
+    return out

@@ -1,0 +1,53 @@
+"""The last answer of every rule about every patient it looked at, and the evaluation runs that gave it."""
+
+import datetime as dt
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel
+
+
+class Assessment(SQLModel, table=True):
+    """One row per rule, patient and subject. Derived from facts at any time; kept so that pages only read."""
+
+    __table_args__ = (
+        sa.UniqueConstraint("patient_id", "rule", "subject", name="uq_assessment"),
+        sa.Index("ix_assessment_recheck", "recheck_on", "patient_id"),
+        sa.Index("ix_assessment_state", "state", "rule"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    patient_id: int = Field(foreign_key="patient.id", ondelete="CASCADE")
+    rule: str
+    rule_version: str
+    status: str = "active"
+    subject: str
+    state: str
+    grade: str | None = None
+    severity: str | None = None
+    since: dt.date | None = None
+    due: dt.date | None = None
+    recheck_on: dt.date | None = None
+    explanation: str = ""
+    clears_when: str = ""
+    suggested_action: str = ""
+    cannot_tell_because: str | None = None
+    evidence: str = Field(default="[]", description="JSON list of the facts used.")
+    numbers: str = Field(default="{}", description="JSON object: the rule's own columns, which the explanation quotes.")
+    digest: str = Field(default="", description="Of everything above, so that an unchanged answer is not written again.")
+
+
+class EvaluationRun(SQLModel, table=True):
+    """One run of the rules over the panel."""
+
+    __tablename__ = "evaluation_run"
+
+    id: int | None = Field(default=None, primary_key=True)
+    as_of: dt.date
+    full: bool
+    started_at: dt.datetime
+    finished_at: dt.datetime | None = None
+    patients: int = 0
+    computed: int = 0
+    rules_failed: str = Field(default="{}", description="JSON: rule key -> {error, patients}.")
+    fingerprint: str = Field(default="", description="Digest of rule versions, thresholds and feed state it rests on.")
+    reconciled: bool = True

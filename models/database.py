@@ -1,0 +1,218 @@
+"""Engine, sessions, schema version, backup. Nothing else opens a connection.
+
+SQLite runs in WAL mode with foreign keys on. A writing transaction takes the write lock when it begins (`BEGIN
+IMMEDIATE`): with SQLite's deferred default, two read-modify-write transactions silently lose one of the updates.
+"""
+
+import datetime as dt
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+from sqlmodel import Session
+
+from models.errors import MyopanelError, UsageError
+
+WRITE = "myopanel_write"
+BUSY_SECONDS = 30
+
+
+def engine_for(url: str) -> Engine:
+    """An engine on a database URL, with the connection settings the rest of the code relies on."""
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return sa.create_engine(url, pool_pre_ping=True)
+    engine = sa.create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+
+    @sa.event.listens_for(engine, "connect")
+    def _configure(connection: Any, _record: Any) -> None:
+        # We send BEGIN ourselves, below; the driver's own implicit BEGIN would come too late.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=NORMAL",
+            "foreign_keys=ON",
+            f"busy_timeout={BUSY_SECONDS * 1000}",
+            "cache_size=-65536",
+            "temp_store=MEMORY",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        immediate = connection.get_execution_options().get(WRITE, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+    return engine
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Session]:
+    """A session that sees one consistent state and must not write."""
+    with engine.connect() as connection, Session(bind=connection, autoflush=False) as session:
+        yield session
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Session]:
+    """One writing transaction: committed at the end, rolled back whole if anything is raised."""
+    with (
+        engine.connect().execution_options(**{WRITE: True}) as connection,
+        connection.begin(),
+        Session(bind=connection, expire_on_commit=False) as session,
+    ):
+        yield session
+        session.flush()
+
+
+def is_sqlite(engine: Engine) -> bool:
+    """Whether the engine is on SQLite."""
+    return engine.dialect.name == "sqlite"
+
+
+def _alembic(engine: Engine) -> Any:
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["engine"] = engine
+    return config
+
+
+def upgrade(url: str) -> str:
+    """Bring the schema to the newest version (creating the SQLite file if need be); returns that version.
+
+    Raises:
+        UsageError: the database cannot be opened or written.
+    """
+    from alembic import command
+
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
+        folder = Path(str(parsed.database)).resolve().parent
+        if not folder.is_dir():
+            raise UsageError(f"The folder {folder} of the database does not exist. Create it, or change MYOPANEL_DATABASE_URL.")
+    engine = engine_for(url)
+    try:
+        command.upgrade(_alembic(engine), "head")
+    except sa.exc.OperationalError as error:
+        raise UsageError(f"The database cannot be opened: {error.orig}") from error
+    finally:
+        engine.dispose()
+    return newest_version()
+
+
+def newest_version() -> str:
+    """The schema version this code was written for."""
+    from alembic.script import ScriptDirectory
+
+    head = ScriptDirectory(str(Path(__file__).parent / "migrations")).get_current_head()
+    if head is None:
+        raise MyopanelError("The installation is incomplete: no schema versions found.")
+    return str(head)
+
+
+def schema_version(engine: Engine) -> str | None:
+    """The version the database stands at, or None when it has no schema yet."""
+    with engine.connect() as connection:
+        if not sa.inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.execute(sa.text("select version_num from alembic_version")).scalar()
+
+
+def open_database(url: str) -> Engine:
+    """An engine on a database whose schema is the newest, creating or upgrading it if necessary."""
+    engine = engine_for(url)
+    try:
+        current = schema_version(engine)
+    except sa.exc.OperationalError as error:
+        engine.dispose()
+        folder = Path(str(sa.make_url(url).database or ".")).resolve().parent
+        if not folder.is_dir():
+            raise UsageError(
+                f"The folder {folder} of the database does not exist. Create it, or change MYOPANEL_DATABASE_URL."
+            ) from error
+        raise UsageError(f"The database cannot be opened: {error.orig}") from error
+    if current != newest_version():
+        upgrade(url)
+    return engine
+
+
+def backup(engine: Engine, target: Path) -> int:
+    """Write a consistent copy of a running SQLite database to `target`; returns its size in bytes.
+
+    The copy appears under its name only once it is complete and has passed an integrity check.
+
+    Raises:
+        UsageError: on PostgreSQL (use pg_dump) or when the target exists already.
+    """
+    if not is_sqlite(engine):
+        raise UsageError("On PostgreSQL take backups with pg_dump: the server, not this program, holds the files.")
+    if target.exists():
+        raise UsageError(f"{target} exists already; a backup never overwrites a file.")
+    if not target.resolve().parent.is_dir():
+        raise UsageError(f"The folder {target.resolve().parent} does not exist.")
+    handle, name = tempfile.mkstemp(prefix=target.name, suffix=".partial", dir=target.resolve().parent)
+    os.close(handle)
+    partial = Path(name)
+    try:
+        with closing(sqlite3.connect(str(engine.url.database))) as source, closing(sqlite3.connect(partial)) as copy:
+            source.backup(copy)
+            verdict = copy.execute("PRAGMA integrity_check").fetchone()[0]
+        if verdict != "ok":
+            raise MyopanelError(f"The copy failed its integrity check: {verdict}")
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+    return target.stat().st_size
+
+
+def restore(url: str, source: Path) -> None:
+    """Put a backup back in place of the configured SQLite database. The replaced file is kept beside it.
+
+    Raises:
+        UsageError: the file is not a Myopanel database, or the database is a server's.
+    """
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        raise UsageError("On PostgreSQL restore with pg_restore.")
+    if not source.is_file():
+        raise UsageError(f"{source} does not exist.")
+    with closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as connection:
+        try:
+            tables = {row[0] for row in connection.execute("select name from sqlite_master where type='table'")}
+            verdict = connection.execute("PRAGMA integrity_check").fetchone()[0]
+        except sqlite3.DatabaseError as error:
+            raise UsageError(f"{source} is not a database: {error}") from error
+    if "alembic_version" not in tables or "observation" not in tables:
+        raise UsageError(f"{source} is not a Myopanel database.")
+    if verdict != "ok":
+        raise UsageError(f"{source} failed its integrity check: {verdict}")
+    target = Path(str(parsed.database))
+    if target.exists():
+        with closing(sqlite3.connect(target, timeout=1, isolation_level=None)) as connection:
+            try:
+                connection.execute("BEGIN EXCLUSIVE")
+                connection.execute("ROLLBACK")
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            except sqlite3.OperationalError as error:
+                raise UsageError("The database is in use. Stop the server and the worker first.") from error
+        stamp = dt.datetime.fromtimestamp(target.stat().st_mtime, dt.UTC).strftime("%Y%m%dT%H%M%SZ")
+        kept = target.with_name(f"{target.name}.replaced-{stamp}")
+        number = 1
+        while kept.exists():
+            number += 1
+            kept = target.with_name(f"{target.name}.replaced-{stamp}-{number}")
+        target.rename(kept)
+        for suffix in ("-wal", "-shm"):
+            target.with_name(target.name + suffix).unlink(missing_ok=True)
+    with closing(sqlite3.connect(source)) as copy, closing(sqlite3.connect(target)) as restored:
+        copy.backup(restored)

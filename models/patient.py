@@ -1,0 +1,34 @@
+"""A patient of the clinic, as the panel needs them."""
+
+import datetime as dt
+
+from sqlmodel import Field, SQLModel
+
+STATUSES = ("active", "discharged", "deceased", "moved")
+SEXES = ("female", "male", "other", "unknown")
+
+
+class Patient(SQLModel, table=True):
+    """One person under one record number (`mrn`), compared exactly as text."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    mrn: str = Field(unique=True, index=True)
+    family_name: str = ""
+    given_name: str = ""
+    birth_date: dt.date | None = None
+    sex: str = "unknown"
+    diagnosis: str = "UNSPECIFIED"
+    diagnosed_on: dt.date | None = None
+    autoantibodies: str = Field(default="", description="Codes separated by `;`, sorted.")
+    site: str = Field(default="", index=True)
+    clinician: str = ""
+    status: str = Field(default="active", index=True)
+    created_at: dt.datetime
+    updated_at: dt.datetime
+    revision: int = Field(default=1, description="Grows with every change to this patient's facts.")
+    evaluated_revision: int = Field(default=0, description="The revision the stored assessments rest on.")
+
+    @property
+    def name(self) -> str:
+        """Given and family name, or the record number where neither is known."""
+        return " ".join(part for part in (self.given_name, self.family_name) if part) or self.mrn

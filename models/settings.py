@@ -1,0 +1,123 @@
+"""Every setting, one class, each field with its meaning. Unsafe values are refused at start, not discovered later."""
+
+import os
+import secrets
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import make_url
+
+from models.errors import SettingsError
+
+SHORTEST_SECRET = 32
+
+
+class Settings(BaseSettings):
+    """Read from the environment (prefix `MYOPANEL_`). `myopanel serve` prints the public ones at start."""
+
+    model_config = SettingsConfigDict(env_prefix="MYOPANEL_", extra="ignore")
+
+    database_url: str = Field("sqlite:///myopanel.db", description="Any SQLAlchemy URL; PostgreSQL through psycopg 3.")
+    timezone: str = Field("UTC", description="The clinic's zone (IANA name); clinical dates are dates in it.")
+    host: str = Field("127.0.0.1", description="Address the web server listens on.")
+    port: int = Field(8050, ge=1, le=65535, description="Port the web server listens on.")
+    secret_key: SecretStr | None = Field(
+        None, description="Signs session cookies. Generated and kept beside the database when empty."
+    )
+    environment: Literal["development", "production", "demo"] = Field(
+        "development", description="`production` refuses weak secrets and sends cookies over HTTPS only."
+    )
+    session_idle_minutes: int = Field(30, ge=1, description="A session without a user's own action ends after this long.")
+    session_hours: int = Field(12, ge=1, description="A session ends after this long whatever happens.")
+    evaluation_late_minutes: int = Field(
+        130, ge=5, description="Pages turn loud when the list was last evaluated longer ago than this."
+    )
+    evaluation_every_minutes: int = Field(60, ge=1, description="How often the rules run by themselves.")
+    backup_directory: Path | None = Field(None, description="Where nightly backups go; beside the database when empty.")
+    backups_kept: int = Field(14, ge=1, description="How many nightly backups are kept.")
+    smtp_host: str = Field("", description="Mail server for digests; empty: messages wait in the outbox and are shown.")
+    smtp_port: int = Field(25, ge=1, le=65535, description="Port of the mail server.")
+    mail_from: str = Field("myopanel@localhost", description="Sender address of digests.")
+    behind_proxy: bool = Field(False, description="Trust one reverse proxy's forwarded address and scheme.")
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError(f"{value!r} is not a known time zone; use an IANA name such as Europe/Berlin")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _psycopg3(cls, value: str) -> str:
+        url = make_url(value)
+        if url.drivername in {"postgresql", "postgres"}:
+            url = url.set(drivername="postgresql+psycopg")
+        return url.render_as_string(hide_password=False)
+
+    @model_validator(mode="after")
+    def _no_weak_secret_in_production(self) -> "Settings":
+        if self.environment == "production" and self.secret_key is not None:
+            key = self.secret_key.get_secret_value()
+            if len(key) < SHORTEST_SECRET or len(set(key)) < 10:
+                raise ValueError(
+                    f"MYOPANEL_SECRET_KEY is too weak for production: use at least {SHORTEST_SECRET} random characters"
+                )
+        return self
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The clinic's zone."""
+        return ZoneInfo(self.timezone)
+
+    @property
+    def database_file(self) -> Path | None:
+        """The SQLite file, or None for a server or an in-memory database."""
+        url = make_url(self.database_url)
+        if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+            return None
+        return Path(url.database)
+
+    def signing_key(self) -> str:
+        """The secret that signs cookies: the configured one, or one generated once and kept beside the database."""
+        if self.secret_key is not None:
+            return self.secret_key.get_secret_value()
+        beside = self.database_file
+        path = (beside.parent if beside else Path.cwd()) / "myopanel.secret"
+        if path.exists():
+            return path.read_text(encoding="utf-8").strip()
+        key = secrets.token_urlsafe(48)
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            # Two processes started at once: the one that came first has written it.
+            return path.read_text(encoding="utf-8").strip()
+        with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
+            handle.write(key + "\n")
+        return key
+
+
+def read_settings() -> Settings:
+    """Settings from the environment as it is now.
+
+    Raises:
+        SettingsError: with one sentence per field that is wrong.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = [
+            f"MYOPANEL_{'.'.join(str(part) for part in problem['loc']).upper() or 'SETTINGS'}: {problem['msg']}"
+            for problem in error.errors()
+        ]
+        raise SettingsError("; ".join(lines)) from error
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The process's settings, read once."""
+    return read_settings()

@@ -1,0 +1,48 @@
+"""Every table, imported once, so that the metadata is complete for migrations and tests."""
+
+from sqlmodel import SQLModel
+
+from models.alert import Alert, AlertEvent
+from models.assessment import Assessment, EvaluationRun
+from models.event import ClinicalEvent
+from models.import_batch import ImportBatch, ImportFile, RejectedRow
+from models.job_run import Installation, JobRun, Lease, OutboxMessage
+from models.medication import MedicationStatement
+from models.observation import Observation, ObservationItem
+from models.patient import Patient
+from models.rule_setting import RuleSetting, RuleStatusChange
+from models.suggestion import SuggestionAnswer
+from models.taper_plan import MonitoringPause, TaperPlan, TaperStep
+from models.user import AuditEvent, PatientReview, User, UserSession
+
+METADATA = SQLModel.metadata
+
+__all__ = [
+    "METADATA",
+    "Alert",
+    "AlertEvent",
+    "Assessment",
+    "AuditEvent",
+    "ClinicalEvent",
+    "EvaluationRun",
+    "ImportBatch",
+    "ImportFile",
+    "Installation",
+    "JobRun",
+    "Lease",
+    "MedicationStatement",
+    "MonitoringPause",
+    "Observation",
+    "ObservationItem",
+    "OutboxMessage",
+    "Patient",
+    "PatientReview",
+    "RejectedRow",
+    "RuleSetting",
+    "RuleStatusChange",
+    "SuggestionAnswer",
+    "TaperPlan",
+    "TaperStep",
+    "User",
+    "UserSession",
+]

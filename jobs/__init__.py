@@ -1,0 +1,1 @@
+"""What follows from what we know: imports, rules, alerts, suggestions, scheduled runs. Imports models only."""

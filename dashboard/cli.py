@@ -1,0 +1,693 @@
+"""The `myopanel` command. Each command asks the clock once and passes the day down; heavy imports wait for their command.
+
+Exit codes: 0 done; 1 done, but some rows or rules failed; 2 wrong usage or unreadable input, nothing changed.
+"""
+
+import datetime as dt
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import click
+import typer
+
+from dashboard.output import Format, out, print_json, print_rows, say
+from models.clock import clinic_date, clinic_today, end_of_day, utc_now
+from models.errors import ActionRefused, MyopanelError, UnknownPatient, UsageError
+from models.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Engine
+    from sqlmodel import Session
+
+    from models.alert import Alert
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="Myositis clinics' panel.")
+db = typer.Typer(no_args_is_help=True, help="The database: schema, backup, restore.")
+alert = typer.Typer(no_args_is_help=True, help="Act on one alert.")
+score = typer.Typer(no_args_is_help=True, help="Calculators: JSON in, JSON out.")
+jobs = typer.Typer(no_args_is_help=True, help="The scheduled jobs and their last runs.")
+user = typer.Typer(no_args_is_help=True, help="Accounts.")
+rule = typer.Typer(no_args_is_help=True, help="The rules, their thresholds and status.")
+for name, group in (("db", db), ("alert", alert), ("score", score), ("jobs", jobs), ("user", user), ("rule", rule)):
+    app.add_typer(group, name=name)
+
+FormatOption = Annotated[Format, typer.Option("--format", help="table, json or csv, on standard output.")]
+AsOf = Annotated[str | None, typer.Option("--as-of", metavar="DATE", help="The clinic day asked about; today if not given.")]
+KnownAt = Annotated[
+    str | None,
+    typer.Option("--known-at", metavar="INSTANT", help="With the knowledge of then: only what had been received by it."),
+]
+By = Annotated[str, typer.Option("--by", metavar="USER", help="Who is doing this.")]
+Note = Annotated[str | None, typer.Option("--note", metavar="TEXT", help="A note for the alert's history.")]
+ReasonCode = Annotated[str | None, typer.Option("--reason", metavar="CODE", help="A coded answer, such as reviewed.")]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns its exit code."""
+    try:
+        result = app(args=list(arguments) if arguments is not None else None, standalone_mode=False, prog_name="myopanel")
+    except click.exceptions.Exit as stop:
+        return int(stop.exit_code)
+    except click.exceptions.Abort:
+        say("Stopped.")
+        return 2
+    except click.ClickException as error:
+        error.show(file=sys.stderr)
+        return 2
+    except MyopanelError as error:
+        say(f"Error: {error}")
+        return error.exit_code
+    except BrokenPipeError:
+        return 0
+    return result if isinstance(result, int) else 0
+
+
+def _day(text: str | None, settings: Settings, what: str = "--as-of") -> dt.date:
+    if text is None:
+        return clinic_today(settings.timezone)
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{what}: {text!r} is not a date. Write it as YYYY-MM-DD.") from None
+
+
+def _instant(text: str | None, settings: Settings) -> dt.datetime | None:
+    """An ISO instant; a naive one is in the clinic's zone, a bare date means the end of that clinic day."""
+    if text is None:
+        return None
+    try:
+        if len(text) == len("2026-11-22"):
+            return end_of_day(dt.date.fromisoformat(text), settings.timezone)
+        moment = dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"--known-at: {text!r} is not an instant. Write it as 2026-11-22T07:00 or with an offset.") from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=settings.zone)).astimezone(dt.UTC)
+
+
+def _when(as_of: str | None, known_at: str | None, settings: Settings) -> tuple[dt.date, dt.datetime | None]:
+    known = _instant(known_at, settings)
+    if as_of is None and known is not None:
+        return clinic_date(known, settings.timezone), known
+    return _day(as_of, settings), known
+
+
+def _engine(settings: Settings) -> "Engine":
+    from models.database import open_database
+
+    return open_database(settings.database_url)
+
+
+# ------------------------------------------------------------------------------------------------------------- serving
+
+
+@app.command()
+def demo(
+    patients: Annotated[int, typer.Option(help="How many invented patients beside the stories.", min=0)] = 200,
+    port: Annotated[int | None, typer.Option(help="Where the web server listens; a free port if it is taken.")] = None,
+    no_serve: Annotated[bool, typer.Option("--no-serve", help="Set everything up, print, and stop.")] = False,
+) -> None:
+    """A throw-away clinic: database, invented patients, rules evaluated, scheduler and web server running."""
+    from dashboard.demonstration import run_demo
+
+    run_demo(patients=patients, port=port, serve=not no_serve)
+
+
+@app.command()
+def serve(
+    scheduler: Annotated[bool, typer.Option(help="Whether the scheduler runs too, behind the lease.")] = True,
+) -> None:
+    """The web server on the configured database."""
+    from dashboard.serving import serve_web
+
+    settings = read_settings()
+    serve_web(settings, _engine(settings), with_scheduler=scheduler)
+
+
+@app.command()
+def worker() -> None:
+    """The scheduler alone, for installations with several web processes."""
+    from jobs.scheduler import Scheduler
+
+    settings = read_settings()
+    say("Scheduler started; it acts while it holds the lease. Stop it with Ctrl-C.")
+    Scheduler(_engine(settings), settings).run_forever()
+
+
+# ------------------------------------------------------------------------------------------------------------ database
+
+
+@db.command("upgrade")
+def db_upgrade() -> None:
+    """Schema to the newest version."""
+    from models.database import upgrade
+
+    out(f"schema version {upgrade(read_settings().database_url)}")
+
+
+@db.command("backup")
+def db_backup(file: Annotated[Path, typer.Argument(metavar="FILE")]) -> None:
+    """A consistent copy while running."""
+    from models.database import backup
+
+    size = backup(_engine(read_settings()), file)
+    out(f"{file}: {size} bytes, integrity checked")
+
+
+@db.command("restore")
+def db_restore(file: Annotated[Path, typer.Argument(metavar="FILE")]) -> None:
+    """Put a backup back; the database it replaces is kept beside it."""
+    from models.database import restore, upgrade
+
+    settings = read_settings()
+    restore(settings.database_url, file)
+    out(f"restored from {file}; schema version {upgrade(settings.database_url)}")
+
+
+# ------------------------------------------------------------------------------------------------------------ facts in
+
+
+@app.command("import")
+def import_facts(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="CSV folders, CSV files or workbooks.")],
+    source: Annotated[str, typer.Option("--from", metavar="FORMAT", help="auto, csv, xlsx, fhir or hl7.")] = "auto",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change; change nothing.")] = False,
+    rejects: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the rejected rows here.")] = None,
+    by: Annotated[str, typer.Option("--by", metavar="USER", help="Who imports.")] = "command line",
+    format: FormatOption = Format.TABLE,
+) -> int:
+    """Facts in. Prints counts that add up; rejected rows are kept with file, line and reason."""
+    from jobs.importers.load import import_paths
+
+    settings = read_settings()
+    report = import_paths(
+        _engine(settings),
+        paths,
+        format=source,
+        timezone=settings.timezone,
+        by=by,
+        now=utc_now(),
+        dry_run=dry_run,
+        rejects_file=rejects,
+    )
+    document = report.to_dict()
+    for warning in document.get("warnings", []):
+        say(f"Warning: {warning}")
+    for reject in document["rejects"] if format is not Format.JSON else []:
+        say(f"Rejected: {reject['file']} line {reject['line']}: {reject['why']}")
+    counts = ["name", "read", "created", "updated", "unchanged", "rejected"]
+    rows = [*document["files"], {"name": "total", **document["total"]}]
+    print_rows(rows, format, counts, document=document)
+    if dry_run:
+        say("Dry run: nothing was changed.")
+    return 1 if document["total"]["rejected"] else 0
+
+
+# ----------------------------------------------------------------------------------------------------------- the rules
+
+
+@app.command()
+def evaluate(
+    full: Annotated[bool, typer.Option("--full", help="Compute every patient, not only those with something new.")] = False,
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
+    rules: Annotated[list[str] | None, typer.Option("--rule", metavar="KEY", help="Only this rule; repeatable.")] = None,
+    patients: Annotated[
+        list[str] | None, typer.Option("--patient", metavar="MRN", help="Only this patient; repeatable.")
+    ] = None,
+    all_states: Annotated[bool, typer.Option("--all-states", help="Print every state, not only `met`.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Change no alert.")] = False,
+    format: FormatOption = Format.TABLE,
+) -> int:
+    """Run the rules, reconcile alerts, print assessments."""
+    from jobs.evaluation import evaluate as run
+
+    settings = read_settings()
+    day, known = _when(as_of, known_at, settings)
+    report = run(
+        _engine(settings),
+        day,
+        timezone=settings.timezone,
+        full=full,
+        known_at=known,
+        rules=rules or None,
+        mrns=patients or None,
+        dry_run=dry_run,
+        all_states=all_states,
+    )
+    columns = ["severity", "mrn", "rule", "subject", "state", "grade", "since", "explanation"]
+    print_rows(report.assessments, format, columns, empty="No rule is met.")
+    for failure in report.failures:
+        say(f"Rule {failure.rule} failed for {len(failure.patients)} patients: {failure.error}")
+    decided = ", ".join(f"{number} {reason}" for reason, number in sorted(report.decisions.items())) or "none changed"
+    say(
+        f"as of {day.isoformat()}: {report.computed} of {report.patients} patients computed"
+        + (f"; alerts: {decided}" if report.reconciled else "; a look only, no alert was changed")
+    )
+    return report.exit_code
+
+
+@app.command()
+def alerts(
+    state: Annotated[str, typer.Option(help="open, acknowledged, snoozed, settled, resolved, withdrawn or all.")] = "open",
+    patient: Annotated[str | None, typer.Option(metavar="MRN", help="Only this patient.")] = None,
+    format: FormatOption = Format.TABLE,
+) -> None:
+    """The nurse list."""
+    from sqlmodel import col, select
+
+    from models.alert import Alert
+    from models.alert_lifecycle import STATES, alert_document, history, present_day, state_of
+    from models.database import reading
+    from models.patient import Patient
+
+    if state not in {*STATES, "all"}:
+        raise UsageError(f"--state is one of {', '.join(STATES)} or all, not {state!r}.")
+    settings = read_settings()
+    with reading(_engine(settings)) as session:
+        query = select(Alert, Patient.mrn).join(Patient, col(Patient.id) == col(Alert.patient_id))
+        if patient is not None:
+            if session.exec(select(Patient.id).where(Patient.mrn == patient)).first() is None:
+                raise UnknownPatient(patient)
+            query = query.where(Patient.mrn == patient)
+        today = present_day(session, utc_now(), settings.timezone)
+        found = [(one, mrn) for one, mrn in session.exec(query) if state in {"all", state_of(one, today)}]
+        events = history(session, [one.id for one, _ in found if one.id is not None])
+        rows = [alert_document(one, mrn, events[one.id or 0], today) for one, mrn in found]
+    order = {"urgent": 0, "action": 1, "watch": 2}
+    rows.sort(key=lambda row: (order.get(row["severity"], 3), row["since"] or "", row["mrn"], row["id"]))
+    print_rows(
+        rows,
+        format,
+        ["id", "severity", "mrn", "rule", "subject", "state", "grade", "since", "owner", "explanation"],
+        empty="No alert in this state." if state != "all" else "No alert.",
+    )
+
+
+def _act(alert_id: int, by: str, verb: Callable[["Session", dt.date, dt.datetime], "Alert"]) -> None:
+    from models.accounts import audit
+    from models.alert_lifecycle import present_day, state_of
+    from models.database import writing
+
+    settings = read_settings()
+    now = utc_now()
+    with writing(_engine(settings)) as session:
+        today = present_day(session, now, settings.timezone)
+        changed = verb(session, today, now)
+        audit(session, by.strip(), f"alert {changed.id} by command", now=now, patient_id=changed.patient_id)
+        out(f"alert {alert_id}: {state_of(changed, today)}")
+
+
+@alert.command("ack")
+def alert_ack(
+    alert_id: Annotated[int, typer.Argument(metavar="ID")], by: By, reason: ReasonCode = None, note: Note = None
+) -> None:
+    """Seen, and being dealt with."""
+    from models.alert_lifecycle import acknowledge
+
+    _act(alert_id, by, lambda s, today, now: acknowledge(s, alert_id, by, today=today, now=now, reason=reason, note=note))
+
+
+@alert.command("snooze")
+def alert_snooze(
+    alert_id: Annotated[int, typer.Argument(metavar="ID")],
+    by: By,
+    until: Annotated[str | None, typer.Option(metavar="DATE", help="The day it comes back.")] = None,
+    reason: ReasonCode = None,
+    note: Note = None,
+) -> None:
+    """Not now, until a day; back earlier if it gets worse."""
+    from models.alert_lifecycle import snooze
+
+    day = None if until is None else _day(until, read_settings(), "--until")
+    _act(
+        alert_id,
+        by,
+        lambda s, today, now: snooze(s, alert_id, by, until=day, today=today, now=now, reason=reason, note=note),
+    )
+
+
+@alert.command("assign")
+def alert_assign(
+    alert_id: Annotated[int, typer.Argument(metavar="ID")],
+    by: By,
+    to: Annotated[str | None, typer.Option(metavar="USER", help="To whom; empty gives it back to everybody.")] = None,
+    note: Note = None,
+) -> None:
+    """Give it to somebody."""
+    from models.alert_lifecycle import assign
+
+    if to is None:
+        raise UsageError("--to: to whom? (--to '' gives it back to everybody)")
+    _act(alert_id, by, lambda s, _, now: assign(s, alert_id, by, to=to, now=now, note=note))
+
+
+@alert.command("resolve")
+def alert_resolve(
+    alert_id: Annotated[int, typer.Argument(metavar="ID")],
+    by: By,
+    outcome: Annotated[str | None, typer.Option(metavar="CODE", help="What came of it.")] = None,
+    reason: ReasonCode = None,
+    note: Note = None,
+) -> None:
+    """Over, with an outcome."""
+    from models.alert_lifecycle import resolve
+
+    _act(alert_id, by, lambda s, _, now: resolve(s, alert_id, by, outcome=outcome or reason, now=now, note=note))
+
+
+@alert.command("comment")
+def alert_comment(alert_id: Annotated[int, typer.Argument(metavar="ID")], by: By, note: Note = None) -> None:
+    """A note in its history."""
+    from models.alert_lifecycle import comment
+
+    _act(alert_id, by, lambda s, _, now: comment(s, alert_id, by, note=note, now=now))
+
+
+@app.command()
+def suggest(
+    mrn: Annotated[str, typer.Argument(metavar="MRN")],
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
+    format: FormatOption = Format.TABLE,
+) -> None:
+    """Escalation suggestions for one patient: options to consider, never an order."""
+    from jobs.suggest import suggest as ask
+
+    settings = read_settings()
+    day, known = _when(as_of, known_at, settings)
+    answer = ask(_engine(settings), mrn, day, known, settings.timezone)
+    rows = [
+        {
+            "key": one["key"],
+            "status": one["status"],
+            "urgency": one["urgency"],
+            "title": one["title"],
+            "options": "; ".join(option["text"] for option in one["options"]),
+        }
+        for one in answer["suggestions"]
+    ]
+    print_rows(
+        rows,
+        format,
+        ["key", "status", "urgency", "title", "options"],
+        document=answer,
+        empty=f"State: {answer['state']}. Nothing to suggest.",
+    )
+    if format is Format.TABLE and rows:
+        say(f"State: {answer['state']}")
+        for one in answer["suppressed"]:
+            say(f"Not suggested: {one['key']}: {one['reason']}")
+
+
+@app.command()
+def exposure(
+    mrn: Annotated[str, typer.Argument(metavar="MRN")], as_of: AsOf = None, format: FormatOption = Format.TABLE
+) -> None:
+    """Prednisone-equivalent dose per day, spans above the limits, cumulative dose."""
+    from sqlmodel import select
+
+    from jobs.exposure import exposure_report
+    from models.database import reading
+    from models.frames import read_frames
+    from models.patient import STATUSES, Patient
+
+    settings = read_settings()
+    day = _day(as_of, settings)
+    with reading(_engine(settings)) as session:
+        identifier = session.exec(select(Patient.id).where(Patient.mrn == mrn)).first()
+        if identifier is None:
+            raise UnknownPatient(mrn)
+        frames = read_frames(
+            session.connection(), day, timezone=settings.timezone, patient_ids=[identifier], statuses=STATUSES, horizon_days=None
+        )
+        report = exposure_report(frames, identifier, day)
+    if format is Format.JSON:
+        print_json(report)
+    elif format is Format.CSV:
+        print_rows(report["days"], format, list(report["days"][0]) if report["days"] else ["date", "dose"])
+    else:
+        print_rows(report["segments"], format, list(report["segments"][0]) if report["segments"] else [], empty="No systemic steroid.")
+        for span in report["spans"]:
+            say(f"High dose: {span}")
+        say(f"Cumulative: {report['cumulative']}")
+
+
+@score.command("tis")
+def score_tis(file: Annotated[Path, typer.Argument(metavar="FILE.json")]) -> None:
+    """2016 ACR/EULAR total improvement score."""
+    from jobs.scores.total_improvement import total_improvement_score
+
+    print_json(total_improvement_score(_json(file)))
+
+
+@score.command("cmas")
+def score_cmas(file: Annotated[Path, typer.Argument(metavar="FILE.json")]) -> None:
+    """CMAS total from its 14 items."""
+    from jobs.scores.cmas import cmas
+
+    print_json(cmas(_json(file)))
+
+
+def _json(file: Path) -> Any:
+    try:
+        return json.loads(file.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}") from error
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise UsageError(f"{file} is not JSON: {error}") from error
+
+
+@app.command()
+def replay(
+    first: Annotated[str, typer.Option("--from", metavar="DATE")],
+    last: Annotated[str, typer.Option("--to", metavar="DATE")],
+    rules: Annotated[list[str] | None, typer.Option("--rule", metavar="KEY")] = None,
+    settings_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY.PARAM=VALUE", help="Try a threshold; repeatable.")
+    ] = None,
+    format: FormatOption = Format.TABLE,
+) -> int:
+    """What the rules would have said, day by day, as known each day."""
+    from jobs.replay import replay as run
+
+    settings = read_settings()
+    start, end = _day(first, settings, "--from"), _day(last, settings, "--to")
+    if end < start:
+        raise UsageError("--to lies before --from.")
+    overrides: dict[str, dict[str, Any]] = {}
+    for text in settings_ or []:
+        name, equals, value = text.partition("=")
+        key, dot, parameter = name.rpartition(".")
+        if not (equals and dot and key and parameter):
+            raise UsageError(f"--set {text!r}: write it as KEY.PARAM=VALUE, such as declining-strength.step_cmas=4.")
+        overrides.setdefault(key, {})[parameter] = value
+    report = run(_engine(settings), start, end, timezone=settings.timezone, rules=rules or None, overrides=overrides)
+    print_rows(
+        report["rules"],
+        format,
+        ["rule", "opened", "per_week", "per_100_patient_months", "patients"],
+        document=report,
+        empty="No alert would have been opened.",
+    )
+    return 1 if report["failures"] else 0
+
+
+@app.command()
+def cohort(
+    patients: Annotated[int, typer.Option(min=1)],
+    seed: Annotated[int, typer.Option()],
+    directory: Annotated[Path, typer.Option("--out", metavar="DIR")],
+    as_of: AsOf = None,
+) -> None:
+    """A synthetic cohort with known true states, as a CSV folder plus truth.csv."""
+    from seed_data.cohort import write_cohort
+
+    counts = write_cohort(directory, patients, seed, _day(as_of, read_settings()))
+    for name, number in counts.items():
+        out(f"{name}: {number} rows")
+
+
+# ---------------------------------------------------------------------------------------------------------------- jobs
+
+
+@jobs.command("list")
+def jobs_list(format: FormatOption = Format.TABLE) -> None:
+    """The scheduled jobs and their last runs."""
+    from jobs.health import health
+
+    settings = read_settings()
+    state = health(_engine(settings), settings, utc_now())
+    print_rows(state["jobs"], format, list(state["jobs"][0]) if state["jobs"] else ["key"])
+
+
+@jobs.command("run")
+def jobs_run(name: Annotated[str, typer.Argument(metavar="NAME")], as_of: AsOf = None) -> int:
+    """Run one job now."""
+    from jobs.runner import run_by_hand
+
+    settings = read_settings()
+    run = run_by_hand(_engine(settings), settings, name, as_of=None if as_of is None else _day(as_of, settings), now=utc_now())
+    out(f"{name}: {run.status}" + (f", {run.rows} rows" if run.rows else "") + (f": {run.message}" if run.message else ""))
+    return 0 if run.status == "succeeded" else 1
+
+
+# ------------------------------------------------------------------------------------------------------------ accounts
+
+
+@user.command("add")
+def user_add(
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    role: Annotated[str, typer.Option(help="nurse, physician, admin, viewer or service.")],
+    password: Annotated[str | None, typer.Option(metavar="P", help="Asked for if not given.")] = None,
+) -> None:
+    """Add an account; a service gets a bearer token, printed once."""
+    from models.accounts import add_user, audit
+    from models.database import writing
+    from models.user import ROLES
+
+    if role not in ROLES:
+        raise UsageError(f"--role is one of {', '.join(ROLES)}, not {role!r}.")
+    now = utc_now()
+    with writing(_engine(read_settings())) as session:
+        token = add_user(session, name, role, password if role == "service" else _password(password), now=now)
+        audit(session, "command line", f"added user {name} ({role})", now=now)
+    out(f"{name} ({role}) added" + (f"; bearer token: {token}" if token else ""))
+
+
+@user.command("disable")
+def user_disable(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
+    """Let an account in no more; what it did stays on record."""
+    from models.accounts import audit, disable_user
+    from models.database import writing
+
+    now = utc_now()
+    with writing(_engine(read_settings())) as session:
+        disable_user(session, name, now=now)
+        audit(session, "command line", f"disabled user {name}", now=now)
+    out(f"{name} disabled")
+
+
+@user.command("password")
+def user_password(
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    password: Annotated[str | None, typer.Option(metavar="P", help="Asked for if not given.")] = None,
+    role: Annotated[str | None, typer.Option(help="Not changed by this command.", hidden=True)] = None,
+) -> None:
+    """A new password (a service: a new token)."""
+    from sqlmodel import select
+
+    from models.accounts import audit, set_password
+    from models.database import writing
+    from models.user import User
+
+    del role
+    now = utc_now()
+    with writing(_engine(read_settings())) as session:
+        account = session.exec(select(User).where(User.name == name)).first()
+        if account is None:
+            raise ActionRefused(f"There is no user {name!r}.")
+        token = set_password(session, name, password if account.role == "service" else _password(password), now=now)
+        audit(session, "command line", f"new password for {name}", now=now)
+    out(f"{name}: password changed" + (f"; bearer token: {token}" if token else ""))
+
+
+def _password(given: str | None) -> str:
+    if given is not None:
+        return given
+    if not sys.stdin.isatty():
+        line = sys.stdin.readline().rstrip("\n")
+        if not line:
+            raise UsageError("No password given: use --password, or type it when asked.")
+        return line
+    return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
+
+
+# --------------------------------------------------------------------------------------------------------------- rules
+
+
+@rule.command("list")
+def rule_list(format: FormatOption = Format.TABLE) -> None:
+    """Every rule with its status and version today."""
+    from jobs.rule import all_rules
+    from jobs.thresholds import thresholds_on
+    from models.database import reading
+
+    settings = read_settings()
+    with reading(_engine(settings)) as session:
+        held = thresholds_on(session, clinic_today(settings.timezone))
+    rows = [
+        {"key": one.key, "status": held.status[one.key], "version": one.version, "question": one.question}
+        for one in all_rules()
+    ]
+    print_rows(rows, format, ["key", "status", "version", "question"])
+
+
+@rule.command("set")
+def rule_set(
+    assignment: Annotated[str, typer.Argument(metavar="KEY.PARAM=VALUE")],
+    by: By,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept with the change.")],
+    patient: Annotated[str | None, typer.Option(metavar="MRN", help="For this patient only; needs --until.")] = None,
+    valid_from: Annotated[str | None, typer.Option("--from", metavar="DATE", help="From this day on; today.")] = None,
+    until: Annotated[str | None, typer.Option(metavar="DATE", help="Last day it holds.")] = None,
+) -> None:
+    """A clinic's or a patient's own threshold, with the reason; VALUE `default` goes back."""
+    from sqlmodel import select
+
+    from jobs.thresholds import set_parameter
+    from models.database import writing
+    from models.patient import Patient
+
+    settings = read_settings()
+    name, equals, value = assignment.partition("=")
+    key, dot, parameter = name.rpartition(".")
+    if not (equals and dot):
+        raise UsageError(f"{assignment!r}: write it as KEY.PARAM=VALUE.")
+    with writing(_engine(settings)) as session:
+        identifier = None
+        if patient is not None:
+            identifier = session.exec(select(Patient.id).where(Patient.mrn == patient)).first()
+            if identifier is None:
+                raise UnknownPatient(patient)
+        set_parameter(
+            session,
+            key,
+            parameter,
+            None if value == "default" else value,
+            reason=reason,
+            author=by,
+            valid_from=_day(valid_from, settings, "--from"),
+            now=utc_now(),
+            patient_id=identifier,
+            expires_on=None if until is None else _day(until, settings, "--until"),
+        )
+    out(f"{key}.{parameter} = {value}")
+
+
+@rule.command("status")
+def rule_status(
+    key: Annotated[str, typer.Argument(metavar="KEY")],
+    status: Annotated[str, typer.Argument(metavar="STATUS", help="draft, shadow, active or retired.")],
+    by: By,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept with the change.")],
+    valid_from: Annotated[str | None, typer.Option("--from", metavar="DATE", help="From this day on; today.")] = None,
+) -> None:
+    """Switch a rule on, off, or to shadow (it runs and is counted, but shown to nobody)."""
+    from jobs.thresholds import set_status
+    from models.database import writing
+
+    settings = read_settings()
+    with writing(_engine(settings)) as session:
+        set_status(
+            session,
+            key,
+            status,
+            reason=reason,
+            author=by,
+            valid_from=_day(valid_from, settings, "--from"),
+            now=utc_now(),
+        )
+    out(f"{key}: {status}")

@@ -45,9 +45,10 @@ def _courses(frames: Frames) -> pd.DataFrame:
     never = today + 100_000
     if table.empty:
         return pd.DataFrame({name: [] for name in COLUMNS})
-    names, code_of = np.unique(table["drug"].to_numpy().astype(str), return_inverse=True)
+    code_of, names = pd.factorize(table["drug"].to_numpy(dtype=object), sort=True)
     rows = [drug(str(name)) for name in names]
-    local = np.isin(table["route"].to_numpy().astype(str), list(STEROID_ROUTES_NOT_COUNTED))
+    route_code, routes = pd.factorize(table["route"].to_numpy(dtype=object))
+    local = np.isin(np.asarray(routes, dtype=str), list(STEROID_ROUTES_NOT_COUNTED))[route_code]
     steroid = np.array([bool(row and row.is_glucocorticoid) for row in rows])[code_of]
     acts = np.array([row.acts_for_days if row and row.acts_for_days else 0 for row in rows])[code_of]
     start = series.day_numbers(table["start"].to_numpy())
@@ -66,7 +67,9 @@ def _courses(frames: Frames) -> pd.DataFrame:
     patient, code, start, through = patient[order], code_of[order], start[order], through[order]
     groups = series.groups_of(patient, code)
     per_day = {key: (value.doses_per_day or np.nan) for key, value in frequencies().items()}
-    weekly = table["dose"].to_numpy()[order] * 7 * np.array([per_day.get(str(key), np.nan) for key in table["frequency"].to_numpy()[order]])
+    often_code, often = pd.factorize(table["frequency"].to_numpy(dtype=object))
+    times = np.array([per_day.get(str(key), np.nan) for key in often])[often_code]
+    weekly = (table["dose"].to_numpy() * 7 * times)[order]
     unit = table["unit"].to_numpy()[order]
     # The furthest day covered by any earlier statement of the same drug: a later start beyond it plus the gap is a new course.
     reach = np.empty(len(start), dtype="int64")
@@ -85,7 +88,7 @@ def _courses(frames: Frames) -> pd.DataFrame:
     alive = reach[chain.last] >= today
     identifier = table["id"].to_numpy()[order]
     kept = np.flatnonzero(alive)
-    drug_name = names[code[chain.first]]
+    drug_name = np.asarray(names, dtype=object)[code[chain.first]]
     return pd.DataFrame(
         {
             "patient_id": patient[chain.first][kept],

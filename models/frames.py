@@ -5,7 +5,7 @@ fact runs on the driver's own cursor and is turned into numpy columns.
 """
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,17 +13,21 @@ import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
-from models.clock import end_of_day
+from models.clock import clinic_date, end_of_day
 from models.event import ClinicalEvent
 from models.medication import MedicationStatement
 from models.observation import VALID, Observation
-from models.patient import Patient
+from models.patient import STATUSES, Patient
+from models.patient_series import COMPARATORS, Columns, read_columns, read_series
+from models.rows import columns_of, days, fetch, floats, text_column, texts
 from models.taper_plan import MonitoringPause, TaperPlan, TaperStep
 
-HORIZON_DAYS = 730
+HORIZON_DAYS = 550
 """Observations older than this are read only where they are the patient's last of their measure."""
 
 FEED_NORMAL_DAYS = 60
+FEED_MEMORY_DAYS = 180
+"""A feed that has been silent for longer than this (less the 60 days) is taken to have ended, not to have failed."""
 
 OBSERVATION_COLUMNS = (
     "id",
@@ -64,7 +68,7 @@ class Frames:
     pauses: pd.DataFrame
     plans: pd.DataFrame
     feeds: pd.DataFrame
-    by_measure: dict[str, pd.DataFrame] = field(default_factory=dict)
+    by_measure: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     not_done: pd.DataFrame = field(default_factory=pd.DataFrame)
     assessments: dict[str, pd.DataFrame] = field(default_factory=dict)
     derived: dict[str, Any] = field(default_factory=dict)
@@ -123,33 +127,6 @@ def _empty_observations() -> pd.DataFrame:
     )
 
 
-def days(values: Sequence[Any]) -> np.ndarray:
-    """Dates, ISO strings or None to datetime64[s] (None becomes NaT)."""
-    cleaned = [value if value is not None else "NaT" for value in values]
-    return np.array(cleaned, dtype="datetime64[D]").astype("datetime64[s]")
-
-
-def _rows(connection: sa.Connection, query: sa.Select[Any]) -> list[Sequence[Any]]:
-    """Run a query on the driver's cursor: SQLAlchemy's result processing would cost more than all rules together."""
-    compiled = query.compile(dialect=connection.dialect, compile_kwargs={"render_postcompile": True})
-    cursor = connection.connection.cursor()
-    try:
-        parameters: Any = compiled.construct_params()
-        processors = compiled._bind_processors  # the values as the dialect stores them
-        bound = {key: processors[key](value) if key in processors else value for key, value in parameters.items()}
-        if compiled.positional:
-            cursor.execute(str(compiled), [bound[name] for name in compiled.positiontup or ()])
-        else:
-            cursor.execute(str(compiled), bound)
-        return list(cursor.fetchall())
-    finally:
-        cursor.close()
-
-
-def _columns(rows: list[Sequence[Any]], count: int) -> list[Sequence[Any]]:
-    return list(zip(*rows, strict=True)) if rows else [()] * count
-
-
 def _known(table: Any, known_at: dt.datetime | None) -> list[Any]:
     """The condition that picks the version of each fact believed at `known_at`."""
     if known_at is None:
@@ -157,14 +134,52 @@ def _known(table: Any, known_at: dt.datetime | None) -> list[Any]:
     return [table.received_at <= known_at, sa.or_(table.known_to.is_(None), table.known_to > known_at)]
 
 
-def _floats(values: Sequence[Any]) -> np.ndarray:
-    return np.array(values, dtype="float64") if values else np.array([], dtype="float64")
+class SeriesByMeasure(Mapping[str, pd.DataFrame]):
+    """The observations of each measure as a data frame, built when a rule asks for it."""
 
+    def __init__(self, columns: Columns) -> None:
+        # Sorted by patient, measure, day: a stable sort by measure keeps the rest.
+        order = np.argsort(columns.measure, kind="stable")
+        self._columns = columns.take(order)
+        edges = np.searchsorted(self._columns.measure, np.arange(len(columns.measures) + 1))
+        self._edges = {
+            name: (int(edges[code]), int(edges[code + 1]))
+            for code, name in enumerate(columns.measures)
+            if edges[code + 1] > edges[code]
+        }
+        self._built: dict[str, pd.DataFrame] = {}
+        self._assays = texts(columns.assays)
+        self._assessors = texts(columns.assessors)
+        self._comparators = texts(COMPARATORS)
 
-def _texts(values: Sequence[Any]) -> np.ndarray:
-    out = np.empty(len(values), dtype=object)
-    out[:] = values
-    return out
+    def __getitem__(self, measure: str) -> pd.DataFrame:
+        if measure not in self._built:
+            begin, end = self._edges[measure]
+            part, rows = slice(begin, end), end - begin
+            columns = self._columns
+            named = np.full(rows, measure, dtype=object)
+            self._built[measure] = pd.DataFrame(
+                {
+                    "id": columns.id[part],
+                    "patient_id": columns.patient[part],
+                    "measure": text_column(named),
+                    "value": columns.value[part],
+                    "comparator": text_column(self._comparators[columns.comparator[part]]),
+                    "upper_limit": columns.limit[part],
+                    "assay": text_column(self._assays[columns.assay[part]]),
+                    "assessor": text_column(self._assessors[columns.assessor[part]]),
+                    "day": columns.day[part].astype("int64").astype("datetime64[D]").astype("datetime64[s]"),
+                    "received": columns.received[part].astype("int64").astype("datetime64[D]").astype("datetime64[s]"),
+                },
+                copy=False,
+            )
+        return self._built[measure]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._edges)
+
+    def __len__(self) -> int:
+        return len(self._edges)
 
 
 def read_frames(
@@ -181,9 +196,6 @@ def read_frames(
 
     Patients whose status is not in `statuses` appear nowhere. Facts dated after `as_of` are left out.
     """
-    wanted = sa.select(Patient.id).where(Patient.status.in_(statuses))  # type: ignore[attr-defined, call-overload]
-    if patient_ids is not None:
-        wanted = wanted.where(Patient.id.in_(list(patient_ids)))  # type: ignore[union-attr]
     whole_panel = patient_ids is None
     patients = _patients(connection, statuses, patient_ids)
     member = None if whole_panel else list(map(int, patients.index))
@@ -197,14 +209,22 @@ def read_frames(
         plans=_plans(connection, as_of, known_at, member, timezone),
         feeds=read_feeds(connection, as_of, timezone=timezone, known_at=known_at),
     )
-    since = None if horizon_days is None or not whole_panel else as_of - dt.timedelta(days=horizon_days)
-    frames.by_measure, frames.not_done = _observations(connection, as_of, known_at, member, since)
+    since = None if horizon_days is None else as_of - dt.timedelta(days=horizon_days)
+    frames.by_measure, frames.not_done = _observations(connection, as_of, known_at, member, since, statuses)
     if whole_panel:
-        # Facts of patients who left the clinic were read along: one membership test is cheaper than a join.
+        # What is not read by status is read for everybody: a membership test here is cheaper than a join there.
         inside = patients.index.to_numpy()
-        everyone = connection.execute(sa.select(sa.func.count()).select_from(Patient)).scalar_one()
-        if everyone != len(inside):
-            frames = frames.only(inside.tolist())
+        for name in ("medications", "events", "pauses", "plans", "not_done"):
+            table = getattr(frames, name)
+            if len(table):
+                member_rows = np.isin(table["patient_id"].to_numpy(), inside)
+                if not member_rows.all():
+                    setattr(frames, name, table[member_rows].reset_index(drop=True))
+        if known_at is not None:
+            frames.by_measure = {
+                measure: rows[np.isin(rows["patient_id"].to_numpy(), inside)].reset_index(drop=True)
+                for measure, rows in frames.by_measure.items()
+            }
     return frames
 
 
@@ -224,18 +244,18 @@ def _patients(connection: sa.Connection, statuses: Sequence[str], patient_ids: S
     ).where(table.status.in_(list(statuses)))
     if patient_ids is not None:
         query = query.where(table.id.in_(list(patient_ids)))
-    columns = _columns(_rows(connection, query.order_by(table.id)), 10)
+    columns = columns_of(fetch(connection, query.order_by(table.id)), 10)
     return pd.DataFrame(
         {
-            "mrn": _texts(columns[1]),
+            "mrn": text_column(columns[1]),
             "birth_date": days(columns[2]),
-            "sex": _texts(columns[3]),
-            "diagnosis": _texts(columns[4]),
+            "sex": text_column(columns[3]),
+            "diagnosis": text_column(columns[4]),
             "diagnosed_on": days(columns[5]),
-            "autoantibodies": _texts(columns[6]),
-            "site": _texts(columns[7]),
-            "clinician": _texts(columns[8]),
-            "status": _texts(columns[9]),
+            "autoantibodies": text_column(columns[6]),
+            "site": text_column(columns[7]),
+            "clinician": text_column(columns[8]),
+            "status": text_column(columns[9]),
         },
         index=pd.Index(np.array(columns[0], dtype="int64"), name="patient_id"),
     )
@@ -247,95 +267,59 @@ def _observations(
     known_at: dt.datetime | None,
     member: list[int] | None,
     since: dt.date | None,
-) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
+    statuses: Sequence[str] | None = None,
+) -> tuple[Mapping[str, pd.DataFrame], pd.DataFrame]:
+    """Valid observations by measure up to `as_of`, and those recorded as not done.
+
+    From `since` on all of them, before it only the last of each patient and measure.
+    """
     table: Any = Observation
-    selected = (
-        table.id,
-        table.patient_id,
-        table.measure,
-        table.value,
-        table.comparator,
-        table.upper_limit,
-        table.assay,
-        table.assessor,
-        table.effective_on,
-        table.received_on,
-        table.effective_at,
-    )
-    valid = [*_known(table, known_at), table.effective_on <= as_of, table.status.in_(VALID)]
-    if member is not None:
-        valid.append(table.patient_id.in_(member))
-    query = sa.select(*selected).where(*valid)
-    rows = _rows(connection, query.where(table.effective_on >= since) if since else query)
+    if known_at is None:
+        columns = read_series(connection, member, STATUSES if statuses is None else statuses)
+    else:
+        conditions = [*_known(table, known_at), table.effective_on <= as_of, table.status.in_(VALID)]
+        if member is not None:
+            conditions.append(table.patient_id.in_(member))
+        columns = read_columns(connection, conditions)
+    kept = columns.day <= np.datetime64(as_of, "D").astype("int64")
     if since is not None:
-        last = (
-            sa.select(table.patient_id, table.measure, sa.func.max(table.effective_on).label("day"))
-            .where(*_known(table, known_at), table.status.in_(VALID), table.effective_on < since)
-            .group_by(table.patient_id, table.measure)
-            .subquery()
-        )
-        rows += _rows(
-            connection,
-            sa.select(*selected)
-            .join(
-                last,
-                sa.and_(
-                    table.patient_id == last.c.patient_id,
-                    table.measure == last.c.measure,
-                    table.effective_on == last.c.day,
-                ),
-            )
-            .where(*valid),
-        )
-    columns = _columns(rows, len(selected))
-    not_done_columns = _columns(
-        _rows(
-            connection,
-            sa.select(table.id, table.patient_id, table.measure, table.effective_on, table.reason).where(
-                *_known(table, known_at),
-                table.effective_on <= as_of,
-                table.status == "not-done",
-                *([] if member is None else [table.patient_id.in_(member)]),
-            ),
-        ),
-        5,
+        recent = columns.day >= np.datetime64(since, "D").astype("int64")
+        # Of the rows before the horizon, the days that no later row before the horizon of the same series follows.
+        old = np.flatnonzero(kept & ~recent)
+        if len(old):
+            series = columns.patient[old] * (len(columns.measures) + 1) + columns.measure[old]
+            ends = np.append(np.flatnonzero(series[1:] != series[:-1]), len(old) - 1)
+            last_day = np.repeat(columns.day[old][ends], np.diff(np.append(-1, ends)))
+            kept &= recent
+            kept[old[columns.day[old] == last_day]] = True
+    if not kept.all():
+        columns = columns.take(np.flatnonzero(kept))
+    # The day is compared here, not in the query: a bound on it would lead SQLite away from the small index of these rows.
+    query = sa.select(table.id, table.patient_id, table.measure, table.effective_on, table.reason).where(
+        *_known(table, known_at), sa.literal_column("status = 'not-done'")
     )
+    if member is not None:
+        query = query.where(table.patient_id.in_(member))
+    limit = np.datetime64(as_of, "D")
+    undone = columns_of([row for row in fetch(connection, query) if np.datetime64(row[3], "D") <= limit], 5)
     not_done = pd.DataFrame(
         {
-            "id": np.array(not_done_columns[0], "int64"),
-            "patient_id": np.array(not_done_columns[1], "int64"),
-            "measure": _texts(not_done_columns[2]),
-            "day": days(not_done_columns[3]),
-            "reason": _texts(not_done_columns[4]),
+            "id": np.array(undone[0], "int64"),
+            "patient_id": np.array(undone[1], "int64"),
+            "measure": text_column(undone[2]),
+            "day": days(undone[3]),
+            "reason": text_column(undone[4]),
         }
     )
-    if not rows:
-        return {}, not_done
-    patient = np.array(columns[1], dtype="int64")
-    identifier = np.array(columns[0], dtype="int64")
-    day = np.array(columns[8], dtype="datetime64[D]")
-    code, names = pd.factorize(_texts(columns[2]), sort=True)
-    moment = pd.factorize(_texts(columns[10]), sort=True)[0]
-    order = np.lexsort((identifier, moment, day, patient, code))
-    frame = pd.DataFrame(
-        {
-            "id": identifier[order],
-            "patient_id": patient[order],
-            "measure": np.asarray(names, dtype=object)[code[order]],
-            "value": _floats(columns[3])[order],
-            "comparator": _texts(columns[4])[order],
-            "upper_limit": _floats(columns[5])[order],
-            "assay": _texts(columns[6])[order],
-            "assessor": _texts(columns[7])[order],
-            "day": day[order].astype("datetime64[s]"),
-            "received": days(columns[9])[order],
-        },
-        copy=False,
-    )
-    edges = np.searchsorted(code[order], np.arange(len(names) + 1))
-    return {
-        str(name): frame.iloc[edges[place] : edges[place + 1]].reset_index(drop=True) for place, name in enumerate(names)
-    }, not_done
+    return SeriesByMeasure(columns), not_done
+
+
+def _sorted_rows(columns: list[Sequence[Any]], *, day: int) -> list[Any]:
+    """Columns sorted by patient (the second), day and id (the first)."""
+    if not len(columns[0]):
+        return columns
+    order = np.lexsort((np.array(columns[0], "int64"), days(columns[day]), np.array(columns[1], "int64")))
+    return [texts(column)[order] for column in columns]
 
 
 def _medications(
@@ -357,24 +341,23 @@ def _medications(
             table.status,
         )
         .where(*_known(table, known_at), table.status != "entered-in-error", table.start_on <= as_of)
-        .order_by(table.patient_id, table.start_on, table.id)
     )
     if member is not None:
         query = query.where(table.patient_id.in_(member))
-    columns = _columns(_rows(connection, query), 11)
+    columns = _sorted_rows(columns_of(fetch(connection, query), 11), day=7)
     return pd.DataFrame(
         {
             "id": np.array(columns[0], "int64"),
             "patient_id": np.array(columns[1], "int64"),
-            "drug": _texts(columns[2]),
-            "dose": _floats(columns[3]),
-            "unit": _texts(columns[4]),
-            "frequency": _texts(columns[5]),
-            "route": _texts(columns[6]),
+            "drug": text_column(columns[2]),
+            "dose": floats(columns[3]),
+            "unit": text_column(columns[4]),
+            "frequency": text_column(columns[5]),
+            "route": text_column(columns[6]),
             "start": days(columns[7]),
             "end": days(columns[8]),
-            "intent": _texts(columns[9]),
-            "status": _texts(columns[10]),
+            "intent": text_column(columns[9]),
+            "status": text_column(columns[10]),
         }
     )
 
@@ -386,20 +369,19 @@ def _events(
     query = (
         sa.select(table.id, table.patient_id, table.event, table.occurred_on, table.end_on, table.present, table.detail)
         .where(*_known(table, known_at), table.status != "entered-in-error", table.occurred_on <= as_of)
-        .order_by(table.patient_id, table.occurred_on, table.id)
     )
     if member is not None:
         query = query.where(table.patient_id.in_(member))
-    columns = _columns(_rows(connection, query), 7)
+    columns = _sorted_rows(columns_of(fetch(connection, query), 7), day=3)
     return pd.DataFrame(
         {
             "id": np.array(columns[0], "int64"),
             "patient_id": np.array(columns[1], "int64"),
-            "event": _texts(columns[2]),
+            "event": text_column(columns[2]),
             "day": days(columns[3]),
             "end": days(columns[4]),
             "present": np.array(columns[5], dtype=bool),
-            "detail": _texts(columns[6]),
+            "detail": text_column(columns[6]),
         }
     )
 
@@ -419,12 +401,12 @@ def _pauses(
         )
     if member is not None:
         query = query.where(table.patient_id.in_(member))
-    columns = _columns(_rows(connection, query), 5)
+    columns = columns_of(fetch(connection, query), 5)
     return pd.DataFrame(
         {
             "patient_id": np.array(columns[0], "int64"),
-            "test": _texts(columns[1]),
-            "reason": _texts(columns[2]),
+            "test": text_column(columns[1]),
+            "reason": text_column(columns[2]),
             "start": days(columns[3]),
             "until": days(columns[4]),
         }
@@ -451,15 +433,15 @@ def _plans(
         query = query.where(plan.created_at <= known_at)
     if member is not None:
         query = query.where(plan.patient_id.in_(member))
-    columns = _columns(_rows(connection, query), 6)
+    columns = columns_of(fetch(connection, query), 6)
     frame = pd.DataFrame(
         {
             "patient_id": np.array(columns[0], "int64"),
             "plan_id": np.array(columns[1], "int64"),
-            "template": _texts(columns[2]),
+            "template": text_column(columns[2]),
             "agreed_on": days(columns[3]),
             "start": days(columns[4]),
-            "dose_mg": _floats(columns[5]),
+            "dose_mg": floats(columns[5]),
         }
     )
     if frame.empty:
@@ -477,30 +459,17 @@ def read_feeds(
     60 days up to and including `last_day`).
     """
     table: Any = Observation
-    end = end_of_day(as_of, timezone)
-    if known_at is not None:
-        end = min(end, known_at)
-    start = end - dt.timedelta(days=2 * FEED_NORMAL_DAYS + 60)
+    last = as_of if known_at is None else min(as_of, clinic_date(known_at, timezone))
     query = (
-        sa.select(
-            table.sender,
-            table.measure,
-            table.received_on,
-            sa.func.count().label("results"),
-        )
-        .where(
-            table.effective_on <= as_of,
-            table.effective_on >= start.date(),
-            table.received_at <= end,
-            table.status.in_(VALID),
-        )
-        .group_by(table.sender, table.measure, table.received_on)
+        sa.select(table.sender, table.measure, table.received_on, sa.func.count())
+        .where(table.received_on <= last, table.received_on > last - dt.timedelta(days=FEED_MEMORY_DAYS))
+        .group_by(table.received_on, table.sender, table.measure)
     )
-    columns = _columns(_rows(connection, query), 4)
+    columns = columns_of(fetch(connection, query), 4)
     frame = pd.DataFrame(
         {
-            "sender": _texts(columns[0]),
-            "measure": _texts(columns[1]),
+            "sender": text_column(columns[0]),
+            "measure": text_column(columns[1]),
             "day": days(columns[2]),
             "results": np.array(columns[3], "int64"),
         }

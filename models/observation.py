@@ -33,7 +33,16 @@ class Observation(Recorded, table=True):
         ),
         sa.Index("ix_observation_day", "effective_on", "patient_id"),
         sa.Index("ix_observation_identity", "identity"),
-        sa.CheckConstraint("status = 'not-done' OR value IS NOT NULL", name="ck_observation_value"),
+        # Which sender delivered what on which day, without touching a row.
+        sa.Index("ix_observation_received", "received_on", "sender", "measure"),
+        sa.Index(
+            "ix_observation_not_done",
+            "patient_id",
+            "effective_on",
+            sqlite_where=sa.text("status = 'not-done'"),
+            postgresql_where=sa.text("status = 'not-done'"),
+        ),
+        sa.CheckConstraint("status NOT IN ('final', 'corrected') OR value IS NOT NULL", name="ck_observation_value"),
     )
 
     id: int | None = Field(default=None, primary_key=True)

@@ -10,6 +10,7 @@ from models.job_run import Installation, JobRun, Lease, OutboxMessage
 from models.medication import MedicationStatement
 from models.observation import Observation, ObservationItem
 from models.patient import Patient
+from models.patient_series import PatientSeries
 from models.rule_setting import RuleSetting, RuleStatusChange
 from models.suggestion import SuggestionAnswer
 from models.taper_plan import MonitoringPause, TaperPlan, TaperStep
@@ -37,6 +38,7 @@ __all__ = [
     "OutboxMessage",
     "Patient",
     "PatientReview",
+    "PatientSeries",
     "RejectedRow",
     "RuleSetting",
     "RuleStatusChange",

@@ -38,6 +38,9 @@ from models.frames import Frames
 from models.vocabulary import measure
 
 INSTRUMENTS = ("cmas", "mmt8", "mmt8_bilateral", "mmt_total")
+RED_FLAGS = ("dysphagia", "dyspnoea")
+FALL_OF_CK = 1.5
+"""CK has fallen when it lies below the value before by more than its reference change value (Carobene 2017)."""
 HUBER = "Huber 2004, doi 10.1002/art.20179"
 MMT_STEP = "derived from a standard error of 2 of 80 points (ARD 2016;75:1281), scaled to the other maxima"
 
@@ -297,90 +300,91 @@ def _corroboration(
     if not len(places):
         return _Signs(because, facts, red_flag)
     near = parameters.corroboration_days
-    enzyme = _by_patient(frames.observations("ck"), patient[places])
-    assessed = _by_patient(frames.observations("physician_global"), patient[places])
-    symptoms = frames.events[
-        frames.events["event"].isin(["dysphagia", "dyspnoea"]) & frames.events["present"]
-        if len(frames.events)
-        else np.array([], dtype=bool)
-    ]
-    symptomatic = _by_patient(symptoms, patient[places])
-    falling_days: dict[tuple[int, str], np.ndarray] = {}
+    enzyme = _Rows(frames.observations("ck"))
+    assessed = _Rows(frames.observations("physician_global"))
+    symptoms = frames.events
+    if len(symptoms):
+        symptoms = symptoms[np.isin(symptoms["event"].to_numpy(dtype=object), RED_FLAGS) & symptoms["present"].to_numpy()]
+    symptomatic = _Rows(symptoms)
+    falling: dict[tuple[int, str], list[int]] = {}
     for row in np.flatnonzero(is_fall):
-        key = int(patient[groups.of[row]]), str(subject[groups.of[row]])
-        falling_days[key] = np.append(falling_days.get(key, np.array([], dtype="int64")), day[row])
+        falling.setdefault((int(patient[groups.of[row]]), str(subject[groups.of[row]])), []).append(int(day[row]))
     for place in places:
         who, when = int(patient[place]), int(latest_day[place])
         said: list[str] = []
         used: list[str] = []
-        found = _raised_ck(enzyme.get(who), when, near, parameters.corroborating_ck)
-        if found:
-            said.append(found[0])
-            used += found[1]
-        found = _worse_global(assessed.get(who), when, near, parameters.corroborating_global)
-        if found:
-            said.append(found[0])
-            used += found[1]
-        events = symptomatic.get(who)
-        if events is not None:
-            begins = series.day_numbers(events["day"].to_numpy())
-            ends = series.day_numbers(events["end"].to_numpy())
-            ends = np.where(ends < begins, begins, ends)
-            close = (begins <= when + near) & (ends >= when - near)
-            for row in np.flatnonzero(close):
-                said.append(f"{events['event'].iloc[row]} on {day_text(events['day'].iloc[row])}")
-                used.append(f"e{events['id'].iloc[row]}")
+        for found in (
+            _raised_ck(enzyme, who, when, near, parameters.corroborating_ck),
+            _worse_global(assessed, who, when, near, parameters.corroborating_global),
+        ):
+            if found:
+                said.append(found[0])
+                used += found[1]
+        for row in symptomatic.of(who):
+            begin = int(symptomatic.day[row])
+            end = max(begin, int(symptomatic.end[row]))
+            if begin <= when + near and end >= when - near:
+                said.append(f"{symptomatic.event[row]} on {day_text(np.datetime64(begin, 'D'))}")
+                used.append(f"e{symptomatic.id[row]}")
                 red_flag[place] = True
         for other in INSTRUMENTS:
-            if other != subject[place] and np.any(np.abs(falling_days.get((who, other), np.array([10**9])) - when) <= near):
+            if other != subject[place] and any(abs(fell - when) <= near for fell in falling.get((who, other), ())):
                 said.append(f"{measure(other).short_label} fell as well")
         because[place] = tuple(said)
         facts[place] = tuple(used)
     return _Signs(because, facts, red_flag)
 
 
-def _by_patient(frame: pd.DataFrame, wanted: series.Ints) -> dict[int, pd.DataFrame]:
-    if frame.empty:
-        return {}
-    part = frame[np.isin(frame["patient_id"].to_numpy(), wanted)]
-    return {int(str(key)): rows for key, rows in part.groupby("patient_id", sort=False)}
+class _Rows:
+    """Facts sorted by patient, with the place of each patient's rows."""
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        self.patient = frame["patient_id"].to_numpy() if len(frame) else np.array([], dtype="int64")
+        self.id = frame["id"].to_numpy() if len(frame) else self.patient
+        self.day = series.day_numbers(frame["day"].to_numpy()) if len(frame) else self.patient
+        if "event" in frame:
+            self.end = series.day_numbers(frame["end"].to_numpy()) if len(frame) else self.patient
+            self.event = frame["event"].to_numpy() if len(frame) else self.patient
+        else:
+            self.value = frame["value"].to_numpy()
+            self.limit = frame["upper_limit"].to_numpy()
+
+    def of(self, patient: int) -> range:
+        """The places of one patient's rows."""
+        begin, end = np.searchsorted(self.patient, (patient, patient + 1))
+        return range(int(begin), int(end))
 
 
-def _raised_ck(rows: pd.DataFrame | None, when: int, near: int, ratio: float) -> tuple[str, list[str]] | None:
+def _raised_ck(rows: _Rows, patient: int, when: int, near: int, ratio: float) -> tuple[str, list[str]] | None:
     """CK above `ratio` times its limit near `when` and not falling (a fall is more than chance: below 1/1.5)."""
-    if rows is None:
+    mine = rows.of(patient)
+    close = [row for row in mine if abs(int(rows.day[row]) - when) <= near]
+    if not close:
         return None
-    day = series.day_numbers(rows["day"].to_numpy())
-    close = np.flatnonzero(np.abs(day - when) <= near)
-    if not len(close):
-        return None
-    last = int(close[-1])
-    value, limit = float(rows["value"].iloc[last]), float(rows["upper_limit"].iloc[last])
+    last = close[-1]
+    value, limit = float(rows.value[last]), float(rows.limit[last])
     if not limit > 0 or not value > ratio * limit:
         return None
-    used = [f"o{rows['id'].iloc[last]}"]
-    if last > 0:
-        before = float(rows["value"].iloc[last - 1])
-        if value < before / 1.5:
+    used = [f"o{rows.id[last]}"]
+    if last > mine.start:
+        if value < float(rows.value[last - 1]) / FALL_OF_CK:
             return None
-        used.insert(0, f"o{rows['id'].iloc[last - 1]}")
+        used.insert(0, f"o{rows.id[last - 1]}")
     return f"CK {number(value / limit)} times its upper limit and not falling", used
 
 
-def _worse_global(rows: pd.DataFrame | None, when: int, near: int, points: float) -> tuple[str, list[str]] | None:
-    if rows is None or len(rows) < 2:
+def _worse_global(rows: _Rows, patient: int, when: int, near: int, points: float) -> tuple[str, list[str]] | None:
+    mine = rows.of(patient)
+    close = [row for row in mine if abs(int(rows.day[row]) - when) <= near]
+    if not close or close[-1] == mine.start:
         return None
-    day = series.day_numbers(rows["day"].to_numpy())
-    close = np.flatnonzero(np.abs(day - when) <= near)
-    if not len(close) or close[-1] == 0:
-        return None
-    last = int(close[-1])
-    now, before = float(rows["value"].iloc[last]), float(rows["value"].iloc[last - 1])
+    last = close[-1]
+    now, before = float(rows.value[last]), float(rows.value[last - 1])
     if now - before < points:
         return None
     return (
         f"physician global worse ({number(before)} to {number(now)} of 10)",
-        [f"o{rows['id'].iloc[last - 1]}", f"o{rows['id'].iloc[last]}"],
+        [f"o{rows.id[last - 1]}", f"o{rows.id[last]}"],
     )
 
 

@@ -90,14 +90,14 @@ def _reasons(frames: Frames, parameters: Parameters, today: int) -> pd.DataFrame
         return pd.DataFrame()
     rows = _required(parameters)
     parts: list[pd.DataFrame] = []
-    course_drug = courses["drug"].to_numpy()
+    code, names = pd.factorize(courses["drug"].to_numpy(dtype=object))
     start = courses["start"].to_numpy(dtype="int64")
     increased = courses["increased"].to_numpy(dtype="int64")
     through = courses["through"].to_numpy(dtype="int64")
     fact = np.array([ids[-1] for ids in courses["ids"]], dtype="int64")
     patient = courses["patient_id"].to_numpy(dtype="int64")
-    known = {name: drug(str(name)) for name in np.unique(course_drug.astype(str))}
-    active_drug = np.array([bool(known[name] and known[name].counts_as_active_treatment) for name in course_drug.astype(str)])  # type: ignore[union-attr]
+    known = [drug(str(name)) for name in names]
+    active_drug = np.array([bool(found and found.counts_as_active_treatment) for found in known])[code]
 
     def add(mask: np.ndarray, row: MonitoringRow, begin: np.ndarray, interval: int, changes: np.ndarray, label: str) -> None:
         parts.append(
@@ -119,8 +119,10 @@ def _reasons(frames: Frames, parameters: Parameters, today: int) -> pd.DataFrame
         if row.treatment == ACTIVE_TREATMENT:
             add(active_drug, row, start, parameters.active_interval_days, through + 1, "active treatment")
             continue
-        applies = {name: bool(found and row.applies_to(found)) for name, found in known.items()}
-        mask = np.array([applies[name] for name in course_drug.astype(str)])
+        applies = np.array([bool(found and row.applies_to(found)) for found in known])
+        if not applies.any():
+            continue
+        mask = applies[code]
         mask &= (phase_day >= row.from_day) & (phase_day <= (NEVER if row.to_day is None else row.to_day))
         if mask.any():
             changes = through + 1 if row.to_day is None else np.minimum(through + 1, increased + row.to_day + 1)
@@ -158,12 +160,12 @@ def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataF
     if reasons.empty:
         return empty()
     tests = laboratory_tests()
-    test_names, test_code = np.unique(reasons["test"].to_numpy().astype(str), return_inverse=True)
+    test_code, test_names = pd.factorize(reasons["test"].to_numpy(dtype=object), sort=True)
     patient = reasons["patient_id"].to_numpy(dtype="int64")
     last, last_id = _last_results(frames, test_names)
     begin = reasons["start"].to_numpy(dtype="int64")
     interval = reasons["interval"].to_numpy(dtype="int64")
-    where = np.array([last[code].get(int(who), -NEVER) for code, who in zip(test_code, patient, strict=True)], dtype="int64")
+    where, found = _look_up(last, last_id, test_code, patient)
     measured = where > -NEVER
     due = np.where(measured, where, begin) + interval
     # The reason that asks first speaks for the test; among equals the treatment that began first.
@@ -171,14 +173,15 @@ def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataF
     patient, test_code, due, where, measured = patient[order], test_code[order], due[order], where[order], measured[order]
     interval, begin = interval[order], begin[order]
     treatment = reasons["treatment"].to_numpy()[order]
-    fact = reasons["fact"].to_numpy()[order]
+    fact, found = reasons["fact"].to_numpy()[order], found[order]
     changes = reasons["changes_on"].to_numpy(dtype="int64")[order]
     groups = series.groups_of(patient, test_code)
     first = groups.first
     changes_on = np.minimum.reduceat(changes, first)
     patient, test_code, due, where, measured = patient[first], test_code[first], due[first], where[first], measured[first]
     interval, begin, treatment, fact = interval[first], begin[first], treatment[first], fact[first]
-    subject = test_names[test_code].astype(object)
+    found = found[first]
+    subject = np.asarray(test_names, dtype=object)[test_code]
 
     over = due + parameters.grace_days + 1
     due_state = np.select(
@@ -191,7 +194,10 @@ def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataF
     because = np.full(len(patient), None, dtype=object)
     recheck = np.where(today < due, due, np.where(today == due, due + 1, np.where(today < over, over, NEVER * 10)))
     recheck = np.minimum(recheck, np.where(changes_on > today, changes_on, NEVER * 10))
-    row_of = {(int(who), int(code)): place for place, (who, code) in enumerate(zip(patient, test_code, strict=True))}
+    row_of: dict[tuple[int, int], int] = {}
+    if len(frames.not_done) or len(frames.pauses):
+        pairs = zip(patient.tolist(), test_code.tolist(), strict=True)
+        row_of = {pair: place for place, pair in enumerate(pairs)}
     code_of = {str(name): code for code, name in enumerate(test_names)}
     note = np.full(len(patient), "", dtype=object)
     for place, until, reason in _not_possible(frames, row_of, code_of, where, interval + parameters.grace_days, today):
@@ -207,10 +213,10 @@ def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataF
             because[quiet] = f"feed silent since {day_text(day)}"
     recheck_on = np.where(recheck > today + NEVER // 2, np.datetime64("NaT", "s"), recheck.astype("datetime64[D]").astype("datetime64[s]"))
     since = np.where(state == MET, over.astype("datetime64[D]").astype("datetime64[s]"), np.datetime64("NaT", "s"))
-    evidence: list[tuple[str, ...]] = []
-    for place in range(len(patient)):
-        found = last_id[test_code[place]].get(int(patient[place]))
-        evidence.append((f"o{found}", f"m{fact[place]}") if found is not None else (f"m{fact[place]}",))
+    evidence: list[tuple[str, ...]] = [
+        (f"o{result}", f"m{statement}") if result >= 0 else (f"m{statement}",)
+        for result, statement in zip(found.tolist(), fact.tolist(), strict=True)
+    ]
     return assessments(
         patient_id=patient,
         subject=subject,
@@ -228,35 +234,49 @@ def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataF
         treatment=treatment,
         treatment_start=begin.astype("datetime64[D]").astype("datetime64[s]"),
         note=note,
-        label=np.array([tests[str(name)].label for name in subject], dtype=object),
+        label=np.array([tests[str(name)].label for name in test_names], dtype=object)[test_code],
     )
 
 
-def _last_results(frames: Frames, test_names: np.ndarray) -> tuple[list[dict[int, int]], list[dict[int, int]]]:
-    """Per test: patient -> day number of the last valid result, and patient -> its id."""
-    last_days: list[dict[int, int]] = []
-    identifiers: list[dict[int, int]] = []
+def _last_results(frames: Frames, test_names: np.ndarray) -> tuple[list[series.Ints], list[tuple[series.Ints, series.Ints]]]:
+    """Per test: the patients with a valid result (sorted); and the day number and id of each one's last."""
+    people: list[series.Ints] = []
+    results: list[tuple[series.Ints, series.Ints]] = []
     tests = laboratory_tests()
     for name in test_names:
-        days: dict[int, int] = {}
-        ids: dict[int, int] = {}
+        who: list[np.ndarray] = [np.array([], dtype="int64")]
+        when: list[np.ndarray] = [np.array([], dtype="int64")]
+        which: list[np.ndarray] = [np.array([], dtype="int64")]
         for key in tests[str(name)].measures:
             rows = frames.observations(key)
-            if rows.empty:
-                continue
-            groups = series.groups_of(rows["patient_id"].to_numpy())
-            who = rows["patient_id"].to_numpy()[groups.last].tolist()
-            when = series.day_numbers(rows["day"].to_numpy()[groups.last]).tolist()
-            which = rows["id"].to_numpy()[groups.last].tolist()
-            if not days:
-                days, ids = dict(zip(who, when, strict=True)), dict(zip(who, which, strict=True))
-                continue
-            for one, day, identifier in zip(who, when, which, strict=True):
-                if day > days.get(one, -NEVER):
-                    days[one], ids[one] = day, identifier
-        last_days.append(days)
-        identifiers.append(ids)
-    return last_days, identifiers
+            if len(rows):
+                last = series.groups_of(rows["patient_id"].to_numpy()).last
+                who.append(rows["patient_id"].to_numpy()[last])
+                when.append(series.day_numbers(rows["day"].to_numpy()[last]))
+                which.append(rows["id"].to_numpy()[last])
+        patient, day, identifier = np.concatenate(who), np.concatenate(when), np.concatenate(which)
+        order = np.lexsort((identifier, day, patient))
+        newest = series.groups_of(patient[order]).last
+        people.append(patient[order][newest])
+        results.append((day[order][newest], identifier[order][newest]))
+    return people, results
+
+
+def _look_up(
+    people: list[series.Ints], results: list[tuple[series.Ints, series.Ints]], test_code: series.Ints, patient: series.Ints
+) -> tuple[series.Ints, series.Ints]:
+    """Day number and id of the last result for each (test, patient); -NEVER and -1 where there is none."""
+    day = np.full(len(patient), -NEVER, dtype="int64")
+    identifier = np.full(len(patient), -1, dtype="int64")
+    for code, known in enumerate(people):
+        rows = np.flatnonzero(test_code == code)
+        if not len(known) or not len(rows):
+            continue
+        place = np.minimum(np.searchsorted(known, patient[rows]), len(known) - 1)
+        hit = known[place] == patient[rows]
+        day[rows[hit]] = results[code][0][place[hit]]
+        identifier[rows[hit]] = results[code][1][place[hit]]
+    return day, identifier
 
 
 def _not_possible(

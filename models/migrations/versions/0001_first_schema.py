@@ -358,7 +358,7 @@ def upgrade() -> None:
     sa.Column('comment', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
     sa.Column('effective_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
     sa.Column('effective_on', sa.Date(), nullable=False),
-    sa.CheckConstraint("status = 'not-done' OR value IS NOT NULL", name='ck_observation_value'),
+    sa.CheckConstraint("status NOT IN ('final', 'corrected') OR value IS NOT NULL", name='ck_observation_value'),
     sa.ForeignKeyConstraint(['batch_id'], ['import_batch.id'], ondelete='RESTRICT'),
     sa.ForeignKeyConstraint(['patient_id'], ['patient.id'], ondelete='RESTRICT'),
     sa.PrimaryKeyConstraint('id'),
@@ -368,6 +368,8 @@ def upgrade() -> None:
         batch_op.create_index('ix_observation_current', ['patient_id', 'measure', 'effective_on', 'value', 'id'], unique=False, sqlite_where=sa.text('known_to IS NULL'), postgresql_where=sa.text('known_to IS NULL'))
         batch_op.create_index('ix_observation_day', ['effective_on', 'patient_id'], unique=False)
         batch_op.create_index('ix_observation_identity', ['identity'], unique=False)
+        batch_op.create_index('ix_observation_not_done', ['patient_id', 'effective_on'], unique=False, sqlite_where=sa.text("status = 'not-done'"), postgresql_where=sa.text("status = 'not-done'"))
+        batch_op.create_index('ix_observation_received', ['received_on', 'sender', 'measure'], unique=False)
 
     op.create_table('patient_review',
     sa.Column('id', sa.Integer(), nullable=False),
@@ -382,6 +384,13 @@ def upgrade() -> None:
     with op.batch_alter_table('patient_review', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_patient_review_patient_id'), ['patient_id'], unique=False)
 
+    op.create_table('patient_series',
+    sa.Column('patient_id', sa.Integer(), nullable=False),
+    sa.Column('revision', sa.Integer(), nullable=False),
+    sa.Column('packed', sa.LargeBinary(), nullable=False),
+    sa.ForeignKeyConstraint(['patient_id'], ['patient.id'], ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('patient_id')
+    )
     op.create_table('rejected_row',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('batch_id', sa.Integer(), nullable=False),
@@ -535,11 +544,14 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_rejected_row_batch_id'))
 
     op.drop_table('rejected_row')
+    op.drop_table('patient_series')
     with op.batch_alter_table('patient_review', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_patient_review_patient_id'))
 
     op.drop_table('patient_review')
     with op.batch_alter_table('observation', schema=None) as batch_op:
+        batch_op.drop_index('ix_observation_received')
+        batch_op.drop_index('ix_observation_not_done', sqlite_where=sa.text("status = 'not-done'"), postgresql_where=sa.text("status = 'not-done'"))
         batch_op.drop_index('ix_observation_identity')
         batch_op.drop_index('ix_observation_day')
         batch_op.drop_index('ix_observation_current', sqlite_where=sa.text('known_to IS NULL'), postgresql_where=sa.text('known_to IS NULL'))

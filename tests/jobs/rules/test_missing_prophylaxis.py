@@ -100,6 +100,7 @@ def test_a_bone_drug_is_called_for_by_osteoporosis_or_a_very_high_dose(
         ([pred(19, -90), agent("methotrexate", -27, frequency="weekly")], NOT_MET),
         ([pred(20, -90)], NOT_MET),  # no second immunosuppressant
         ([pred(20, -90), agent("hydroxychloroquine", -90)], NOT_MET),
+        ([pred(20, -90), agent("ivig", -90, frequency="every-4-weeks")], NOT_MET),
         ([agent("cyclophosphamide", -30, frequency="once")], MET),
         ([agent("cyclophosphamide", -50, frequency="once")], NOT_MET),
         ([pred(5, -10), agent("rituximab", -100, frequency="once")], MET),

@@ -1,0 +1,225 @@
+// The nurse list: cells, views, selection, keys. What is done to an alert is decided on the server.
+(function () {
+  "use strict";
+  var h = function () { return window.React.createElement.apply(null, arguments); };
+  var cells = (window.dashAgGridComponentFunctions = window.dashAgGridComponentFunctions || {});
+  var funcs = (window.dashAgGridFunctions = window.dashAgGridFunctions || {});
+  var C = (window.dash_clientside = window.dash_clientside || {});
+  var GRID = "alerts-grid", TODO = ["urgent", "action", "watch"];
+  var WORDS = { urgent: "Today", action: "This week", watch: "Next visit" };
+  var TITLES = { acknowledge: "Acknowledge", snooze: "Snooze", assign: "Assign", resolve: "Resolve", comment: "Comment", seen: "Mark as seen" };
+  var FIELDS = { acknowledge: ["reason", "note"], snooze: ["snooze-reason", "until", "note"], assign: ["to", "note"], resolve: ["outcome", "note"], comment: ["note"], seen: ["note"] };
+  var who = "all", show = "todo", me = "";
+
+  function page() { return document.querySelector('[data-keys="alerts"]'); }
+  function mayAct() { var p = page(); return !!(p && p.getAttribute("data-may")); }
+  function grid() { return page() && document.getElementById(GRID) && window.dash_ag_grid ? window.dash_ag_grid.getApi(GRID) : null; }
+  function set(id, props) { window.dash_clientside.set_props(id, props); }
+
+  cells.AlertPatient = function (props) {
+    var d = props.data, index = props.node.rowIndex;
+    var above = index > 0 ? props.api.getDisplayedRowAtIndex(index - 1) : null;
+    var same = above && above.data && above.data.m === d.m;
+    var path = window.myopanelPatientPath(d.m);
+    return h("div", { className: "c-two", style: same ? { opacity: 0 } : null },
+      h("a", {
+        href: path, className: "c-strong", style: { color: "inherit" }, tabIndex: -1,
+        onClick: function (event) {
+          event.stopPropagation();
+          if (event.metaKey || event.ctrlKey || event.shiftKey) { return; }
+          event.preventDefault(); window.myopanelGo(path);
+        }
+      }, d.n),
+      h("span", { className: "c-sub" }, d.m + " · " + d.x.replace(/_.*/, "")));
+  };
+
+  cells.AlertWhat = function (props) {
+    var d = props.data;
+    if (!window.myopanelNarrow()) { return what(d); }
+    return h("div", null, h("div", { className: "c-two" }, h("span", { className: "c-strong" }, d.n, h("span", { className: "c-sub", style: { fontWeight: 400 } }, " " + d.m))), what(d));
+  };
+  function what(d) {
+    return h("div", { style: { display: "flex", gap: 10, alignItems: "flex-start", minWidth: 0 } },
+      h("span", { className: "sev sev-" + d.s, style: { height: 20 }, title: WORDS[d.s] }, h("span", { className: "sev-icon", "aria-hidden": true }), h("span", { className: "only-read" }, WORDS[d.s] + ": ")),
+      h("div", { className: "c-two" }, h("span", { title: d.t }, d.t), h("span", { className: "c-sub", title: d.f }, d.f ? "First: " + d.f : "")));
+  }
+
+  cells.AlertSince = function (props) {
+    var d = props.data;
+    return h("div", { className: "c-two" }, h("span", null, d.d), h("span", { className: "c-sub", title: d.h }, d.h));
+  };
+
+  cells.AlertOwner = function (props) {
+    var d = props.data;
+    return h("span", { className: d.o ? "" : "c-sub" }, d.o || "nobody");
+  };
+
+  cells.AlertActions = function (props) {
+    var d = props.data;
+    function button(kind, label) {
+      return h("button", { key: kind, type: "button", tabIndex: -1, onClick: function (event) { event.stopPropagation(); begin(kind, [d]); } }, label);
+    }
+    if (d.v === "settled") { return h("div", { className: "row-actions" }, button("seen", "Seen")); }
+    return h("div", { className: "row-actions" }, [button("acknowledge", "Ack"), button("snooze", "Snooze"), button("assign", "Assign"), button("resolve", "Resolve")]);
+  };
+
+  // ---------------------------------------------------------------------------------------------- views and counts
+  function mine(d) { return who === "all" || (who === "mine" ? d.o === me : !d.o); }
+  function inView(d, view) { return view === "todo" ? TODO.indexOf(d.v) >= 0 : d.v === view; }
+  funcs.alertsFiltered = function () { return true; };
+  funcs.alertsPass = function (params) { return mine(params.data) && inView(params.data, show); };
+
+  function recount(api) {
+    var counts = {};
+    api.forEachNode(function (node) {
+      if (!node.data || !mine(node.data)) { return; }
+      counts[node.data.v] = (counts[node.data.v] || 0) + 1;
+      if (TODO.indexOf(node.data.v) >= 0) { counts.todo = (counts.todo || 0) + 1; }
+    });
+    document.querySelectorAll("[data-alerts-count]").forEach(function (el) { el.textContent = String(counts[el.getAttribute("data-alerts-count")] || 0); });
+    document.querySelectorAll("[data-alerts-show]").forEach(function (el) { el.setAttribute("aria-pressed", String(el.getAttribute("data-alerts-show") === show)); });
+    if (api.getDisplayedRowCount()) { api.hideOverlay(); } else { api.showNoRowsOverlay(); }
+    api.refreshCells({ columns: ["patient"], force: true });
+  }
+
+  funcs.alertsRowHeight = function () { return window.myopanelNarrow() ? 77 : 57; };
+  function fit(api) {
+    var width = window.innerWidth, phone = window.myopanelNarrow();
+    api.setColumnsVisible(["actions"], width > 1180);
+    api.setColumnsVisible(["patient", "owner", "since"], !phone);
+    api.applyColumnState({ state: [{ colId: "since", width: width > 1180 ? 190 : 130 }, { colId: "owner", width: width > 1180 ? 110 : 80 }] });
+    api.resetRowHeights();
+    api.refreshCells({ columns: ["t"], force: true });
+  }
+  window.addEventListener("resize", function () { var api = grid(); if (api) { fit(api); } });
+
+  C.myopanelAlerts = {
+    filter: function (chosenWho, chosenShow, myself) {
+      who = chosenWho || "all"; show = chosenShow || "todo"; me = myself || "";
+      window.myopanelWriteQuery({ who: who === "all" ? "" : who, show: show === "todo" ? "" : show });
+      return window.dash_ag_grid.getApiAsync(GRID).then(function (api) {
+        if (!api.myopanelReady) {
+          api.myopanelReady = true;
+          api.addEventListener("rowDataUpdated", function () { setTimeout(function () { if (!api.isDestroyed()) { recount(api); } }, 0); });
+          api.addEventListener("selectionChanged", function () { selected(api); });
+        }
+        api.deselectAll();
+        api.onFilterChanged();
+        fit(api);
+        recount(api);
+        return window.dash_clientside.no_update;
+      });
+    },
+    clicked: function (cell) {
+      if (cell && cell.rowId !== undefined && cell.colId !== "actions" && cell.colId !== "ag-Grid-SelectionColumn") { open(cell.rowId); }
+      return window.dash_clientside.no_update;
+    },
+    undoBar: function (undo) {
+      var bar = document.getElementById("alerts-undo-bar");
+      var api = grid();
+      if (api) { api.deselectAll(); }
+      if (!bar || !undo) { return window.dash_clientside.no_update; }
+      bar.hidden = false;
+      clearTimeout(bar.myopanelTimer);
+      bar.myopanelTimer = setTimeout(function () { bar.hidden = true; }, undo.kind ? 15000 : 4000);
+      var children = [{ namespace: "dash_html_components", type: "Span", props: { children: undo.text, className: "said" } }];
+      if (undo.kind) {
+        children.push({ namespace: "dash_html_components", type: "Button", props: { children: "Undo", className: "button-quiet", type: "button", id: "alerts-undo-button" } });
+      }
+      window.myopanelUndo = undo;
+      return children;
+    }
+  };
+
+  function open(id) { set("alerts-open", { data: { id: id, at: Date.now() } }); }
+
+  function selected(api) {
+    var bar = document.getElementById("alerts-bulk");
+    if (!bar) { return; }
+    var rows = api.getSelectedRows();
+    bar.hidden = !rows.length;
+    if (rows.length) { document.getElementById("alerts-undo-bar").hidden = true; }
+    var said = bar.querySelector("[data-alerts-selected]");
+    if (said) { said.textContent = rows.length + " selected"; }
+  }
+
+  // ------------------------------------------------------------------------------------------------------- acting
+  function begin(kind, rows) {
+    if (!mayAct() || !rows.length || !TITLES[kind]) { return; }
+    var patients = {};
+    rows.forEach(function (d) { patients[d.m] = 1; });
+    var count = Object.keys(patients).length;
+    set("alerts-what", { children: rows.length === 1 ? rows[0].n + ": " + rows[0].t : rows.length + " alerts of " + count + (count === 1 ? " patient" : " patients") });
+    set("alerts-refused", { children: null });
+    set("alerts-note", { value: "" });
+    set("alerts-command", { data: { kind: kind, ids: rows.map(function (d) { return d.id; }) } });
+    set("alerts-modal", { opened: true, title: TITLES[kind] });
+    var shown = FIELDS[kind];
+    // The modal is drawn when it opens.
+    var tries = 0;
+    (function reveal() {
+      var found = document.querySelectorAll("[data-alerts-field]");
+      if (!found.length && tries < 60) { tries += 1; requestAnimationFrame(reveal); return; }
+      found.forEach(function (el) { el.hidden = shown.indexOf(el.getAttribute("data-alerts-field")) < 0; });
+      var save = document.getElementById("alerts-apply");
+      if (save) { save.textContent = TITLES[kind]; save.focus(); }
+    })();
+  }
+
+  function targets() {
+    var drawer = document.querySelector("[data-alerts-drawer]");
+    var api = grid();
+    if (drawer && api) {
+      var node = api.getRowNode(drawer.getAttribute("data-alerts-drawer"));
+      if (node) { return [node.data]; }
+      return [{ id: drawer.getAttribute("data-alerts-drawer"), m: "", n: drawer.getAttribute("data-alerts-label"), t: "" }];
+    }
+    if (!api) { return []; }
+    var chosen = api.getSelectedRows();
+    if (chosen.length) { return chosen; }
+    var cell = api.getFocusedCell(), row = cell && api.getDisplayedRowAtIndex(cell.rowIndex);
+    return row ? [row.data] : [];
+  }
+
+  document.addEventListener("click", function (event) {
+    var el = event.target.closest ? event.target : null;
+    if (!el || !page()) { return; }
+    var chip = el.closest("[data-alerts-show]");
+    if (chip) { set("alerts-show", { data: chip.getAttribute("data-alerts-show") }); return; }
+    var until = el.closest("[data-alerts-until]");
+    if (until) { set("alerts-until", { value: until.getAttribute("data-alerts-until") }); return; }
+    if (el.closest("#alerts-cancel")) { set("alerts-modal", { opened: false }); return; }
+    if (el.closest("#alerts-undo-button")) {
+      document.getElementById("alerts-undo-bar").hidden = true;
+      var undo = window.myopanelUndo;
+      set("alerts-undo-now", { data: { kind: undo.kind, ids: undo.ids, owners: undo.owners, at: Date.now() } });
+      return;
+    }
+    var act = el.closest("[data-alerts-act]");
+    if (act) {
+      var kind = act.getAttribute("data-alerts-act");
+      if (kind === "clear") { var api = grid(); if (api) { api.deselectAll(); } return; }
+      begin(kind, targets());
+    }
+  });
+
+  document.addEventListener("keydown", function (event) {
+    var api = grid();
+    if (!api) { return; }
+    var dialog = document.querySelector("[data-alerts-drawer]");
+    var modal = document.getElementById("alerts-apply");
+    if (modal || event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName) && event.target.type !== "checkbox") { return; }
+    var key = event.key;
+    if (key === "a" || key === "s") {
+      event.preventDefault();
+      begin(key === "a" ? "acknowledge" : "snooze", targets());
+      return;
+    }
+    if (dialog) { return; }
+    if (key === "j" || key === "k") { event.preventDefault(); window.myopanelMoveRow(api, key === "j" ? 1 : -1); return; }
+    var cell = api.getFocusedCell(), row = cell && api.getDisplayedRowAtIndex(cell.rowIndex);
+    if (!row) { return; }
+    if (key === "o" || key === "Enter") { event.preventDefault(); open(row.data.id); }
+    if (key === "x") { event.preventDefault(); row.setSelected(!row.isSelected()); }
+  });
+})();

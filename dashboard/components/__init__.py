@@ -1,0 +1,1 @@
+"""Small pieces used on several pages: badges, dates, numbers, empty states, graphs."""

@@ -1,0 +1,30 @@
+"""Numbers with their units, and counts in words."""
+
+
+def number(value: float | None, digits: int = 1) -> str:
+    """`27`, `3.2`, `1 240`: no trailing zeros, thousands set apart by a narrow space. Empty for None."""
+    if value is None or value != value:
+        return ""
+    rounded = round(float(value), digits)
+    text = f"{rounded:,.{digits}f}" if rounded != int(rounded) else f"{int(rounded):,}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return text.replace(",", "\u202f")
+
+
+def with_unit(value: float | None, unit: str, digits: int = 1) -> str:
+    """`340 U/L`; empty for None."""
+    text = number(value, digits)
+    return f"{text} {unit}".strip() if text else ""
+
+
+def times_limit(value: float | None, limit: float | None) -> str:
+    """`3.2×` the upper limit; empty where either is missing."""
+    if value is None or not limit:
+        return ""
+    times = value / limit
+    return f"{number(times, 1 if times < 10 else 0)}×"
+
+
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """`1 patient`, `23 patients`."""
+    return f"{number(count)} {one if count == 1 else many or one + 's'}"

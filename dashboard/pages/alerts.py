@@ -1,0 +1,708 @@
+"""The nurse list: every alert by patient, worst first, with the first thing to do, and what can be done about it."""
+
+import datetime as dt
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import dash_ag_grid as dag
+import dash_mantine_components as dmc
+from dash import ClientsideFunction, Input, Output, State, dcc, html, no_update
+from dash.exceptions import PreventUpdate
+from sqlmodel import Session
+
+from dashboard import shell
+from dashboard.components.accessible import aria, data
+from dashboard.components.badges import SEVERITY_WORDS, STATE_WORDS, severity_badge, tag
+from dashboard.components.dates import clock_time, day_and_ago, short_day
+from dashboard.components.formats import counted, number
+from dashboard.components.reasons import first_sentence, rule_title, short_reason, subject_label
+from dashboard.components.states import page_head
+from dashboard.secure import ACTORS, READERS, Current, Page, SecureDash, current
+from jobs.rule import rule as rule_of
+from models.accounts import audit, clinicians
+from models.alert_lifecycle import (
+    LONGEST_SNOOZE,
+    acknowledge,
+    assign,
+    comment,
+    history,
+    mark_seen,
+    present_day,
+    reopen,
+    resolve,
+    snooze,
+)
+from models.database import reading, writing
+from models.errors import ActionRefused
+from models.panel import alert_rows, evidence_rows, list_version
+from models.vocabulary import answers, drug, events, measures
+from models.vocabulary.rows import AnswerKind
+
+PAGE = Page("/alerts", "Alerts", READERS, nav=20)
+
+GRID = "alerts-grid"
+WHO = "alerts-who"
+SHOW = "alerts-show"
+COMMAND = "alerts-command"
+VERSION = "alerts-version"
+UNDO = "alerts-undo"
+OPEN = "alerts-open"
+TICK = "alerts-tick"
+FIELDS = ("reason", "snooze-reason", "outcome", "until", "to", "note")
+
+VIEWS = (
+    ("todo", "To do"),
+    ("urgent", SEVERITY_WORDS["urgent"]),
+    ("action", SEVERITY_WORDS["action"]),
+    ("watch", SEVERITY_WORDS["watch"]),
+    ("settled", "Settled, not yet seen"),
+    ("acknowledged", "Acknowledged"),
+    ("snoozed", "Snoozed"),
+    ("covered", "Covered"),
+)
+DONE = {
+    "acknowledge": "acknowledged",
+    "snooze": "snoozed",
+    "assign": "assigned",
+    "resolve": "resolved",
+    "comment": "commented",
+    "seen": "marked as seen",
+}
+REVERSIBLE = ("acknowledge", "snooze", "resolve", "assign")
+MOST_AT_ONCE = 200
+
+
+def layout(**query: str) -> Any:
+    """The list as it stands; tab and view come from the address."""
+    here = current()
+    with reading(here.engine) as session:
+        today = present_day(session, here.now, here.settings.timezone)
+        rows = list_rows(session, here, today)
+        version = list_version(session)
+        people = [(user.name, user.display_name or user.name, user.role) for user in clinicians(session)]
+    views = [key for key, _ in VIEWS]
+    return html.Div(
+        [
+            page_head(
+                "Nurse list",
+                None,
+                [
+                    dmc.SegmentedControl(
+                        id=WHO,
+                        value=query["who"] if query.get("who") in {"all", "mine", "none"} else "all",
+                        data=[
+                            {"value": "mine", "label": "Mine"},
+                            {"value": "all", "label": "All"},
+                            {"value": "none", "label": "Unassigned"},
+                        ],
+                        size="xs",
+                    ),
+                    html.Div(
+                        [_chip(key, label) for key, label in VIEWS],
+                        className="chips",
+                        role="group",
+                        **aria(label="View"),
+                    ),
+                ],
+            ),
+            html.Div(
+                _grid(rows, here), className="grid-wrap", role="region", **aria(label="Alerts by patient, worst first")
+            ),
+            html.Div(id="alerts-filtered", hidden=True),
+            _bulk() if here.may(ACTORS) else None,
+            html.Div(id="alerts-undo-bar", className="bulk", hidden=True, role="status"),
+            dcc.Store(id=SHOW, data=query["show"] if query.get("show") in views else "todo"),
+            dcc.Store(id=COMMAND),
+            dcc.Store(id=OPEN, data=query.get("alert")),
+            dcc.Store(id=UNDO),
+            dcc.Store(id="alerts-undo-now"),
+            dcc.Store(id=VERSION, data=version),
+            dcc.Store(id="alerts-me", data=here.user.name),
+            dcc.Interval(id=TICK, interval=20_000),
+            dmc.Drawer(id="alerts-drawer", position="right", size="lg", padding="md", title=" ", opened=False),
+            _modal(today, people),
+        ],
+        className="page fill",
+        **data(keys="alerts", may="1" if here.may(ACTORS) else ""),
+    )
+
+
+# ------------------------------------------------------------------------------------------------------------- rows
+
+
+def list_rows(session: Session, here: Current, today: dt.date) -> list[dict[str, Any]]:
+    """The rows of the grid: only what is shown, in the order in which it is shown."""
+    return [_row(row, here, today) for row in alert_rows(session, today)]
+
+
+def view_of(row: dict[str, Any]) -> str:
+    """Which of `VIEWS` an alert stands in: exactly one, so that the counts add up."""
+    if row["needs_a_look"]:
+        return "settled"
+    if row["state"] in {"acknowledged", "snoozed"}:
+        return str(row["state"])
+    return "covered" if row["covered_by"] else str(row["severity"])
+
+
+def _row(row: dict[str, Any], here: Current, today: dt.date) -> dict[str, Any]:
+    view = view_of(row)
+    return {
+        "id": str(row["id"]),
+        "m": row["mrn"],
+        "n": row["name"],
+        "x": row["diagnosis"],
+        "s": row["severity"],
+        "v": view,
+        "t": short_reason(row, today, since=False),
+        "f": row["suggested_action"] if view not in {"settled"} else "look once: it ended by itself",
+        "h": _note(row, here, today),
+        "d": short_day(row["since"], today),
+        "o": row["owner"] or "",
+    }
+
+
+def _note(row: dict[str, Any], here: Current, today: dt.date) -> str:
+    """What else must be known before acting, in a few words."""
+    if row["withdrawn_at"]:
+        return "withdrawn: its result was corrected"
+    if row["needs_a_look"]:
+        return "no longer true"
+    if row["state"] == "snoozed":
+        return f"until {short_day(row['snoozed_until'], today)}"
+    if row["state"] == "acknowledged":
+        lapses = f", lapses {short_day(row['lapses_on'], today)}" if row["lapses_on"] else ""
+        return f"by {row['acknowledged_by']}{lapses}"
+    if row["covered_by"]:
+        return f"by {rule_title(row['covered_by']).lower()}"
+    if row["worsened_at"]:
+        return f"worse since {clock_time(row['worsened_at'], here.settings.zone, today)}"
+    if row["escalation"]:
+        return "escalated: nobody has acted"
+    if row["cannot_tell_because"]:
+        return f"no newer answer: {row['cannot_tell_because']}"
+    return "again" if row["previous_id"] else ""
+
+
+def _grid(rows: list[dict[str, Any]], here: Current) -> Any:
+    def column(field: str, title: str, renderer: str, **more: Any) -> dict[str, Any]:
+        return {
+            "field": field,
+            "headerName": title,
+            "cellRenderer": renderer,
+            "cellDataType": False,
+            "sortable": False,
+            "resizable": True,
+            "suppressMovable": True,
+        } | more
+
+    acting = here.may(ACTORS)
+    options: dict[str, Any] = {
+        "isExternalFilterPresent": {"function": "alertsFiltered()"},
+        "doesExternalFilterPass": {"function": "alertsPass(params)"},
+        "getRowHeight": {"function": "alertsRowHeight()"},
+        "headerHeight": 32,
+        "animateRows": False,
+        "ensureDomOrder": True,
+        "suppressColumnVirtualisation": True,
+        "localeText": {"noRowsToShow": "Nothing here."},
+    }
+    if acting:
+        options["rowSelection"] = {
+            "mode": "multiRow",
+            "checkboxes": True,
+            "headerCheckbox": True,
+            "selectAll": "filtered",
+            "enableClickSelection": False,
+        }
+        options["selectionColumnDef"] = {"width": 42, "maxWidth": 42, "resizable": False}
+    return dag.AgGrid(
+        id=GRID,
+        columnDefs=[
+            column("n", "Patient", "AlertPatient", colId="patient", width=200),
+            column("t", "What, and the first thing to do", "AlertWhat", flex=1, minWidth=200),
+            column("d", "Since", "AlertSince", colId="since", width=190),
+            column("o", "Owner", "AlertOwner", colId="owner", width=110),
+            *([column("id", "", "AlertActions", colId="actions", width=268, resizable=False)] if acting else []),
+        ],
+        rowData=rows,
+        getRowId="params.data.id",
+        defaultColDef={"suppressHeaderMenuButton": True},
+        dashGridOptions=options,
+        style={"height": "100%", "width": "100%"},
+    )
+
+
+def _chip(key: str, label: str) -> Any:
+    return html.Button(
+        [label, " ", html.B("", **data(alerts_count=key))],
+        type="button",
+        className="chip",
+        **data(alerts_show=key),
+    )
+
+
+def _act_button(kind: str, label: str, *, key: str = "", main: bool = False) -> Any:
+    return html.Button(
+        [label, html.Kbd(key)] if key else label,
+        type="button",
+        className="button" if main else "button-quiet",
+        **data(alerts_act=kind),
+    )
+
+
+def _bulk() -> Any:
+    return html.Div(
+        [
+            html.Span("", className="said", **data(alerts_selected="")),
+            _act_button("acknowledge", "Acknowledge", key="a"),
+            _act_button("snooze", "Snooze", key="s"),
+            _act_button("assign", "Assign"),
+            _act_button("resolve", "Resolve"),
+            _act_button("clear", "Clear"),
+        ],
+        id="alerts-bulk",
+        className="bulk",
+        hidden=True,
+    )
+
+
+def _modal(today: dt.date, people: Sequence[tuple[str, str, str]]) -> Any:
+    def coded(field: str, label: str, kind: AnswerKind, default: str | None) -> Any:
+        return dmc.Select(
+            id=f"alerts-{field}",
+            label=label,
+            data=[{"value": code, "label": answer.label} for code, answer in answers(kind).items()],
+            value=default,
+            allowDeselect=False,
+            required=True,
+            size="sm",
+            comboboxProps={"zIndex": 420},
+        )
+
+    def shown(field: str, child: Any) -> Any:
+        return html.Div(child, **data(alerts_field=field), hidden=True)
+
+    quick = [(1, "1 day"), (3, "3 days"), (7, "1 week"), (14, "2 weeks"), (28, "4 weeks")]
+    longest = ", ".join(f"{SEVERITY_WORDS[key].lower()} {days} days" for key, days in LONGEST_SNOOZE.items())
+    return dmc.Modal(
+        html.Div(
+            [
+                html.Div(id="alerts-what", className="quiet"),
+                shown("reason", coded("reason", "Reason", "acknowledge", "reviewed")),
+                shown("snooze-reason", coded("snooze-reason", "Reason", "snooze", "deferred")),
+                shown("outcome", coded("outcome", "Outcome", "outcome", None)),
+                shown(
+                    "until",
+                    [
+                        dmc.DateInput(
+                            id="alerts-until",
+                            label="Until (back in the list that day, or earlier if it gets worse)",
+                            description=f"At most: {longest}",
+                            value=(today + dt.timedelta(days=3)).isoformat(),
+                            minDate=(today + dt.timedelta(days=1)).isoformat(),
+                            valueFormat="D MMM YYYY",
+                            size="sm",
+                            required=True,
+                            popoverProps={"zIndex": 420},
+                        ),
+                        html.Div(
+                            [
+                                html.Button(
+                                    label,
+                                    type="button",
+                                    className="chip",
+                                    **data(alerts_until=(today + dt.timedelta(days=days)).isoformat()),
+                                )
+                                for days, label in quick
+                            ],
+                            className="chips",
+                        ),
+                    ],
+                ),
+                shown(
+                    "to",
+                    dmc.Select(
+                        id="alerts-to",
+                        label="Give to",
+                        data=[{"value": "", "label": "Nobody: back to everybody"}]
+                        + [{"value": name, "label": f"{display} ({role})"} for name, display, role in people],
+                        allowDeselect=False,
+                        searchable=len(people) > 8,
+                        size="sm",
+                        comboboxProps={"zIndex": 420},
+                    ),
+                ),
+                shown(
+                    "note", dmc.Textarea(id="alerts-note", label="Note", autosize=True, minRows=2, maxRows=6, size="sm")
+                ),
+                html.Div(id="alerts-refused", role="alert"),
+                html.Div(
+                    [
+                        html.Button("Cancel", id="alerts-cancel", type="button", className="button-quiet"),
+                        html.Button("Save", id="alerts-apply", type="button", className="button", n_clicks=0),
+                    ],
+                    className="form-end",
+                ),
+            ],
+            className="form-stack",
+        ),
+        id="alerts-modal",
+        title=" ",
+        opened=False,
+        centered=True,
+        size="md",
+        zIndex=410,
+    )
+
+
+# ------------------------------------------------------------------------------------------------------- callbacks
+
+
+def register(app: SecureDash) -> None:
+    """Acting, undoing, refreshing, the drawer."""
+    app.clientside_callback(
+        ClientsideFunction("myopanelAlerts", "filter"),
+        Output("alerts-filtered", "title"),
+        Input(WHO, "value"),
+        Input(SHOW, "data"),
+        State("alerts-me", "data"),
+    )
+    app.clientside_callback(
+        ClientsideFunction("myopanelAlerts", "clicked"),
+        Output("alerts-filtered", "lang"),
+        Input(GRID, "cellClicked"),
+        prevent_initial_call=True,
+    )
+    app.clientside_callback(
+        ClientsideFunction("myopanelAlerts", "undoBar"),
+        Output("alerts-undo-bar", "children"),
+        Input(UNDO, "data"),
+        prevent_initial_call=True,
+    )
+
+    @app.callback(
+        Output(GRID, "rowData"),
+        Output(VERSION, "data"),
+        Output("alerts-modal", "opened"),
+        Output("alerts-refused", "children"),
+        Output(UNDO, "data"),
+        Output(shell.REFRESH, "data"),
+        Output(OPEN, "data"),
+        Input("alerts-apply", "n_clicks"),
+        State(COMMAND, "data"),
+        *[State(f"alerts-{field}", "value") for field in FIELDS],
+        State(OPEN, "data"),
+        prevent_initial_call=True,
+        roles=ACTORS,
+    )
+    def apply(clicks: int, command: dict[str, Any] | None, *values: Any) -> tuple[Any, ...]:
+        if not clicks:
+            # Dash also calls when the page is drawn, because one of the outputs is not part of it.
+            raise PreventUpdate
+        here = current()
+        *given, opened = values
+        kind, ids = _command(command)
+        form = dict(zip(FIELDS, given, strict=True))
+        done, refused, owners = act(here, kind, ids, form)
+        with reading(here.engine) as session:
+            today = present_day(session, here.now, here.settings.timezone)
+            rows, version = list_rows(session, here, today), list_version(session)
+        message = f"{counted(len(done), 'alert')} {DONE[kind]}"
+        undo: Any = no_update
+        if done:
+            undo = {
+                "text": message,
+                "kind": kind if kind in REVERSIBLE else "",
+                "ids": done,
+                "owners": owners,
+                "at": version,
+            }
+        again = {"id": _opened(opened), "at": version} if _opened(opened) in done else no_update
+        problems = [html.P(reason, className="notice notice-bad") for reason in dict.fromkeys(refused)]
+        return rows, version, bool(refused), problems, undo, version, again
+
+    @app.callback(
+        Output(GRID, "rowData", allow_duplicate=True),
+        Output(VERSION, "data", allow_duplicate=True),
+        Output(UNDO, "data", allow_duplicate=True),
+        Output(shell.REFRESH, "data", allow_duplicate=True),
+        Input("alerts-undo-now", "data"),
+        prevent_initial_call=True,
+        roles=ACTORS,
+    )
+    def undo(asked: dict[str, Any] | None) -> tuple[Any, ...]:
+        if not asked:
+            raise PreventUpdate
+        here = current()
+        kind, ids = _command(asked)
+        owners = asked.get("owners") or {}
+        with writing(here.engine) as session:
+            for alert_id in ids:
+                if kind == "assign":
+                    assign(session, alert_id, here.user.name, to=owners.get(str(alert_id)), now=here.now, note="undone")
+                else:
+                    reopen(session, alert_id, here.user.name, now=here.now)
+            audit(session, here.user.name, f"undid {DONE[kind]}", now=here.now, detail=f"alerts {_numbers(ids)}")
+        with reading(here.engine) as session:
+            today = present_day(session, here.now, here.settings.timezone)
+            version = list_version(session)
+            rows = list_rows(session, here, today)
+        return rows, version, {"text": "Taken back", "kind": "", "ids": [], "at": version}, version
+
+    @app.callback(
+        Output(GRID, "rowData", allow_duplicate=True),
+        Output(VERSION, "data", allow_duplicate=True),
+        Input(TICK, "n_intervals"),
+        State(VERSION, "data"),
+        prevent_initial_call=True,
+        roles=READERS,
+    )
+    def refresh(_ticks: int, version: str | None) -> tuple[Any, Any]:
+        here = current()
+        with reading(here.engine) as session:
+            newest = list_version(session)
+            if newest == version:
+                return no_update, no_update
+            return list_rows(session, here, present_day(session, here.now, here.settings.timezone)), newest
+
+    @app.callback(
+        Output("alerts-drawer", "children"),
+        Output("alerts-drawer", "title"),
+        Output("alerts-drawer", "opened"),
+        Input(OPEN, "data"),
+        roles=READERS,
+    )
+    def open_drawer(asked: Any) -> tuple[Any, Any, Any]:
+        alert_id = _opened(asked)
+        if alert_id is None:
+            return no_update, no_update, no_update
+        here = current()
+        with reading(here.engine) as session:
+            today = present_day(session, here.now, here.settings.timezone)
+            found = alert_rows(session, today, ids=[alert_id])
+            if not found:
+                raise ActionRefused(f"There is no alert {alert_id}.")
+            row = found[0]
+            facts = evidence_rows(session, row["evidence"])
+            happened = history(session, [alert_id])[alert_id]
+        with writing(here.engine) as session:
+            audit(
+                session, here.user.name, "read alert", now=here.now, patient_id=row["patient_id"], detail=str(alert_id)
+            )
+        return _drawer(row, facts, happened, here, today), _drawer_title(row), True
+
+
+def _command(command: dict[str, Any] | None) -> tuple[str, list[int]]:
+    kind = str((command or {}).get("kind", ""))
+    ids = [int(item) for item in (command or {}).get("ids", []) if str(item).isdecimal()]
+    if kind not in DONE or not ids:
+        raise ActionRefused("Choose an alert and an action first.")
+    if len(ids) > MOST_AT_ONCE:
+        raise ActionRefused(f"At most {MOST_AT_ONCE} alerts at once; {len(ids)} are chosen.")
+    return kind, list(dict.fromkeys(ids))
+
+
+def _opened(asked: Any) -> int | None:
+    value = asked.get("id") if isinstance(asked, dict) else asked
+    return int(str(value)) if str(value or "").isdecimal() else None
+
+
+def act(
+    here: Current, kind: str, ids: Sequence[int], form: dict[str, Any]
+) -> tuple[list[int], list[str], dict[str, str | None]]:
+    """Do one thing to each of the alerts, in one transaction; what the rules of the house refuse is left as it was.
+
+    Returns:
+        The alerts it was done to, the refusals in words, and the owners before.
+    """
+    done: list[int] = []
+    refused: list[str] = []
+    owners: dict[str, str | None] = {}
+    with writing(here.engine) as session:
+        today = present_day(session, here.now, here.settings.timezone)
+        before = {row["id"]: row for row in alert_rows(session, today, ids=list(ids))}
+        try:
+            action = _action(kind, form, today)
+        except ActionRefused as reason:
+            return [], [str(reason)], {}
+        for alert_id in ids:
+            try:
+                action(session, alert_id, here)
+            except ActionRefused as reason:
+                refused.append(str(reason))
+                continue
+            done.append(alert_id)
+            owners[str(alert_id)] = before[alert_id]["owner"]
+            audit(
+                session, here.user.name, f"{DONE[kind]} alert", now=here.now,
+                patient_id=before[alert_id]["patient_id"], detail=str(alert_id),
+            )  # fmt: skip
+    return done, refused, owners
+
+
+def _action(kind: str, form: dict[str, Any], today: dt.date) -> Callable[[Session, int, Current], Any]:
+    note = str(form.get("note") or "").strip() or None
+    if kind == "acknowledge":
+        return lambda session, which, here: acknowledge(
+            session, which, here.user.name, today=today, now=here.now, reason=form.get("reason"), note=note
+        )
+    if kind == "snooze":
+        until = _day(form.get("until"))
+        return lambda session, which, here: snooze(
+            session, which, here.user.name, until=until, today=today, now=here.now, reason=form.get("snooze-reason"),
+            note=note,
+        )  # fmt: skip
+    if kind == "assign":
+        return lambda session, which, here: assign(
+            session, which, here.user.name, to=form.get("to") or None, now=here.now, note=note
+        )
+    if kind == "resolve":
+        if not form.get("outcome"):
+            raise ActionRefused("Choose an outcome: an outcome closes an alert, not a click.")
+        return lambda session, which, here: resolve(
+            session, which, here.user.name, outcome=form.get("outcome"), now=here.now, note=note
+        )
+    if kind == "seen":
+        return lambda session, which, here: mark_seen(session, which, here.user.name, now=here.now, note=note)
+    return lambda session, which, here: comment(session, which, here.user.name, note=note, now=here.now)
+
+
+def _day(text: Any) -> dt.date | None:
+    try:
+        return dt.date.fromisoformat(str(text)[:10]) if text else None
+    except ValueError:
+        raise ActionRefused(f"{text!r} is not a date.") from None
+
+
+def _numbers(ids: Sequence[int]) -> str:
+    return ", ".join(map(str, ids))
+
+
+# ---------------------------------------------------------------------------------------------------------- drawer
+
+
+def _drawer_title(row: dict[str, Any]) -> Any:
+    return html.Span([severity_badge(row["severity"]), html.Span(f"  {rule_title(row['rule'])}", className="c-strong")])
+
+
+def _drawer(
+    row: dict[str, Any], facts: list[dict[str, Any]], happened: Sequence[Any], here: Current, today: dt.date
+) -> Any:
+    ended = row["state"] in {"resolved", "settled", "withdrawn"}
+    acting = []
+    if here.may(ACTORS):
+        if row["needs_a_look"]:
+            acting = [_act_button("seen", "Seen", main=True), _act_button("comment", "Comment")]
+        elif row["state"] != "resolved":
+            acting = [
+                _act_button("acknowledge", "Acknowledge", key="a", main=True),
+                _act_button("snooze", "Snooze", key="s"),
+                _act_button("assign", "Assign"),
+                _act_button("resolve", "Resolve"),
+                _act_button("comment", "Comment"),
+            ]
+        else:
+            acting = [_act_button("comment", "Comment")]
+    return html.Div(
+        [
+            html.Div(
+                [
+                    dcc.Link(row["name"], href=f"/patients/{row['mrn']}", className="c-strong"),
+                    html.Span(f"{row['mrn']} · {row['diagnosis']}", className="quiet"),
+                    tag(STATE_WORDS[row["state"]]),
+                    tag(row["grade"], title="How strong the evidence is") if row["grade"] else None,
+                    tag(f"owner {row['owner']}") if row["owner"] else None,
+                ],
+                className="line",
+            ),
+            html.P(row["explanation"].replace("->", "→"), className="lead"),
+            html.P([html.B("First: "), row["suggested_action"]]) if row["suggested_action"] and not ended else None,
+            html.P(["Clears when ", _uncapital(row["clears_when"])], className="quiet") if row["clears_when"] else None,
+            html.P(["No newer answer: ", row["cannot_tell_because"]], className="notice notice-warn")
+            if row["cannot_tell_because"] and not ended
+            else None,
+            html.Div(acting, className="line"),
+            html.H2("Evidence"),
+            _evidence(facts, today),
+            html.H2("The rule in words"),
+            _rule_words(row["rule"]),
+            html.H2("History"),
+            html.Ul([_happened(event, here, today) for event in happened], className="history"),
+        ],
+        className="drawer",
+        **data(
+            alerts_drawer=str(row["id"]), alerts_label=f"{row['name']}: {first_sentence(row['explanation'])}"
+        ),
+    )
+
+
+def _uncapital(text: str) -> str:
+    return text[:1].lower() + text[1:] if text[1:2].islower() else text
+
+
+def _evidence(facts: list[dict[str, Any]], today: dt.date) -> Any:
+    if not facts:
+        return html.P("No single fact: the answer rests on something that is missing.", className="quiet")
+    body = []
+    for fact in facts:
+        limit = f"limit {number(fact['upper_limit'])}" if fact["upper_limit"] else ""
+        detail = " · ".join(filter(None, (limit, fact["detail"], fact["status"])))
+        value = f"{fact['value']} {fact['unit']}".strip()
+        cells = [day_and_ago(fact["date"], today), _fact_label(fact["what"]), value, detail]
+        body.append(
+            html.Tr(
+                [
+                    html.Td(cells[0], className="nowrap"),
+                    html.Td(cells[1]),
+                    html.Td(cells[2], className="num"),
+                    html.Td(cells[3], className="quiet"),
+                ]
+            )
+        )
+    head = html.Thead(html.Tr([html.Th("Date"), html.Th("What"), html.Th("Value", className="num"), html.Th("")]))
+    return html.Table([head, html.Tbody(body)], className="plain")
+
+
+def _fact_label(key: str) -> str:
+    if key in measures():
+        return measures()[key].short_label
+    if key in events():
+        return events()[key].label
+    found = drug(key)
+    return found.label if found else subject_label(key)
+
+
+def _rule_words(key: str) -> Any:
+    try:
+        rule = rule_of(key)
+    except KeyError:
+        return html.P("This version of Myopanel no longer has this rule.", className="quiet")
+    return html.Div(
+        [
+            html.P(rule.question),
+            html.P(rule.why_it_matters, className="quiet"),
+            html.Details(
+                [html.Summary("Known false alarms"), html.Ul([html.Li(text) for text in rule.known_false_alarms])]
+            )
+            if rule.known_false_alarms
+            else None,
+            dcc.Link("Thresholds and sources", href=f"/rules?rule={key}"),
+        ]
+    )
+
+
+def _happened(event: Any, here: Current, today: dt.date) -> Any:
+    detail = json.loads(event.detail or "{}")
+    coded = answers().get(event.reason or "")
+    reason = coded.label if coded else (event.reason or "")
+    said = [
+        reason,
+        f"until {detail['until']}" if detail.get("until") else "",
+        f"to {detail['to'] or 'everybody'}" if "to" in detail else "",
+        "" if not event.note or event.event == "opened" else f"“{event.note.replace('->', '→')}”",
+    ]
+    when = clock_time(event.at, here.settings.zone, today)
+    who = "" if event.by == "myopanel" else f" by {event.by}"
+    told = html.Div(" · ".join(filter(None, said)), className="quiet")
+    return html.Li([html.B(event.event.capitalize()), f"{who} · {when}", told])

@@ -1,0 +1,4 @@
+"""The patient's page in parts: what it reads, what changed since the last visit, what it shows, what it takes in."""
+
+WHO_ACTS = ("nurse", "physician", "admin")
+"""Roles that may enter facts, act on alerts and answer suggestions here; everybody else reads."""

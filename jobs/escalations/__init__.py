@@ -1,0 +1,1 @@
+"""One suggestion a file; found by folder (`jobs.escalation.all_escalations`)."""

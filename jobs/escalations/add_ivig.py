@@ -1,0 +1,271 @@
+"""Should intravenous immunoglobulin be added?
+
+Looked at: the phenotype branch, current treatment, earlier IVIG, swallowing. What counts: inflammatory weakness under
+treatment (ESC-01), difficulty swallowing or steroid resistance (ESC-18), a nerve pattern (ESC-10), severe myositis
+after a checkpoint inhibitor (ESC-06). What does not: pain alone, a CK after exercise, possible steroid myopathy,
+inclusion body myositis, IVIG that is still acting. Where CK or strength is missing the suggestion waits for them.
+"""
+
+from dataclasses import dataclass
+
+from jobs.escalation import (
+    Citation,
+    DoseByWeight,
+    Escalation,
+    Option,
+    Proposal,
+    Situation,
+    Withheld,
+    dose_by_weight,
+    seeds,
+    unless_active,
+)
+from jobs.phenotype import GBS_PATTERN, ICI_MYOSITIS, STABLE, TRUE_MYOSITIS
+from jobs.rule import ACTION, URGENT, day_text, number, parameter
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Dose range and windows of IVIG."""
+
+    grams_per_kg: float = parameter(
+        2,
+        unit="g/kg",
+        low=1,
+        high=2,
+        meaning="total of one course, upper end of the range",
+        source="S25 (label, adult dermatomyositis)",
+        mark="seen",
+    )
+    grams_per_kg_low: float = parameter(
+        1,
+        unit="g/kg",
+        low=0.5,
+        high=2,
+        meaning="total of one course, lower end of the range",
+        source="seed-002",
+        mark="seed",
+    )
+    cycle_days: int = parameter(
+        28, unit="days", low=21, high=56, meaning="from course to course", source="S25", mark="seen"
+    )
+    longer_from_age: int = parameter(
+        65, unit="years", low=50, high=90, meaning="from this age five days instead of two"
+    )
+    judge_sparing_from: int = parameter(
+        90,
+        unit="days",
+        low=60,
+        high=180,
+        meaning="a steroid-sparing agent is not called failed before this day",
+        source="seed-004; SHARE 12 weeks (S2)",
+        mark="seed",
+    )
+    juvenile_weeks: int = parameter(
+        12,
+        unit="weeks",
+        low=6,
+        high=26,
+        meaning="intensification within this time after expert-centre advice",
+        source="SHARE (S2)",
+        mark="seen",
+    )
+
+
+CONFLICTS = (
+    "C1: one page gives 2 g/kg over 5 days, one 1 to 2 g/kg over 1 to 2 days a month, one 1 to 2 g/kg of ideal "
+    "weight over "
+    "2 days; the label for adult dermatomyositis 2 g/kg over 2 to 5 days every 4 weeks. The range is shown, the "
+    "site chooses.",
+    "C2: measured or ideal body weight: both totals are shown where the height is on file.",
+)
+
+
+def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld | None:
+    """Ready in a flare under treatment, urgent with organ signs, pending while facts are missing."""
+    signs, chart, state = situation.signs, situation.chart, situation.state
+    if state == STABLE or not (signs.weak or state in (GBS_PATTERN, ICI_MYOSITIS)):
+        return None
+    running = chart.on("ivig", "scig")
+    if running is not None:
+        last = running.statements[-1]
+        return Withheld(f"{running.label} is on file from {day_text(last.start)} and still counts as acting.")
+    if state == GBS_PATTERN:
+        return _nerve_pattern(situation)
+    if state == ICI_MYOSITIS and not signs.severe and not signs.troponin_i_raised:
+        return Withheld(
+            "The checkpoint inhibitor myositis is not severe on file: steroid and holding the drug come first."
+        )
+    early = bool(chart.autoantibodies & {"HMGCR", "SRP"}) or chart.diagnosis == "IMNM"
+    if not situation.treated and not (signs.red_flags or signs.severe or early or state == ICI_MYOSITIS):
+        return Withheld("No treatment is on file yet: first-line treatment comes before IVIG.")
+    dose = dose_by_weight(chart, parameters.grams_per_kg_low, parameters.grams_per_kg, "g")
+    urgent = state == ICI_MYOSITIS or (signs.severe and state == TRUE_MYOSITIS)
+    return Proposal(
+        because=(*situation.phenotype.because, *situation.treatment, *dose.facts),
+        why=_why(situation),
+        urgency=URGENT if urgent else ACTION,
+        status=situation.status,
+        options=_options(situation, parameters, dose),
+        collect_first=(*situation.first, *_screens(situation)),
+        cautions=_cautions(situation, parameters),
+        conflicts=CONFLICTS,
+    )
+
+
+def _why(situation: Situation) -> str:
+    signs = situation.signs
+    under = ", ".join(course.label for course in situation.chart.sparing()) or "no steroid-sparing agent"
+    steroid = (
+        f"steroid {number(situation.chart.steroid.today)} mg/day (prednisone equivalent)"
+        if signs.on_steroid
+        else "no steroid"
+    )
+    said = signs.decline_sentence() or "organ signs of weakness"
+    after = " after a steroid pulse" if situation.chart.pulses() else ""
+    if situation.waits:
+        return f"Weaker under {under} and {steroid}{after} ({said}); the cause has to be settled first."
+    return f"Inadequate response: weaker under {under} and {steroid}{after} ({said})."
+
+
+def _nerve_pattern(situation: Situation) -> Proposal:
+    dose = dose_by_weight(situation.chart, 0.4, 0.4, "g", per="/day")
+    return Proposal(
+        because=(*situation.phenotype.because, *dose.facts),
+        why="Weakness with absent reflexes or sensory signs: IVIG or plasma exchange is the treatment of the nerve "
+        "disease.",
+        urgency=URGENT,
+        options=(
+            Option("ivig", "IVIG on five days", f"{dose.text}, for 5 days", dose.cautions),
+            Option("plasmapheresis", "Plasma exchange instead of IVIG, not after it."),
+        ),
+        collect_first=situation.phenotype.collect,
+        cautions=(
+            "Breathing can fail within hours: NIF and vital capacity several times a day.",
+            "Steroid alone does not help the idiopathic form.",
+        ),
+        conflicts=CONFLICTS[1:],
+    )
+
+
+def _options(situation: Situation, parameters: Parameters, dose: DoseByWeight) -> tuple[Option, ...]:
+    chart = situation.chart
+    age = chart.age
+    slow = (age is not None and age > parameters.longer_from_age) or situation.state == ICI_MYOSITIS
+    days = "5 days pre-selected" if slow else "2 days pre-selected"
+    ivig = Option(
+        "ivig",
+        "Add IVIG and go on with the steroid and the steroid-sparing agent.",
+        f"{dose.text}; over 2 to 5 days ({days}), every {parameters.cycle_days} days",
+        (
+            *dose.cautions,
+            "Kidney function, clotting risk and IgA before the first course; five days where they are a concern.",
+        ),
+    )
+    choices: list[tuple[Option, tuple[str, ...]]] = [
+        (ivig, ("ivig",)),
+        (
+            Option("check-taking", "Check first that the drugs are taken and absorbed, and that the doses are right."),
+            (),
+        ),
+        (Option("rituximab", "Rituximab where IVIG failed or cannot be given."), ("rituximab",)),
+        (
+            Option("mycophenolate", "Mycophenolate where IVIG failed or cannot be given."),
+            ("mycophenolate mofetil", "mycophenolic acid"),
+        ),
+        (
+            Option("ciclosporin", "Ciclosporin where IVIG failed or cannot be given; blood pressure and kidneys."),
+            ("ciclosporin",),
+        ),
+    ]
+    if chart.is_juvenile:
+        choices += [
+            (
+                Option("combination", "High-dose methotrexate with ciclosporin and IVIG together (juvenile disease)."),
+                (),
+            ),
+            (
+                Option(
+                    "anti-tnf",
+                    "Infliximab or adalimumab, in an expert centre (juvenile disease only).",
+                    cautions=("In adults the muscle disease got worse in 12 of 42 treated with a TNF blocker.",),
+                ),
+                ("infliximab", "adalimumab"),
+            ),
+            (
+                Option(
+                    "expert-centre",
+                    f"Ask an expert centre; within the first {parameters.juvenile_weeks} weeks before any change.",
+                ),
+                (),
+            ),
+        ]
+    if situation.state == ICI_MYOSITIS:
+        choices.append((Option("plasmapheresis", "Plasma exchange, before and not after IVIG."), ()))
+    choices.append(
+        (Option("multidisciplinary", "Rheumatology with physiotherapy, and dermatology where the skin is active."), ())
+    )
+    return unless_active(chart, choices)
+
+
+def _cautions(situation: Situation, parameters: Parameters) -> tuple[str, ...]:
+    chart, signs = situation.chart, situation.signs
+    out = [
+        f"{course.label.capitalize()} has run for {chart.days_since(course.start)} days: not called failed before "
+        f"day {parameters.judge_sparing_from}."
+        for course in chart.sparing()
+        if course.drug not in ("ivig", "scig") and chart.days_since(course.start) < parameters.judge_sparing_from
+    ]
+    exchange = chart.happened("plasmapheresis", 21)
+    if exchange is not None:
+        out.append(f"Plasma exchange on {day_text(exchange.day)}: IVIG only after the last exchange.")
+    if signs.grade == "possible":
+        out.append("The decline rests on one score so far: repeat it within 14 days, same assessor.")
+    if signs.fever is not None:
+        out.append(f"Fever on {day_text(signs.fever.day)}: exclude an infection first.")
+    if signs.statins:
+        out.append("A statin is on the list: consider it as a cause.")
+    if chart.condition("diabetes") is not None:
+        out.append(
+            "Diabetes: some IVIG products contain glucose or maltose, which disturb glucose meters (from memory)."
+        )
+    return tuple(out)
+
+
+def _screens(situation: Situation) -> tuple[str, ...]:
+    return () if situation.chart.latest("creatinine", 90) else ("creatinine before the first course",)
+
+
+ESCALATION = Escalation(
+    key="add-ivig",
+    title="Consider adding IVIG",
+    question="Should intravenous immunoglobulin be added?",
+    why_it_matters="Strength lost in an untreated flare is regained slowly or not at all; IVIG has trial evidence in "
+    "dermatomyositis and leaves the current drugs in place.",
+    topic="ivig",
+    kind="escalation",
+    order=30,
+    catalogue=("ESC-01", "ESC-02", "ESC-03", "ESC-05", "ESC-06", "ESC-10", "ESC-18", "RSP-02", "ESC-17"),
+    reads=("declining-strength",),
+    logic="Inflammatory weakness (weaker with CK above 1.5 times its limit) under a steroid or a steroid-sparing "
+    "agent; or "
+    "a nerve pattern; or severe myositis after a checkpoint inhibitor. Pending while CK or strength is missing or old.",
+    limitations="Adherence and absorption are not on file. The dose is a range, not an order; rates and products "
+    "are not "
+    "covered. The evidence is best in dermatomyositis.",
+    citations=(
+        Citation(
+            "S2",
+            "SHARE: intensify where the response to methotrexate and steroid is inadequate; IVIG among the options.",
+        ),
+        Citation("S25", "Label for adult dermatomyositis: 2 g/kg in equal doses over 2 to 5 days every 4 weeks."),
+        Citation("S6", "Checkpoint inhibitor nerve disease: 0.4 g/kg/day for 5 days."),
+        *seeds(
+            s002="Falls from 27 to 24 of 52 under methotrexate and steroid: add IVIG, keep the rest.",
+            s004="Names swallowing trouble, weight loss, severe rash, weakness and steroid resistance as reasons.",
+            s000="2 g/kg over 5 days after a pulse that did not help, where CK is raised and the patient is weak.",
+        ),
+    ),
+    propose=propose,
+    parameters=Parameters,
+)

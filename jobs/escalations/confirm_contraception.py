@@ -1,0 +1,54 @@
+"""A drug that harms an unborn child, and pregnancy possible: is contraception on file?
+
+Looked at: methotrexate, mycophenolate and cyclophosphamide among the current drugs; pregnancy possible; contraception.
+"""
+
+from typing import Any
+
+from jobs.escalation import Citation, Escalation, Option, Proposal, Situation, seeds
+from jobs.rule import URGENT
+
+HARMFUL = ("methotrexate", "mycophenolate mofetil", "mycophenolic acid", "cyclophosphamide")
+
+
+def propose(situation: Situation, parameters: Any) -> Proposal | None:
+    """Urgent where pregnancy is possible and no contraception is recorded."""
+    chart = situation.chart
+    possible = chart.condition("pregnancy_possible")
+    courses = [course for name in HARMFUL if (course := chart.on(name))]
+    if possible is None or not courses or any(h.event == "contraception" and h.present for h in chart.happenings):
+        return None
+    return Proposal(
+        because=(possible.fact(), *(course.fact() for course in courses)),
+        why=f"Pregnancy is possible under {', '.join(course.label for course in courses)} and no contraception is "
+        "on file.",
+        urgency=URGENT,
+        options=(
+            Option("ask", "Ask today; pregnancy test; record contraception."),
+            Option("azathioprine", "Where a pregnancy is planned: azathioprine instead, after TPMT."),
+        ),
+        collect_first=("pregnancy test",),
+        cautions=("Do not stop a drug that holds severe disease without a plan.",),
+    )
+
+
+ESCALATION = Escalation(
+    key="confirm-contraception",
+    title="Confirm contraception",
+    question="Is a pregnancy excluded and prevented?",
+    why_it_matters="These drugs cause malformations and miscarriage.",
+    topic="pregnancy",
+    kind="safety",
+    order=51,
+    catalogue=("IS-05",),
+    reads=("drug-safety", "missing-safety-screen"),
+    logic="Pregnancy possible on file, one of the drugs current, no contraception recorded.",
+    limitations="Contraception of the partner is recorded only where somebody asked.",
+    citations=(
+        Citation("S39", "Stop methotrexate, mycophenolate and cyclophosphamide for a pregnancy."),
+        *seeds(s004="Reliable contraception under methotrexate."),
+    ),
+    propose=propose,
+    audience=("nurse", "physician"),
+    for_ibm=True,
+)

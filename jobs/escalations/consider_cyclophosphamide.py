@@ -1,0 +1,94 @@
+"""Severe or refractory lung disease: is cyclophosphamide to be considered?
+
+Looked at: interstitial lung disease on file, shortness of breath, FVC and its fall, current agents.
+"""
+
+from dataclasses import dataclass
+
+from jobs.escalation import Escalation, Option, Proposal, Situation, Withheld, seeds, unless_active
+from jobs.rule import ACTION, URGENT, day_text, number, parameter
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """When lung disease counts as severe."""
+
+    low_fvc: float = parameter(60, unit="% predicted", low=40, high=80, meaning="FVC below this is severe")
+    fvc_fall: float = parameter(
+        10, unit="% points", low=5, high=30, meaning="FVC this much lower than before is a fall"
+    )
+    valid_days: int = parameter(182, unit="days", low=28, high=365, meaning="an older FVC is not used")
+
+
+def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld | None:
+    """Pending until imaging and lung function are there; urgent with new shortness of breath."""
+    chart, signs = situation.chart, situation.signs
+    lung = signs.lung_disease
+    if lung is None:
+        return None
+    fvc = chart.latest("fvc_percent", parameters.valid_days)
+    earlier = chart.before(fvc, 365, 1) if fvc else ()
+    fell = bool(fvc and earlier and earlier[-1].value - fvc.value >= parameters.fvc_fall)
+    low = fvc is not None and fvc.value < parameters.low_fvc
+    if not (fell or low or signs.breathing):
+        return None
+    if (running := chart.on("cyclophosphamide")) is not None:
+        return Withheld(f"Cyclophosphamide is on file from {day_text(running.start)}.")
+    if signs.fever is not None:
+        return Withheld("Fever with lung disease: exclude an infection before more immunosuppression.")
+    said = f"FVC {number(fvc.value)} % on {day_text(fvc.day)}" if fvc else "no FVC on file"
+    choices: list[tuple[Option, tuple[str, ...]]] = [
+        (
+            Option(
+                "cyclophosphamide",
+                "Cyclophosphamide by infusion.",
+                "every 4 weeks for 3 to 6 months, up to 12",
+                ("Fertility, pregnancy, infection, bladder; blood count before each dose.",),
+            ),
+            ("cyclophosphamide",),
+        ),
+        (
+            Option("mycophenolate", "Mycophenolate.", cautions=("Not in pregnancy: azathioprine then (C19).",)),
+            ("mycophenolate mofetil", "mycophenolic acid"),
+        ),
+        (
+            Option("calcineurin-inhibitor", "Tacrolimus or ciclosporin; blood pressure and kidneys."),
+            ("tacrolimus", "ciclosporin"),
+        ),
+        (Option("rituximab", "Rituximab."), ("rituximab",)),
+    ]
+    return Proposal(
+        because=(
+            lung.fact(),
+            *((fvc.fact(),) if fvc else ()),
+            *(flag.fact() for flag in signs.red_flags),
+            *situation.treatment,
+        ),
+        why=f"Interstitial lung disease with {said}" + (" and shortness of breath." if signs.breathing else "."),
+        urgency=URGENT if signs.breathing else ACTION,
+        status="pending" if fvc is None else "ready",
+        options=unless_active(chart, choices),
+        collect_first=("FVC and diffusing capacity", "high-resolution CT", "signs of infection"),
+        cautions=(
+            "Decide with a lung physician.",
+            *(("Anti-MDA5: lung disease can worsen within weeks.",) if "MDA5" in chart.autoantibodies else ()),
+        ),
+    )
+
+
+ESCALATION = Escalation(
+    key="consider-cyclophosphamide",
+    title="Lung disease: consider stronger treatment",
+    question="Does the lung disease ask for cyclophosphamide or another agent?",
+    why_it_matters="Lung disease decides survival in several subtypes.",
+    topic="lung",
+    kind="escalation",
+    order=33,
+    catalogue=("ESC-14",),
+    logic="Interstitial lung disease on file with shortness of breath, FVC below 60 % or a fall by 10 points.",
+    limitations="CT and diffusing capacity are not on file. The limits of FVC are site settings.",
+    citations=seeds(s004="Cyclophosphamide every 4 weeks for 3 to 6 months in severe lung disease."),
+    propose=propose,
+    parameters=Parameters,
+    for_ibm=True,
+)

@@ -1,0 +1,141 @@
+"""Is an intravenous steroid pulse to be considered?
+
+Looked at: how severe the weakness is, swallowing and breathing, pulses of the last weeks. What counts: severe
+inflammatory weakness (ESC-04), severe myositis after a checkpoint inhibitor (ESC-06), a nerve pattern after one
+(ESC-11). What does not: pain, possible steroid myopathy, a nerve pattern of its own, a pulse that has not had time to
+work.
+"""
+
+from dataclasses import dataclass
+
+from jobs.escalation import Citation, Escalation, Option, Proposal, Situation, Withheld, dose_by_weight, seeds
+from jobs.phenotype import GBS_PATTERN, ICI_MYOSITIS, STABLE, TRUE_MYOSITIS
+from jobs.rule import ACTION, URGENT, day_text, parameter
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Limits of a pulse."""
+
+    most_mg: float = parameter(
+        1000,
+        unit="mg/day methylprednisolone",
+        low=500,
+        high=1000,
+        meaning="highest dose of a pulse day",
+        source="seed-001",
+        mark="seed",
+    )
+    response_days: int = parameter(
+        28,
+        unit="days",
+        low=14,
+        high=56,
+        meaning="a pulse is not repeated before it could be judged (4 to 6 weeks)",
+        source="seed-001",
+        mark="seed",
+    )
+
+
+CONFLICT = (
+    "C10: 10 to 20 mg/kg and 250 to 1000 mg are given for the same pulse; at 70 kg the first exceeds the second. "
+    "The cap is "
+    "1000 mg a day on at most 5 days; in children 30 mg/kg, at most 1000 mg.",
+)
+
+
+def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld | None:
+    """Ready in severe inflammatory weakness; always together with another immunosuppressant."""
+    signs, chart, state = situation.signs, situation.chart, situation.state
+    if state == STABLE:
+        return None
+    if state == GBS_PATTERN and not signs.checkpoint:
+        return Withheld("Steroid alone does not help the idiopathic nerve disease.")
+    if not signs.severe and not (state == ICI_MYOSITIS and signs.troponin_i_raised):
+        return Withheld("The weakness on file is not severe: no red flag, less than two steps.") if signs.weak else None
+    last = chart.last_pulse()
+    if last is not None and chart.days_since(last[1]) < parameters.response_days and state == TRUE_MYOSITIS:
+        return Withheld(f"The last pulse ended on {day_text(last[1])}: it is judged 4 to 6 weeks later.")
+    return Proposal(
+        because=(*situation.phenotype.because, *situation.treatment),
+        why="Severe weakness: a pulse acts faster than a higher daily dose, and only together with another drug.",
+        urgency=URGENT if state in (ICI_MYOSITIS, GBS_PATTERN) or signs.red_flags else ACTION,
+        status=situation.status,
+        options=_options(situation, parameters),
+        collect_first=(*situation.first, "glucose, blood pressure and potassium before and during the pulse"),
+        cautions=(
+            "Together with a steroid-sparing agent or IVIG, not alone.",
+            *_conditions(situation),
+        ),
+        conflicts=CONFLICT,
+    )
+
+
+def _options(situation: Situation, parameters: Parameters) -> tuple[Option, ...]:
+    chart, state = situation.chart, situation.state
+    if state == ICI_MYOSITIS:
+        dose = dose_by_weight(chart, 1, 2, "mg", per="/day", most=parameters.most_mg)
+        return (
+            Option(
+                "methylprednisolone",
+                "Methylprednisolone intravenously, daily, with IVIG or plasma exchange.",
+                dose.text,
+                dose.cautions,
+            ),
+        )
+    if state == GBS_PATTERN:
+        dose = dose_by_weight(chart, 2, 4, "mg", per="/day", most=parameters.most_mg)
+        return (
+            Option(
+                "methylprednisolone",
+                "Methylprednisolone intravenously with IVIG or plasma exchange.",
+                dose.text,
+                dose.cautions,
+            ),
+            Option("pulse", "A pulse alongside IVIG or plasma exchange.", "1000 mg/day for 5 days"),
+        )
+    if chart.is_child:
+        dose = dose_by_weight(chart, 10, 30, "mg", per="/day", most=parameters.most_mg)
+        return (
+            Option(
+                "pulse",
+                "Methylprednisolone pulse, in an expert centre.",
+                f"{dose.text}, 1 to 5 days; often 3",
+                dose.cautions,
+            ),
+        )
+    return (Option("pulse", "Methylprednisolone pulse.", f"250 to {parameters.most_mg:.0f} mg/day on 1 to 5 days"),)
+
+
+def _conditions(situation: Situation) -> tuple[str, ...]:
+    names = {"diabetes": "Diabetes", "glaucoma": "Glaucoma", "osteoporosis": "Osteoporosis"}
+    return tuple(
+        f"{label} is on file: more harm from steroid."
+        for event, label in names.items()
+        if situation.chart.condition(event)
+    )
+
+
+ESCALATION = Escalation(
+    key="consider-pulse",
+    title="Consider an intravenous steroid pulse",
+    question="Does the severity ask for a pulse?",
+    why_it_matters="Weak swallowing and breathing muscles can fail before a slower treatment works.",
+    topic="pulse",
+    kind="escalation",
+    order=31,
+    catalogue=("ESC-04", "ESC-06", "ESC-11"),
+    reads=("declining-strength",),
+    logic="Inflammatory weakness with difficulty swallowing or breathing or a fall of two steps and more, no pulse "
+    "in the "
+    "last 28 days; severe myositis or a nerve pattern after a checkpoint inhibitor.",
+    limitations="Vasculopathy of the gut and weight loss are reasons too and are not on file as such.",
+    citations=(
+        Citation("S5", "1 to 2 mg/kg/day for severe checkpoint inhibitor myositis."),
+        Citation("S6", "2 to 4 mg/kg/day, or 1 g/day for 5 days, in the nerve disease after a checkpoint inhibitor."),
+        Citation("S1", "Children: 30 mg/kg, at most 1 g."),
+        *seeds(s001="250 to 1000 mg on 1 to 5 days, in addition to another immunosuppressant."),
+    ),
+    propose=propose,
+    parameters=Parameters,
+)

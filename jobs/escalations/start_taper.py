@@ -1,0 +1,141 @@
+"""High-dose steroid without a taper: is it time to begin?
+
+Looked at: days at high dose in one course, whether a taper has begun, the chosen template. What counts: more than 28
+days at high dose with no taper, or behind the template. From day 14 a review point opens (watch). What does not: a
+course that follows its template. In a flare or in possible steroid myopathy the card on the steroid dose says what to
+do instead.
+"""
+
+from dataclasses import dataclass
+
+from jobs.escalation import Citation, Escalation, Option, Proposal, Situation, Withheld, seeds
+from jobs.rule import ACTION, MET, WATCH, day_text, number, parameter
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """When a taper is due."""
+
+    review_day: int = parameter(
+        14, unit="days", low=7, high=28, meaning="review point for a taper", source="seed-001, seed-004", mark="seed"
+    )
+    hard_day: int = parameter(
+        28,
+        unit="days",
+        low=21,
+        high=56,
+        meaning="high dose beyond this without a taper",
+        mark="contract",
+        source="prolonged-high-dose-steroids",
+    )
+    unchanged: float = parameter(
+        0.9, unit="share of the start dose", low=0.7, high=1, meaning="a dose from here on is not tapered yet"
+    )
+    second_line_day: int = parameter(
+        84,
+        unit="days",
+        low=56,
+        high=182,
+        meaning="still high: review of the second line (GC-04)",
+        source="longest time on the pages' own tapers, computed",
+    )
+
+
+def past_the_line(situation: Situation) -> bool:
+    """Whether the steroid has been high for longer than the line allows, whatever the template says."""
+    verdict = situation.chart.verdict("prolonged-high-dose-steroids")
+    if verdict is not None and verdict.state == MET:
+        return True
+    return situation.signs.high_dose_days > Parameters().hard_day
+
+
+def _untapered(situation: Situation, share: float) -> bool:
+    """Today's dose against the highest of the course's steady days; pulse days are not a start dose."""
+    days = max(situation.signs.high_dose_days, 1)
+    recent = situation.chart.steroid.mg[-days:]
+    steady = recent[recent < 250]
+    return bool(len(steady)) and situation.chart.steroid.today >= share * float(steady.max())
+
+
+def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld | None:
+    """Action past four weeks without a taper or behind the template; watch from the review point on."""
+    chart, signs = situation.chart, situation.signs
+    if signs.high_dose_days == 0 or not signs.on_steroid:
+        return None
+    verdict = chart.verdict("prolonged-high-dose-steroids")
+    untapered = _untapered(situation, parameters.unchanged)
+    if verdict is not None and verdict.state == MET:
+        if verdict.severity == WATCH:
+            return Withheld("The steroid is past 28 days at high dose and follows its template: nothing to change.")
+        due, urgency = True, ACTION
+    else:
+        due = signs.high_dose_days > parameters.hard_day and untapered
+        urgency = ACTION
+    if not due:
+        if signs.high_dose_days < parameters.review_day or not untapered or signs.weak:
+            return None
+        urgency = WATCH
+    dose = number(chart.steroid.today)
+    late = signs.high_dose_days >= parameters.second_line_day
+    options = [
+        Option("template-a", "Taper by template A.", "minus 10 mg every 2 weeks to 30, minus 5 to 20, then minus 2.5"),
+        Option(
+            "template-b", "Taper by template B.", "60, 40, 30, 25, 20 mg, 2 weeks each, then minus 2.5 every 2 weeks"
+        ),
+    ]
+    if chart.is_child or chart.is_juvenile:
+        options = [
+            Option(
+                "printo",
+                "Taper of the PRINTO trial for juvenile disease.",
+                "from 2 to 1 mg/kg/day over 2 months, to 0.2 mg/kg/day over the next 4, as the core measures improve",
+            )
+        ]
+    options.append(Option("later-start", "British guideline: begin at about week 6, by response."))
+    if late:
+        options.append(Option("second-line", "Twelve weeks at high dose: look at the second line of treatment."))
+    if not chart.sparing():
+        options.append(Option("sparing-agent", "Start a steroid-sparing agent together with the taper."))
+    since = f" (past the line since {day_text(verdict.since)})" if verdict and verdict.since else ""
+    return Proposal(
+        because=chart.steroid_facts(),
+        why=f"{signs.high_dose_days} days at high dose{since}, {dose} mg/day now"
+        + (", no taper begun." if untapered else ", behind the template."),
+        title="Review point: can the taper begin?" if urgency == WATCH else None,
+        urgency=urgency,
+        options=tuple(options),
+        collect_first=() if signs.strength_fresh else ("a strength score before the first step",),
+        cautions=("Strength and CK at every second step.", "Never stop abruptly after more than three weeks."),
+        conflicts=(
+            "C6: high dose is above 30 mg/day or from 0.5 mg/kg/day on.",
+            "C7: taper after 2 to 4 weeks on the pages, at about 6 weeks in the British guideline.",
+            "C9: templates A and B differ between 60 and 30 mg.",
+        ),
+    )
+
+
+ESCALATION = Escalation(
+    key="start-taper",
+    title="Consider starting the taper",
+    question="Is it time to bring the steroid down?",
+    why_it_matters="High doses past four weeks add harm without adding benefit.",
+    topic="steroid-dose",
+    kind="steroid",
+    order=42,
+    catalogue=("GC-01", "GC-02", "GC-03", "GC-04"),
+    reads=("prolonged-high-dose-steroids",),
+    logic="More than 28 days above 30 mg/day or at 0.5 mg/kg/day and more, with the dose still at 90 % of its start or "
+    "behind the template; a review point from day 14 on.",
+    limitations="A slower taper agreed with the patient counts only where it is recorded as a plan.",
+    citations=(
+        Citation("S1", "Taper from about week 6, by response."),
+        Citation("S4", "Taper of the PRINTO trial."),
+        Citation("S7", "Above 30 mg/day is high."),
+        *seeds(
+            s001="Begin after 2 to 4 weeks; steps of 10, 5 and 2.5 mg every 2 weeks.",
+            s004="60, 40, 30, 25, 20 mg every 2 weeks; no high dose beyond 2 to 4 weeks.",
+        ),
+    ),
+    propose=propose,
+    parameters=Parameters,
+)

@@ -1,0 +1,4 @@
+"""How facts come in: a format turns a file into rows as sent, `canonical` reads a row, `load` stores what is new.
+
+A format knows files and nothing of the database; `load` is the only module that writes.
+"""

@@ -1,0 +1,977 @@
+"""What kind of problem is this today: inflamed muscle, painful but not inflamed, steroid damage, or not clear yet?
+
+The branch runs before any suggestion, because the same falling score asks for more treatment in a flare and for less
+steroid in a steroid myopathy. It gives one state per patient and day, always with the facts for it, the facts against
+it and what is missing, and never a diagnosis. States and order of the questions follow the clinical catalogue
+(PH-00 to PH-12): danger first, then "do we know enough", then the explanations that need no treatment, then the rest.
+"""
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+from jobs.chart import STRENGTH_INSTRUMENTS, Chart, Course, Fact, Happening, Reading, Statement, Verdict
+from jobs.rule import CONFIRMED, CORROBORATED, POSSIBLE, day_text, number, parameter
+
+TRUE_MYOSITIS = "true_myositis"
+PAIN_NON_INFLAMMATORY = "pain_non_inflammatory"
+STEROID_MYOPATHY_POSSIBLE = "steroid_myopathy_possible"
+EXERCISE_CK = "exercise_ck"
+ICI_MYOSITIS = "ici_myositis"
+GBS_PATTERN = "gbs_pattern"
+INDETERMINATE = "indeterminate"
+STABLE = "stable"
+
+STATES = (
+    TRUE_MYOSITIS,
+    PAIN_NON_INFLAMMATORY,
+    STEROID_MYOPATHY_POSSIBLE,
+    EXERCISE_CK,
+    ICI_MYOSITIS,
+    GBS_PATTERN,
+    INDETERMINATE,
+    STABLE,
+)
+
+STATE_TITLES = {
+    TRUE_MYOSITIS: "Inflammatory weakness likely",
+    PAIN_NON_INFLAMMATORY: "Pain without signs of inflamed muscle",
+    STEROID_MYOPATHY_POSSIBLE: "Steroid myopathy possible",
+    EXERCISE_CK: "Raised CK after exercise",
+    ICI_MYOSITIS: "Myositis under a checkpoint inhibitor",
+    GBS_PATTERN: "Nerve pattern: Guillain-Barre syndrome to be excluded",
+    INDETERMINATE: "Not clear yet",
+    STABLE: "No sign of change",
+}
+
+BASIC_FINDINGS = (
+    "a strength score by the same assessor",
+    "CK with its upper limit",
+    "aldolase, LDH, AST and ALT",
+    "CRP and ESR",
+    "troponin",
+    "the current drug list, adherence included",
+    "strenuous exercise in the last 7 days",
+)
+"""What PH-00 asks for before anything is decided (seed-000; window of 28 days is a site setting)."""
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Thresholds of the phenotype branch; all of them site settings where no source is named."""
+
+    fresh_days: int = parameter(
+        28,
+        unit="days",
+        low=7,
+        high=90,
+        meaning="CK and strength older than this are collected before anything is decided",
+    )
+    valid_days: int = parameter(90, unit="days", low=28, high=365, meaning="an older result is not used at all")
+    ck_raised: float = parameter(
+        1.5,
+        unit="x upper limit",
+        low=1,
+        high=5,
+        meaning="CK above this is raised",
+        source="EFNS 2010 / EAN 2024 (S29)",
+        mark="seen",
+    )
+    ck_clearly_raised: float = parameter(
+        3.0,
+        unit="x upper limit",
+        low=1.5,
+        high=20,
+        meaning="CK from here on is clearly raised",
+        source="EFNS 2010 (S29); ASCO 2021 grade 2 (S5)",
+        mark="seen",
+    )
+    ck_rise: float = parameter(
+        1.5,
+        unit="x reference",
+        low=1.2,
+        high=3,
+        meaning="a CK this much above the patient's own reference rises",
+        source="reference change value of CK (CAROBENE-2017)",
+        mark="seen",
+    )
+    ck_fall: float = parameter(
+        0.67,
+        unit="x reference",
+        low=0.3,
+        high=0.9,
+        meaning="a CK this much below the patient's own reference falls",
+        source="reference change value of CK (CAROBENE-2017)",
+        mark="seen",
+    )
+    pain_from: float = parameter(4, unit="points of 10", low=1, high=9, meaning="pain from here on counts as pain")
+    pain_rise: float = parameter(
+        2, unit="points of 10", low=1, high=5, meaning="pain this much above the one before is new"
+    )
+    symptom_days: int = parameter(
+        28, unit="days", low=7, high=90, meaning="how long a recorded symptom counts as present"
+    )
+    fever_days: int = parameter(14, unit="days", low=3, high=42, meaning="how long a recorded fever counts as present")
+    normal_strength: float = parameter(
+        0.96, unit="share of maximum", low=0.8, high=1, meaning="a strength score from here on is normal"
+    )
+    exercise_days: int = parameter(
+        7, unit="days", low=1, high=14, meaning="exercise this near before a CK explains it", source="S30", mark="seen"
+    )
+    high_dose_mg: float = parameter(
+        30,
+        unit="mg/day prednisone equivalent",
+        low=20,
+        high=60,
+        meaning="above this a steroid dose is high",
+        source="EULAR dose classes (S7)",
+        mark="seen",
+    )
+    high_dose_mg_kg: float = parameter(
+        0.5,
+        unit="mg/kg/day",
+        low=0.25,
+        high=2,
+        meaning="from here on a steroid dose is high by weight",
+        source="seed-004",
+        mark="seed",
+    )
+    high_dose_days: int = parameter(
+        21, unit="days", low=7, high=84, meaning="this many days at high dose make a steroid myopathy possible"
+    )
+    course_gap_days: int = parameter(
+        3,
+        unit="days",
+        low=0,
+        high=14,
+        meaning="a gap of this many days does not end a high-dose course",
+        source="prolonged-high-dose-steroids",
+        mark="contract",
+    )
+    after_pulse_days: int = parameter(
+        14, unit="days", low=7, high=42, meaning="weakness this soon after a pulse may be acute steroid myopathy"
+    )
+    very_high_mg: float = parameter(
+        100,
+        unit="mg/day prednisone equivalent",
+        low=60,
+        high=300,
+        meaning="above this a dose is very high",
+        source="EULAR dose classes (S7)",
+        mark="seen",
+    )
+    very_high_days: int = parameter(
+        7,
+        unit="days",
+        low=1,
+        high=14,
+        meaning="days at a very high dose in the last fortnight that make acute steroid myopathy possible whatever the "
+        "CK (the published case had 10; a planned pulse of 1 to 5 days stays below)",
+    )
+    checkpoint_days: int = parameter(
+        180, unit="days", low=30, high=730, meaning="how long after its last dose a checkpoint inhibitor still counts"
+    )
+    extramuscular_rise: float = parameter(
+        2,
+        unit="points of 10",
+        low=1,
+        high=5,
+        meaning="extramuscular activity worse by this speaks for a flare",
+        source="PRODERM-2023",
+        mark="seen",
+    )
+    pmr_age: int = parameter(
+        50, unit="years", low=40, high=70, meaning="polymyalgia is not considered below this age", mark="memory"
+    )
+
+
+@dataclass(frozen=True)
+class Signs:
+    """What the branch looks at, worked out once from the chart. None means not known, which is never normal."""
+
+    chart: Chart
+    parameters: Parameters
+    declines: tuple[Verdict, ...]
+    red_flags: tuple[Happening, ...]
+    strength: Reading | None
+    strength_normal: bool | None
+    pain: Reading | Happening | None
+    new_pain: bool
+    ck: Reading | None
+    ck_ratio: float | None
+    ck_reference: float | None
+    enzymes: tuple[Reading, ...]
+    inflammation: tuple[Reading, ...]
+    inflammation_known: bool
+    exercise: Happening | None
+    areflexia: Happening | None
+    fever: Happening | None
+    rash: Happening | None
+    checkpoint: tuple[Statement, ...]
+    statins: tuple[Course, ...]
+    troponin_i_raised: Reading | None
+    high_dose_days: int
+    very_high_days: int
+    recent_pulse: tuple[Statement, dt.date] | None
+    extramuscular_worse: Reading | None
+    lung_disease: Happening | None
+
+    # ----------------------------------------------------------------------------------------------------- weakness
+
+    @property
+    def swallowing(self) -> Happening | None:
+        """Difficulty swallowing on file in the last weeks."""
+        return next((flag for flag in self.red_flags if flag.event == "dysphagia"), None)
+
+    @property
+    def breathing(self) -> Happening | None:
+        """Shortness of breath on file in the last weeks."""
+        return next((flag for flag in self.red_flags if flag.event == "dyspnoea"), None)
+
+    @property
+    def weak(self) -> bool:
+        """Objective weakness: a met decline, difficulty swallowing, or dyspnoea that no lung disease explains."""
+        breath = self.breathing is not None and self.lung_disease is None and self.fever is None
+        return bool(self.declines) or self.swallowing is not None or breath
+
+    @property
+    def grade(self) -> str | None:
+        """The best-supported grade among the declines."""
+        grades = {verdict.grade for verdict in self.declines}
+        return next((grade for grade in (CORROBORATED, CONFIRMED, POSSIBLE) if grade in grades), None)
+
+    @property
+    def other_assessor(self) -> bool:
+        """Whether nothing but a single score by another assessor speaks for weakness (STR-03)."""
+        if not self.declines or self.red_flags:
+            return False
+        return all(
+            verdict.grade == POSSIBLE and bool(verdict.numbers.get("other_assessor")) for verdict in self.declines
+        )
+
+    @property
+    def severe(self) -> bool:
+        """Weakness with a red flag, or two steps and more below the reference (severity urgent of the decline)."""
+        return bool(self.red_flags and self.weak) or any(verdict.severity == "urgent" for verdict in self.declines)
+
+    def weakness_facts(self) -> tuple[Fact, ...]:
+        """The scores and symptoms behind `weak`: for a decline the latest score and the ones it is compared with."""
+        facts: dict[tuple[str, int | None], Fact] = {}
+        for verdict in self.declines:
+            series = self.chart.readings.get(verdict.subject, ())
+            shown = [reading.fact() for reading in series[-2:]] or list(self.chart.facts(verdict.evidence))
+            facts |= {(fact.kind, fact.id): fact for fact in shown}
+        facts |= {("event", flag.id): flag.fact() for flag in self.red_flags}
+        return tuple(facts.values())
+
+    def decline_sentence(self) -> str:
+        """The declines in words: `CMAS 24 on 3 Mar 2026, reference 27 (possible)`."""
+        said = []
+        for verdict in self.declines:
+            latest = self.chart.latest(verdict.subject)
+            if latest is None:
+                continue
+            reference = verdict.numbers.get("reference")
+            against = f", reference {number(reference)}" if reference is not None else ""
+            said.append(
+                f"{latest.fact().label} {number(latest.value)} on {day_text(latest.day)}{against} ({verdict.grade})"
+            )
+        return "; ".join(said)
+
+    # ------------------------------------------------------------------------------------------------------- enzymes
+
+    @property
+    def ck_fresh(self) -> bool:
+        """A CK with its limit, recent enough to decide on."""
+        return self.ck_ratio is not None and self.ck is not None and self._fresh(self.ck)
+
+    @property
+    def strength_fresh(self) -> bool:
+        """A strength score recent enough to decide on."""
+        return self.strength is not None and self._fresh(self.strength)
+
+    def _fresh(self, reading: Reading) -> bool:
+        return self.chart.days_since(reading.day) <= self.parameters.fresh_days
+
+    @property
+    def ck_raised(self) -> bool:
+        """CK above 1.5 times the limit reported with it."""
+        return self.ck_ratio is not None and self.ck_ratio > self.parameters.ck_raised
+
+    @property
+    def ck_rising(self) -> bool:
+        """CK above its limit and beyond the reference change value above the patient's own reference."""
+        if self.ck is None or self.ck_ratio is None or not self.ck_reference:
+            return False
+        return self.ck_ratio > 1 and self.ck.value >= self.parameters.ck_rise * self.ck_reference
+
+    @property
+    def ck_falling(self) -> bool:
+        """CK beyond the reference change value below the patient's own reference."""
+        return bool(self.ck and self.ck_reference and self.ck.value <= self.parameters.ck_fall * self.ck_reference)
+
+    @property
+    def ck_quiet(self) -> bool:
+        """CK not raised, or falling and no longer clearly raised: it does not speak for a flare."""
+        if self.ck_ratio is None:
+            return False
+        falling = self.ck_falling and self.ck_ratio < self.parameters.ck_clearly_raised
+        return not self.ck_raised or falling
+
+    def raised_enzymes(self, at_least: float) -> tuple[Reading, ...]:
+        """Enzymes other than CK at or above a multiple of their limits."""
+        return tuple(reading for reading in self.enzymes if (reading.ratio or 0) >= at_least)
+
+    # ----------------------------------------------------------------------------------------------------- steroids
+
+    @property
+    def on_steroid(self) -> bool:
+        """Any counted steroid today."""
+        return self.chart.steroid.today > 0
+
+    @property
+    def long_high_dose(self) -> bool:
+        """At high dose for three weeks, or a pulse in the last fortnight."""
+        return self.high_dose_days >= self.parameters.high_dose_days or self.recent_pulse is not None
+
+    def ck_facts(self) -> tuple[Fact, ...]:
+        """The newest CK and the one before it."""
+        return tuple(reading.fact() for reading in self.chart.readings.get("ck", ())[-2:])
+
+
+@dataclass(frozen=True)
+class Phenotype:
+    """The state of a patient on a day, the branch that led there, and what it rests on."""
+
+    state: str
+    branch: str
+    why: str
+    because: tuple[Fact, ...] = ()
+    facts_for: tuple[str, ...] = ()
+    facts_against: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    collect: tuple[str, ...] = ()
+    modifiers: tuple[str, ...] = ()
+    suppresses_escalation: bool = False
+    waits: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """The state for the patient page."""
+        return {
+            "state": self.state,
+            "title": STATE_TITLES[self.state],
+            "branch": self.branch,
+            "why": self.why,
+            "because": [fact.as_json() for fact in self.because],
+            "for": list(self.facts_for),
+            "against": list(self.facts_against),
+            "missing": list(self.missing),
+            "modifiers": list(self.modifiers),
+        }
+
+
+# ------------------------------------------------------------------------------------------------- the signs of a chart
+
+
+def signs_of(chart: Chart, parameters: Parameters | None = None) -> Signs:
+    """What the branch looks at, worked out from one chart and the rules' answers on it."""
+    p = parameters or Parameters()
+    ck = chart.latest("ck", p.valid_days)
+    reference = [reading.value for reading in chart.before(ck, 365, 3)] if ck else []
+    strength = chart.newest(STRENGTH_INSTRUMENTS, p.valid_days)
+    latest_scores = [
+        reading for name in STRENGTH_INSTRUMENTS if (reading := chart.latest(name, p.valid_days)) is not None
+    ]
+    red_flags = tuple(
+        found for event in ("dysphagia", "dyspnoea") if (found := chart.happened(event, p.symptom_days)) is not None
+    )
+    inflammation_readings = [reading for name in ("crp", "esr") if (reading := chart.latest(name, p.fresh_days))]
+    weight = chart.latest("weight")
+    pulse = chart.last_pulse()
+    if pulse is not None and chart.days_since(pulse[1]) > p.after_pulse_days:
+        pulse = None
+    pain, new_pain = _pain(chart, p)
+    return Signs(
+        chart=chart,
+        parameters=p,
+        declines=chart.met("declining-strength"),
+        red_flags=red_flags,
+        strength=strength,
+        strength_normal=(
+            all((reading.share_of_maximum or 0) >= p.normal_strength for reading in latest_scores)
+            if latest_scores
+            else None
+        ),
+        pain=pain,
+        new_pain=new_pain,
+        ck=ck,
+        ck_ratio=ck.ratio if ck else None,
+        ck_reference=median(reference) if reference else None,
+        enzymes=tuple(
+            reading for name in ("aldolase", "ldh", "ast", "alt") if (reading := chart.latest(name, p.valid_days))
+        ),
+        inflammation=tuple(reading for reading in inflammation_readings if (reading.ratio or 0) > 1),
+        inflammation_known=any(reading.ratio is not None for reading in inflammation_readings),
+        exercise=_exercise(chart, ck, p),
+        areflexia=chart.happened("areflexia", p.symptom_days),
+        fever=chart.happened("fever", p.fever_days),
+        rash=chart.happened("rash", p.symptom_days),
+        checkpoint=_checkpoint(chart, p),
+        statins=chart.on_class("statin"),
+        troponin_i_raised=_raised_troponin_i(chart, p),
+        high_dose_days=chart.steroid.run_of_high_days(
+            p.high_dose_mg, p.high_dose_mg_kg * weight.value if weight else None, p.course_gap_days
+        ),
+        very_high_days=int((chart.steroid.mg[-p.after_pulse_days :] > p.very_high_mg).sum()),
+        recent_pulse=pulse,
+        extramuscular_worse=_worse(chart, "extramuscular_global", p.extramuscular_rise, p.symptom_days),
+        lung_disease=chart.condition("interstitial_lung_disease"),
+    )
+
+
+def _pain(chart: Chart, p: Parameters) -> tuple[Reading | Happening | None, bool]:
+    reading = chart.latest("pain", p.symptom_days)
+    if reading is not None and reading.value >= p.pain_from:
+        earlier = chart.before(reading, 182, 1)
+        return reading, not earlier or reading.value - earlier[-1].value >= p.pain_rise
+    event = chart.happened("myalgia", p.symptom_days)
+    if event is None or (reading is not None and reading.day > event.day):
+        return None, False
+    first = event.day - dt.timedelta(days=182)
+    known = any(other.event == "myalgia" and first <= other.day < event.day for other in chart.happenings)
+    return event, not known
+
+
+def _exercise(chart: Chart, ck: Reading | None, p: Parameters) -> Happening | None:
+    """Strenuous exercise on the days before the CK (or before the day asked about where there is no CK)."""
+    until = ck.day if ck else chart.as_of
+    found = [
+        event
+        for event in chart.happenings
+        if event.event == "strenuous_exercise"
+        and event.present
+        and event.day <= until
+        and (until - max(event.day, min(event.end or event.day, until))).days <= p.exercise_days
+    ]
+    return found[-1] if found else None
+
+
+def _checkpoint(chart: Chart, p: Parameters) -> tuple[Statement, ...]:
+    earliest = chart.as_of - dt.timedelta(days=p.checkpoint_days)
+    return tuple(
+        statement
+        for statement in chart.statements
+        if (row := statement.row) and row.has_class("checkpoint-inhibitor") and statement.last_day >= earliest
+    )
+
+
+def _raised_troponin_i(chart: Chart, p: Parameters) -> Reading | None:
+    """The newest raised troponin I of any assay that no later value of its assay has cleared."""
+    newest: dict[str | None, Reading] = {}
+    for reading in chart.readings.get("troponin_i", ()):
+        newest[reading.assay] = reading
+    raised = [
+        reading
+        for reading in newest.values()
+        if (reading.ratio or 0) > 1 and reading.comparator != "<" and chart.days_since(reading.day) <= p.valid_days
+    ]
+    return max(raised, key=lambda reading: reading.day, default=None)
+
+
+def _worse(chart: Chart, measure: str, by: float, within: int) -> Reading | None:
+    reading = chart.latest(measure, within)
+    earlier = chart.before(reading, 182, 1) if reading else ()
+    return reading if reading and earlier and reading.value - earlier[-1].value >= by else None
+
+
+# -------------------------------------------------- the branches, in their order
+
+
+def _gbs(signs: Signs) -> Phenotype | None:
+    """PH-07: weakness with absent reflexes or sensory signs."""
+    if signs.areflexia is None:
+        return None
+    plainly_strong = signs.strength_normal is True and signs.strength_fresh and not signs.weak
+    if plainly_strong:
+        return None
+    return Phenotype(
+        GBS_PATTERN,
+        "PH-07",
+        "Weakness with absent reflexes or sensory signs: a disease of the nerves has to be excluded today.",
+        because=(signs.areflexia.fact(), *signs.weakness_facts()),
+        collect=("nerve conduction study", "NIF and vital capacity, repeated", "neurological examination today"),
+    )
+
+
+def _checkpoint_myositis(signs: Signs) -> Phenotype | None:
+    """PH-08: a checkpoint inhibitor and weakness, raised CK or raised troponin I."""
+    exposed = bool(signs.checkpoint) or signs.chart.diagnosis == "ICI_MYOSITIS"
+    if not exposed or not (signs.weak or signs.ck_raised or signs.troponin_i_raised):
+        return None
+    because = [statement.fact() for statement in signs.checkpoint[-1:]]
+    because += [*signs.weakness_facts()]
+    if signs.ck_raised:
+        because += signs.ck_facts()[-1:]
+    if signs.troponin_i_raised:
+        because.append(signs.troponin_i_raised.fact())
+    return Phenotype(
+        ICI_MYOSITIS,
+        "PH-08",
+        "Weakness or raised muscle or heart markers after a checkpoint inhibitor: heart and breathing muscles first.",
+        because=tuple(because),
+        collect=("troponin I", "ECG", "echocardiogram", "FVC and NIF", "acetylcholine receptor antibodies"),
+    )
+
+
+def _acute_steroid_myopathy(signs: Signs) -> Phenotype | None:
+    """PH-04b: weakness within a fortnight of a very high dose held for days, whatever the CK."""
+    if not signs.declines or signs.very_high_days < signs.parameters.very_high_days:
+        return None
+    return Phenotype(
+        STEROID_MYOPATHY_POSSIBLE,
+        "PH-04b",
+        f"Weaker after {signs.very_high_days} days above {number(signs.parameters.very_high_mg)} mg/day in the last "
+        f"{signs.parameters.after_pulse_days} days: the acute form of steroid myopathy can raise CK, so CK does not "
+        "decide.",
+        because=(*signs.weakness_facts(), *signs.chart.steroid_facts(), *signs.ck_facts()[-1:]),
+        collect=("FVC and NIF", "EMG", "potassium", "CK again in 3 to 7 days"),
+        modifiers=("acute",),
+    )
+
+
+def _know_too_little(signs: Signs) -> Phenotype | None:
+    """PH-00: a decline or new pain, and CK or strength missing or too old."""
+    if not (signs.weak or signs.new_pain):
+        return None
+    p = signs.parameters
+    missing = []
+    if signs.ck is None:
+        missing.append(f"CK: none in the last {p.valid_days} days")
+    elif signs.ck_ratio is None:
+        missing.append(f"upper limit of the CK of {day_text(signs.ck.day)}")
+    elif not signs.ck_fresh:
+        missing.append(f"CK: the last one is from {day_text(signs.ck.day)}, more than {p.fresh_days} days ago")
+    if signs.strength is None:
+        missing.append(f"strength score: none in the last {p.valid_days} days")
+    elif not signs.strength_fresh:
+        missing.append(
+            f"strength score: the last one is from {day_text(signs.strength.day)}, more than {p.fresh_days} days ago"
+        )
+    if not missing:
+        return None
+    what = "Weaker" if signs.weak else "New pain"
+    return Phenotype(
+        INDETERMINATE,
+        "PH-00",
+        f"{what}, but not enough is known to tell a flare from other causes: collect first.",
+        because=(*signs.weakness_facts(), *_pain_facts(signs), *signs.ck_facts()[-1:]),
+        missing=tuple(missing),
+        collect=BASIC_FINDINGS,
+        waits=True,
+    )
+
+
+def _other_assessor(signs: Signs) -> Phenotype | None:
+    """STR-03: nothing but one lower score by another assessor."""
+    if not signs.other_assessor:
+        return None
+    return Phenotype(
+        INDETERMINATE,
+        "STR-03",
+        "The lower score was taken by another assessor than the ones before: repeat it before it counts as weakness.",
+        because=signs.weakness_facts(),
+        missing=("a strength score by the same assessor",),
+        collect=("a strength score by the same assessor within 14 days",),
+        waits=True,
+    )
+
+
+def _exercise_ck(signs: Signs) -> Phenotype | None:
+    """PH-09: CK raised, strength normal, strenuous exercise in the 7 days before it."""
+    if not signs.ck_raised or signs.exercise is None or signs.weak or signs.strength_normal is not True:
+        return None
+    return Phenotype(
+        EXERCISE_CK,
+        "PH-09",
+        "CK is raised after strenuous exercise and strength is normal: no escalation, repeat CK after 7 days of rest.",
+        because=(*signs.ck_facts()[-1:], signs.exercise.fact(), *_strength_facts(signs)),
+        collect=("CK after 7 days of rest",),
+        suppresses_escalation=True,
+    )
+
+
+def _polymyalgia(signs: Signs) -> Phenotype | None:
+    """PH-10: CRP or ESR raised, CK normal, pain, no weakness, of an age for polymyalgia."""
+    age = signs.chart.age
+    old_enough = age is None or age >= signs.parameters.pmr_age
+    if signs.pain is None or not signs.inflammation or not old_enough or not _painful_but_strong(signs):
+        return None
+    return Phenotype(
+        PAIN_NON_INFLAMMATORY,
+        "PH-10",
+        "Pain with raised CRP or ESR, normal CK and normal strength: a polymyalgia pattern, not a flare of the muscle.",
+        because=(*_pain_facts(signs), *(reading.fact() for reading in signs.inflammation), *signs.ck_facts()[-1:]),
+        modifiers=("polymyalgia",),
+        suppresses_escalation=True,
+    )
+
+
+def _painful_but_strong(signs: Signs) -> bool:
+    if signs.weak or signs.strength_normal is not True or signs.ck_ratio is None or signs.ck_raised:
+        return False
+    return not signs.raised_enzymes(signs.parameters.ck_clearly_raised)
+
+
+def _pain_only(signs: Signs) -> Phenotype | None:
+    """PH-02: pain, normal strength, CK not raised, other enzymes normal or mild."""
+    if signs.pain is None or not _painful_but_strong(signs):
+        return None
+    return Phenotype(
+        PAIN_NON_INFLAMMATORY,
+        "PH-02",
+        "Pain with normal strength and normal CK: this does not call for more immunosuppression.",
+        because=(*_pain_facts(signs), *_strength_facts(signs), *signs.ck_facts()[-1:]),
+        suppresses_escalation=True,
+    )
+
+
+def _pain_with_ck(signs: Signs) -> Phenotype | None:
+    """PH-03: pain, normal strength, CK raised and no exercise behind it."""
+    if signs.pain is None or signs.weak or signs.strength_normal is not True or not signs.ck_raised:
+        return None
+    clearly = (signs.ck_ratio or 0) >= signs.parameters.ck_clearly_raised
+    collect = (
+        ("CK again after 7 days of rest", "statin and exercise history", "a formal strength test", "aldolase")
+        if clearly
+        else ("CK again in 2 to 4 weeks",)
+    )
+    return Phenotype(
+        INDETERMINATE,
+        "PH-03",
+        f"Pain with normal strength and CK at {number(signs.ck_ratio)} times its limit: not classifiable yet.",
+        because=(*_pain_facts(signs), *_strength_facts(signs), *signs.ck_facts()[-1:]),
+        collect=collect,
+        suppresses_escalation=True,
+    )
+
+
+def _flare_despite_steroid(signs: Signs) -> Phenotype | None:
+    """PH-05: weaker under long high-dose steroid, but CK rises."""
+    if not (signs.weak and signs.long_high_dose and signs.ck_rising):
+        return None
+    return Phenotype(
+        TRUE_MYOSITIS,
+        "PH-05",
+        "Weaker under high-dose steroid with rising CK: favours a flare over steroid myopathy.",
+        because=(*signs.weakness_facts(), *signs.ck_facts(), *signs.chart.steroid_facts()),
+    )
+
+
+def _steroid_myopathy(signs: Signs) -> Phenotype | None:
+    """PH-04: weaker under long high-dose steroid, CK normal or falling, nothing else inflamed."""
+    if not signs.declines or not signs.long_high_dose or not signs.ck_quiet:
+        return None
+    if signs.inflammation or signs.swallowing or signs.rash or signs.extramuscular_worse or _aldolase(signs):
+        return None
+    p = signs.parameters
+    behind = (
+        f"{signs.high_dose_days} days above {number(p.high_dose_mg)} mg/day or {number(p.high_dose_mg_kg)} mg/kg/day"
+        if signs.high_dose_days >= p.high_dose_days
+        else f"a steroid pulse in the last {p.after_pulse_days} days"
+    )
+    return Phenotype(
+        STEROID_MYOPATHY_POSSIBLE,
+        "PH-04",
+        f"Weaker with {behind} and CK not raised or falling: steroid myopathy is possible, a flare with normal CK too.",
+        because=(*signs.weakness_facts(), *signs.ck_facts()[-1:], *signs.chart.steroid_facts()),
+        missing=() if signs.inflammation_known else ("CRP and ESR with their limits",),
+        collect=(
+            "muscle MRI with T2 or STIR",
+            "EMG",
+            "TSH and potassium",
+            "hip flexors and neck flexors muscle by muscle",
+        ),
+    )
+
+
+def _aldolase(signs: Signs) -> Reading | None:
+    return next((r for r in signs.raised_enzymes(signs.parameters.ck_raised) if r.measure == "aldolase"), None)
+
+
+def _inflamed(signs: Signs) -> Phenotype | None:
+    """PH-01: objective weakness and CK above 1.5 times its limit."""
+    if not (signs.weak and signs.ck_raised):
+        return None
+    return Phenotype(
+        TRUE_MYOSITIS,
+        "PH-01",
+        f"Weaker with CK at {number(signs.ck_ratio)} times its limit: inflammatory weakness is likely.",
+        because=(*signs.weakness_facts(), *signs.ck_facts()[-1:]),
+    )
+
+
+def _weak_and_quiet(signs: Signs) -> Phenotype | None:
+    """PH-06: weakness, CK normal and no steroid to explain it."""
+    if not signs.weak:
+        return None
+    return Phenotype(
+        INDETERMINATE,
+        "PH-06",
+        "Weaker with a CK that is not raised: a flare with normal CK, damage and other causes are all possible.",
+        because=(*signs.weakness_facts(), *signs.ck_facts()[-1:]),
+        collect=("muscle MRI with T2 or STIR", "aldolase", "EMG", "biopsy if it stays unclear"),
+        waits=True,
+    )
+
+
+def _ck_alone(signs: Signs) -> Phenotype | None:
+    """CK rises without weakness, pain or exercise: nothing is decided on an enzyme alone."""
+    if not (signs.ck_rising and signs.ck_raised):
+        return None
+    return Phenotype(
+        INDETERMINATE,
+        "CK-alone",
+        f"CK has risen to {number(signs.ck_ratio)} times its limit without recorded weakness or pain: test strength "
+        "first.",
+        because=signs.ck_facts(),
+        missing=() if signs.strength_fresh else ("a strength score of the last weeks",),
+        collect=("a strength score by the same assessor", "CK again in 2 to 4 weeks", "exercise and statin history"),
+        suppresses_escalation=True,
+    )
+
+
+def _unchanged(signs: Signs) -> Phenotype:
+    return Phenotype(
+        STABLE,
+        "none",
+        "No decline, no new pain and no rise of muscle enzymes that would call for a decision.",
+        because=(*_strength_facts(signs), *signs.ck_facts()[-1:]),
+    )
+
+
+Branch = Callable[[Signs], Phenotype | None]
+
+BRANCHES: tuple[Branch, ...] = (
+    _gbs,
+    _checkpoint_myositis,
+    _acute_steroid_myopathy,
+    _know_too_little,
+    _other_assessor,
+    _exercise_ck,
+    _polymyalgia,
+    _pain_only,
+    _pain_with_ck,
+    _flare_despite_steroid,
+    _steroid_myopathy,
+    _inflamed,
+    _weak_and_quiet,
+    _ck_alone,
+)
+"""The questions in the order in which they are asked (catalogue A2); the first that answers decides."""
+
+
+def _pain_facts(signs: Signs) -> tuple[Fact, ...]:
+    return () if signs.pain is None else (signs.pain.fact(),)
+
+
+def _strength_facts(signs: Signs) -> tuple[Fact, ...]:
+    return () if signs.strength is None else (signs.strength.fact(),)
+
+
+def phenotype_of(signs: Signs) -> Phenotype:
+    """The state of the patient: the first branch that answers, with facts for and against it and what is missing."""
+    decided = next((found for branch in BRANCHES if (found := branch(signs)) is not None), None) or _unchanged(signs)
+    for_it, against_it = _weigh(signs, decided.state)
+    missing = list(decided.missing)
+    if signs.chart.steroid.unknown:
+        missing.append(f"steroid dose: {signs.chart.steroid.unknown}")
+    modifiers = list(decided.modifiers)
+    if signs.statins and (signs.pain or signs.weak or signs.ck_raised):
+        modifiers.append("statin")  # PH-11 goes with any state
+    if signs.checkpoint and decided.state != ICI_MYOSITIS:
+        modifiers.append("checkpoint-inhibitor")
+    if signs.fever:
+        modifiers.append("fever")  # RSP-04: an infection is not a flare
+    return Phenotype(
+        state=decided.state,
+        branch=decided.branch,
+        why=decided.why,
+        because=decided.because,
+        facts_for=for_it,
+        facts_against=against_it,
+        missing=tuple(missing),
+        collect=decided.collect,
+        modifiers=tuple(modifiers),
+        suppresses_escalation=decided.suppresses_escalation,
+        waits=decided.waits,
+    )
+
+
+# -------------------------------------------------- facts that tell flare, steroid, damage, measurement
+
+
+@dataclass
+class Explanation:
+    """One possible explanation of a change, with what speaks for it, against it, and what is not known."""
+
+    key: str
+    title: str
+    speaks_for: list[str] = field(default_factory=list)
+    speaks_against: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        """The explanation for the patient page."""
+        return {
+            "key": self.key,
+            "title": self.title,
+            "for": self.speaks_for,
+            "against": self.speaks_against,
+            "missing": self.missing,
+        }
+
+
+def explanations_of(signs: Signs) -> tuple[Explanation, ...]:
+    """Flare, steroid myopathy, damage, measurement: the discriminating facts on file for each. Never one diagnosis.
+
+    Sources: the comparison of steroid myopathy and flare in S31 and seed-003; measurement error from S28.
+    """
+    flare = Explanation("flare", "Flare of the myositis")
+    steroid = Explanation("steroid-myopathy", "Steroid myopathy")
+    damage = Explanation("damage", "Damage that is there already")
+    measurement = Explanation("measurement", "Chance of the measurement")
+    for gather in (_weigh_ck, _weigh_other_signs, _weigh_dose, _weigh_scores, _weigh_imaging):
+        gather(signs, flare, steroid, damage, measurement)
+    return flare, steroid, damage, measurement
+
+
+def _weigh_ck(signs: Signs, flare: Explanation, steroid: Explanation, damage: Explanation, chance: Explanation) -> None:
+    if signs.ck is None or signs.ck_ratio is None:
+        missing = (
+            "CK with its upper limit" if signs.ck is None else f"upper limit of the CK of {day_text(signs.ck.day)}"
+        )
+        flare.missing.append(missing)
+        steroid.missing.append(missing)
+        return
+    said = f"CK {number(signs.ck_ratio)} times its limit on {day_text(signs.ck.day)}"
+    if not signs.ck_fresh:
+        flare.missing.append(f"a CK of the last {signs.parameters.fresh_days} days")
+    if signs.ck_rising:
+        flare.speaks_for.append(f"{said}, rising")
+        steroid.speaks_against.append(f"{said}, rising")
+        chance.speaks_against.append(f"{said}, rising")
+    elif signs.ck_raised:
+        flare.speaks_for.append(said)
+        (steroid.speaks_for if signs.ck_falling else steroid.speaks_against).append(
+            f"{said}, falling" if signs.ck_falling else said
+        )
+        damage.speaks_against.append(said)
+    else:
+        flare.speaks_against.append(f"{said} (a flare with normal CK exists)")
+        steroid.speaks_for.append(said)
+        damage.speaks_for.append(said)
+
+
+def _weigh_other_signs(
+    signs: Signs, flare: Explanation, steroid: Explanation, damage: Explanation, chance: Explanation
+) -> None:
+    for reading in signs.raised_enzymes(signs.parameters.ck_raised):
+        flare.speaks_for.append(f"{reading.fact().text()}: raised")
+    for reading in signs.inflammation:
+        flare.speaks_for.append(f"{reading.fact().text()}: raised")
+        steroid.speaks_against.append(f"{reading.fact().text()}: raised")
+    if not signs.inflammation_known:
+        flare.missing.append("CRP and ESR with their limits")
+    for event in (*signs.red_flags, *((signs.rash,) if signs.rash else ())):
+        said = f"{event.fact().label.lower()} on {day_text(event.day)}"
+        flare.speaks_for.append(said)
+        chance.speaks_against.append(said)
+        if event.event in ("dysphagia", "rash"):
+            steroid.speaks_against.append(said)
+    if signs.extramuscular_worse:
+        flare.speaks_for.append(f"{signs.extramuscular_worse.fact().text()}: worse than before")
+        steroid.speaks_against.append(f"{signs.extramuscular_worse.fact().text()}: worse than before")
+    if signs.fever:
+        flare.speaks_against.append(f"fever on {day_text(signs.fever.day)}: an infection can weaken too")
+        chance.speaks_for.append(f"fever on {day_text(signs.fever.day)}: an ill patient scores lower")
+    if signs.pain:
+        chance.speaks_for.append("pain can limit what is scored")
+
+
+def _weigh_dose(
+    signs: Signs, flare: Explanation, steroid: Explanation, damage: Explanation, chance: Explanation
+) -> None:
+    if signs.chart.steroid.unknown:
+        steroid.missing.append(f"steroid dose: {signs.chart.steroid.unknown}")
+    dose = signs.chart.steroid.today
+    if signs.high_dose_days >= signs.parameters.high_dose_days:
+        steroid.speaks_for.append(f"{signs.high_dose_days} days at high steroid dose, {number(dose)} mg/day now")
+    elif signs.recent_pulse:
+        steroid.speaks_for.append(f"steroid pulse until {day_text(signs.recent_pulse[1])}")
+    elif signs.on_steroid:
+        steroid.speaks_against.append(f"steroid dose {number(dose)} mg/day, {signs.high_dose_days} days at high dose")
+    else:
+        steroid.speaks_against.append("no steroid on file")
+    if signs.chart.met("taper-too-fast"):
+        flare.speaks_for.append("the steroid was cut fast in the last weeks")
+
+
+def _weigh_scores(
+    signs: Signs, flare: Explanation, steroid: Explanation, damage: Explanation, chance: Explanation
+) -> None:
+    if signs.strength is None:
+        for explanation in (flare, steroid, damage, chance):
+            explanation.missing.append("a strength score of the last weeks")
+        return
+    if not signs.declines:
+        damage.speaks_for.append("strength is not falling") if signs.strength_normal is False else None
+        return
+    said = signs.decline_sentence()
+    flare.speaks_for.append(said)
+    steroid.speaks_for.append(said)
+    damage.speaks_against.append(f"{said}: damage does not come within weeks")
+    if signs.grade == POSSIBLE:
+        chance.speaks_for.append(f"{said}: one score within the scatter of the instrument")
+        chance.missing.append("a second score within 14 days by the same assessor")
+    else:
+        chance.speaks_against.append(f"{said}: more than the scatter of the instrument")
+    if any(bool(verdict.numbers.get("other_assessor")) for verdict in signs.declines):
+        chance.speaks_for.append("the latest score has another assessor")
+
+
+def _weigh_imaging(
+    signs: Signs, flare: Explanation, steroid: Explanation, damage: Explanation, chance: Explanation
+) -> None:
+    for event, what in (("mri", "muscle MRI with T2 or STIR"), ("emg", "EMG")):
+        found = signs.chart.happened(event, signs.parameters.valid_days)
+        if found is None:
+            for explanation in (flare, steroid, damage):
+                explanation.missing.append(what)
+        elif found.detail:
+            # The finding is free text: it is shown to the reader and decides nothing here.
+            for explanation in (flare, steroid, damage):
+                explanation.missing.append(
+                    f"reading of the {what.split()[-1] if event == 'emg' else 'MRI'} of "
+                    f"{day_text(found.day)}: {found.detail}"
+                )
+
+
+def _weigh(signs: Signs, state: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What speaks for and against the state, in words."""
+    flare, steroid, _, chance = explanations_of(signs)
+    if state in (TRUE_MYOSITIS, ICI_MYOSITIS):
+        return tuple(flare.speaks_for), (*flare.speaks_against, *steroid.speaks_for, *chance.speaks_for)
+    if state == STEROID_MYOPATHY_POSSIBLE:
+        return tuple(steroid.speaks_for), tuple(steroid.speaks_against)
+    if state == GBS_PATTERN:
+        return ("absent reflexes or sensory signs",), (("CK raised",) if signs.ck_raised else ())
+    if state == EXERCISE_CK:
+        return ("strenuous exercise before the CK", "strength normal"), (("pain",) if signs.pain else ())
+    if state == PAIN_NON_INFLAMMATORY:
+        against = [f"{reading.fact().text()}: raised" for reading in signs.raised_enzymes(signs.parameters.ck_raised)]
+        return ("strength normal", f"CK {number(signs.ck_ratio)} times its limit"), tuple(against)
+    if state == INDETERMINATE:
+        return (), ()
+    return (("strength not falling",) if signs.strength else ()), ()

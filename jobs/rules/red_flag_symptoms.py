@@ -1,0 +1,554 @@
+"""Is there a sign that cannot wait until the next visit?
+
+Looked at: difficulty swallowing, shortness of breath, absent reflexes, the strength of breathing in, the vital capacity,
+and weakness or raised CK after a checkpoint inhibitor. What counts: the newest word on each sign. A symptom without an
+end is taken to be there for four weeks; after that nobody knows, and we say so. It is over when somebody says so.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from jobs import series
+from jobs.rule import (
+    CANNOT_TELL,
+    GRADE_ORDER,
+    MET,
+    NOT_MET,
+    URGENT,
+    Example,
+    Rule,
+    Source,
+    assessments,
+    day_text,
+    empty,
+    number,
+    parameter,
+)
+from models.frames import Frames
+from models.vocabulary import drug, events
+
+SYMPTOMS = ("dysphagia", "dyspnoea", "areflexia")
+CHECKPOINT = "checkpoint-inhibitor"
+FAR = 10**6
+"""A day number beyond all days: nothing changes by time alone."""
+
+
+# ------------------------------------------------------------- the newest word on something, for a whole panel at once
+
+
+@dataclass(frozen=True)
+class NewestValue:
+    """Per patient the newest valid value of a measure; `day` is `-FAR` and `value` NaN where there is none."""
+
+    day: series.Ints
+    value: series.Floats
+    limit: series.Floats
+    comparator: np.ndarray
+    id: series.Ints
+
+    @property
+    def times_limit(self) -> series.Floats:
+        """The value as a multiple of the limit reported with it; NaN without a limit."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.where(self.limit > 0, self.value / self.limit, np.nan)
+
+
+@dataclass(frozen=True)
+class NewestEvent:
+    """Per patient the newest record of an event; `day` and `end` are `-FAR` where there is none."""
+
+    day: series.Ints
+    end: series.Ints
+    present: series.Bools
+    id: series.Ints
+
+    def still_there(self, today: int, for_days: int) -> series.Bools:
+        """Recorded as present and not ended; without an end for `for_days` days after it was recorded."""
+        until = np.where(self.end > -FAR, self.end, self.day + for_days)
+        return self.present & (self.day > -FAR) & (until >= today)
+
+    def forgotten(self, today: int, for_days: int, reach: int) -> series.Bools:
+        """Recorded as present without an end, longer than `for_days` but not longer than `reach` days ago."""
+        age = today - self.day
+        return self.present & (self.end <= -FAR) & (age > for_days) & (age <= reach)
+
+
+@dataclass(frozen=True)
+class StrengthVerdicts:
+    """Per patient what `declining-strength` answered: is there a fall on any instrument, since when, how sure."""
+
+    met: series.Bools
+    cannot_tell: series.Bools
+    answered: series.Bools
+    since: series.Ints
+    recheck: series.Ints
+    grade: np.ndarray
+    facts: Mapping[int, tuple[str, ...]]
+
+
+def newest_value(frames: Frames, measure: str, who: series.Ints) -> NewestValue:
+    """The newest value of one measure for each of the (sorted) patients."""
+    rows = frames.observations(measure)
+    last = series.groups_of(rows["patient_id"].to_numpy()).last
+    place = np.searchsorted(who, rows["patient_id"].to_numpy()[last])
+    count = len(who)
+    day, identifier = np.full(count, -FAR, dtype="int64"), np.full(count, -1, dtype="int64")
+    value, limit = np.full(count, np.nan), np.full(count, np.nan)
+    comparator = np.full(count, "", dtype=object)
+    day[place] = series.day_numbers(rows["day"].to_numpy()[last])
+    identifier[place] = rows["id"].to_numpy()[last]
+    value[place], limit[place] = rows["value"].to_numpy()[last], rows["upper_limit"].to_numpy()[last]
+    comparator[place] = rows["comparator"].to_numpy()[last]
+    return NewestValue(day, value, limit, comparator, identifier)
+
+
+def newest_event(frames: Frames, kind: str, who: series.Ints) -> NewestEvent:
+    """The newest record of one kind of event for each of the (sorted) patients."""
+    count = len(who)
+    day, end = np.full(count, -FAR, dtype="int64"), np.full(count, -FAR, dtype="int64")
+    present, identifier = np.zeros(count, dtype=bool), np.full(count, -1, dtype="int64")
+    table = frames.events
+    chosen = np.flatnonzero((table["event"] == kind).to_numpy()) if len(table) else np.array([], dtype="int64")
+    if len(chosen):
+        patient = table["patient_id"].to_numpy()[chosen]
+        row = chosen[series.groups_of(patient).last]
+        place = np.searchsorted(who, table["patient_id"].to_numpy()[row])
+        day[place] = series.day_numbers(table["day"].to_numpy()[row])
+        ended = table["end"].to_numpy()[row]
+        end[place] = np.where(np.isnat(ended), -FAR, series.day_numbers(ended))
+        present[place] = table["present"].to_numpy()[row]
+        identifier[place] = table["id"].to_numpy()[row]
+    return NewestEvent(day, end, present, identifier)
+
+
+def strength_verdicts(frames: Frames, who: series.Ints) -> StrengthVerdicts:
+    """What `declining-strength` said of each of the (sorted) patients, its instruments taken together."""
+    count = len(who)
+    met, unknown, answered = (np.zeros(count, dtype=bool) for _ in range(3))
+    since, recheck = np.full(count, FAR, dtype="int64"), np.full(count, FAR, dtype="int64")
+    grade = np.full(count, None, dtype=object)
+    facts: dict[int, tuple[str, ...]] = {}
+    table = frames.assessments.get("declining-strength")
+    if table is not None and len(table):
+        patient = table["patient_id"].to_numpy(dtype="int64")
+        inside = np.flatnonzero(np.isin(patient, who))
+        place = np.searchsorted(who, patient[inside])
+        state = table["state"].to_numpy()[inside]
+        answered[place] = True
+        unknown[place[state == CANNOT_TELL]] = True
+        falls = np.flatnonzero(state == MET)
+        met[place[falls]] = True
+        begun = series.day_numbers(table["since"].to_numpy()[inside][falls])
+        np.minimum.at(since, place[falls], begun)
+        again = table["recheck_on"].to_numpy()[inside]
+        dated = ~np.isnat(again.astype("datetime64[s]"))
+        np.minimum.at(recheck, place[dated], series.day_numbers(again[dated]))
+        grades, evidence = table["grade"].to_numpy()[inside], table["evidence"].to_numpy()[inside]
+        for row in falls:
+            one = int(place[row])
+            if GRADE_ORDER.get(grades[row], 0) > GRADE_ORDER.get(grade[one], 0):
+                grade[one] = grades[row]
+            facts[one] = facts.get(one, ()) + tuple(evidence[row])
+    return StrengthVerdicts(met, unknown & ~met, answered, since, recheck, grade, facts)
+
+
+def dates(numbers: Any) -> np.ndarray:
+    """Day numbers to datetime64[s]; `FAR` and `-FAR` and beyond become NaT."""
+    values = np.asarray(numbers, dtype="int64")
+    out = values.astype("datetime64[D]").astype("datetime64[s]")
+    out[np.abs(values) >= FAR // 2] = np.datetime64("NaT", "s")
+    return out
+
+
+def next_after(today: int, *candidates: Any) -> series.Ints:
+    """Elementwise the earliest of the candidate days after `today`, `FAR` where there is none.
+
+    What lies more than a century ahead stands for "continuing" and is no day.
+    """
+    best = np.asarray(FAR, dtype="int64")
+    for days in candidates:
+        values = np.asarray(days, dtype="int64")
+        best = np.minimum(best, np.where((values > today) & (values < today + 40_000), values, FAR))
+    return np.asarray(best)
+
+
+# ------------------------------------------------------------------------------------------------------------ the rule
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Thresholds of the red-flag-symptoms rule."""
+
+    symptom_days: int = parameter(
+        28, unit="days", low=3, high=90, meaning="a symptom recorded without an end is taken to be there this long"
+    )
+    reach_days: int = parameter(
+        182, unit="days", low=28, high=365, meaning="a symptom that nobody mentioned again is asked about this long"
+    )
+    latest_days: int = parameter(90, unit="days", low=7, high=365, meaning="an older breathing test cannot tell any more")
+    weakest_nif: float = parameter(
+        30,
+        unit="cm[H2O]",
+        low=10,
+        high=60,
+        meaning="a breath in weaker than this is critical",
+        source="20/30/40 rule of Guillain-Barre syndrome, secondary source (S38)",
+        mark="seen",
+    )
+    fvc_fall: float = parameter(
+        0.30,
+        unit="share of the best value",
+        low=0.1,
+        high=0.6,
+        meaning="a vital capacity that fell by more than this is critical",
+        source="20/30/40 rule of Guillain-Barre syndrome, secondary source (S38)",
+        mark="seen",
+    )
+    fvc_reference_days: int = parameter(
+        365, unit="days", low=30, high=365, meaning="how far before the newest one the best vital capacity may lie"
+    )
+    checkpoint_days: int = parameter(
+        180, unit="days", low=30, high=730, meaning="how long after its last dose a checkpoint inhibitor counts"
+    )
+    raised_ck: float = parameter(
+        1.5,
+        unit="x upper limit",
+        low=1,
+        high=10,
+        meaning="CK above this is raised",
+        source="EFNS 2010 / EAN 2024 (S29)",
+        mark="seen",
+    )
+
+
+@dataclass
+class _Sign:
+    patient: int
+    subject: str
+    state: str
+    since: int = FAR
+    recheck: int = FAR
+    evidence: tuple[str, ...] = ()
+    because: str | None = None
+    said: str = ""
+
+
+def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataFrame:
+    """One row per patient and sign on which there is a word on file."""
+    today = int(np.datetime64(as_of, "D").astype("int64"))
+    who = frames.patients.index.to_numpy(dtype="int64")
+    if not len(who):
+        return empty()
+    signs: list[_Sign] = []
+    there = {kind: newest_event(frames, kind, who) for kind in SYMPTOMS}
+    for kind, event in there.items():
+        signs += _symptom(kind, event, who, today, parameters)
+    signs += _breath(newest_value(frames, "nif", who), who, today, parameters)
+    signs += _capacity(frames, today, parameters)
+    weak = np.zeros(len(who), dtype=bool)
+    for kind in ("dysphagia", "dyspnoea"):
+        weak |= there[kind].still_there(today, parameters.symptom_days)
+    signs += _checkpoint(frames, who, weak, there, today, parameters)
+    if not signs:
+        return empty()
+    return assessments(
+        patient_id=np.array([sign.patient for sign in signs], dtype="int64"),
+        subject=[sign.subject for sign in signs],
+        state=[sign.state for sign in signs],
+        severity=[URGENT if sign.state == MET else None for sign in signs],
+        since=dates([sign.since if sign.state == MET else FAR for sign in signs]),
+        recheck_on=dates([sign.recheck if sign.recheck > today else FAR for sign in signs]),
+        evidence=[sign.evidence for sign in signs],
+        cannot_tell_because=[sign.because for sign in signs],
+        said=np.array([sign.said for sign in signs], dtype=object),
+    )
+
+
+def _symptom(
+    kind: str, event: NewestEvent, who: series.Ints, today: int, parameters: Parameters
+) -> list[_Sign]:
+    there = event.still_there(today, parameters.symptom_days)
+    forgotten = event.forgotten(today, parameters.symptom_days, parameters.reach_days)
+    label = events()[kind].label
+    signs = []
+    for place in np.flatnonzero(event.day > -FAR):
+        day, end = int(event.day[place]), int(event.end[place])
+        sign = _Sign(int(who[place]), kind, NOT_MET, evidence=(f"e{event.id[place]}",))
+        when = day_text(np.datetime64(day, "D"))
+        if there[place]:
+            sign.state, sign.since = MET, day
+            until = f", expected to last until {day_text(np.datetime64(end, 'D'))}" if end > -FAR else ""
+            sign.said = f"{label}, recorded on {when}{until}"
+            sign.recheck = (end if end > -FAR else day + parameters.symptom_days) + 1
+        elif forgotten[place]:
+            sign.state = CANNOT_TELL
+            sign.because = f"recorded on {when} and never mentioned again"
+            sign.said = label
+            sign.recheck = day + parameters.reach_days + 1
+        elif event.present[place] and end > -FAR:
+            sign.said = f"{label}: over since {day_text(np.datetime64(end, 'D'))}"
+        elif event.present[place]:
+            sign.said = f"{label}: last recorded on {when}, too long ago to ask about"
+        else:
+            sign.said = f"{label}: absent on {when}"
+        signs.append(sign)
+    return signs
+
+
+def _breath(nif: NewestValue, who: series.Ints, today: int, parameters: Parameters) -> list[_Sign]:
+    signs = []
+    for place in np.flatnonzero(nif.day > -FAR):
+        day, value, bound = int(nif.day[place]), float(nif.value[place]), str(nif.comparator[place])
+        said = f"negative inspiratory force {bound}{number(value)} cmH2O on {day_text(np.datetime64(day, 'D'))}"
+        sign = _Sign(int(who[place]), "nif", NOT_MET, evidence=(f"o{nif.id[place]}",), said=said)
+        weak = value <= parameters.weakest_nif if bound == "<" else value < parameters.weakest_nif
+        unclear = (bound == "<" and not weak) or (bound == ">" and weak)
+        _judge(sign, day, weak, unclear, today, parameters)
+        signs.append(sign)
+    return signs
+
+
+def _capacity(frames: Frames, today: int, parameters: Parameters) -> list[_Sign]:
+    rows = frames.observations("fvc_percent")
+    groups = series.groups_of(rows["patient_id"].to_numpy())
+    day, value = series.day_numbers(rows["day"].to_numpy()), rows["value"].to_numpy()
+    signs = []
+    for first, last in zip(groups.first.tolist(), groups.last.tolist(), strict=True):
+        if today - day[last] > parameters.fvc_reference_days:
+            continue  # so old that the values before it may not have been read any more
+        before = np.arange(first, last)
+        before = before[day[last] - day[before] <= parameters.fvc_reference_days]
+        if not len(before):
+            continue  # one value alone is no fall
+        best = int(before[np.argmax(value[before])])
+        sign = _Sign(
+            int(rows["patient_id"].iloc[last]),
+            "fvc_percent",
+            NOT_MET,
+            evidence=(f"o{rows['id'].iloc[best]}", f"o{rows['id'].iloc[last]}"),
+            said=(
+                f"forced vital capacity {number(value[last])} % of predicted on {day_text(rows['day'].iloc[last])}, "
+                f"{number(value[best])} % on {day_text(rows['day'].iloc[best])}"
+            ),
+        )
+        fell = bool(value[last] < (1 - parameters.fvc_fall) * value[best] - 1e-9)
+        _judge(sign, int(day[last]), fell, False, today, parameters)
+        if sign.state == CANNOT_TELL:
+            sign.recheck = int(day[last]) + parameters.fvc_reference_days + 1
+        signs.append(sign)
+    return signs
+
+
+def _judge(sign: _Sign, day: int, bad: bool, unclear: bool, today: int, parameters: Parameters) -> None:
+    """State of a measured sign: too old or only a bound cannot tell."""
+    if today - day > parameters.latest_days:
+        sign.state, sign.because = CANNOT_TELL, f"no newer value than {day_text(np.datetime64(day, 'D'))}"
+        return
+    sign.recheck = day + parameters.latest_days + 1
+    if unclear:
+        sign.state, sign.because = CANNOT_TELL, "the value is only a bound"
+    elif bad:
+        sign.state, sign.since = MET, day
+
+
+def _checkpoint(
+    frames: Frames,
+    who: series.Ints,
+    weak: series.Bools,
+    there: Mapping[str, NewestEvent],
+    today: int,
+    parameters: Parameters,
+) -> list[_Sign]:
+    """Weakness or raised CK of everyone who had a checkpoint inhibitor lately."""
+    given = _checkpoint_doses(frames, today, parameters.checkpoint_days)
+    if not given:
+        return []
+    verdicts = strength_verdicts(frames, who)
+    enzyme = newest_value(frames, "ck", who)
+    fresh = today - enzyme.day <= parameters.latest_days
+    with np.errstate(invalid="ignore"):
+        raised = fresh & (enzyme.times_limit > parameters.raised_ck) & (enzyme.comparator != "<")
+    signs = []
+    for patient, (name, last, facts) in sorted(given.items()):
+        place = int(np.searchsorted(who, patient))
+        sign = _Sign(patient, CHECKPOINT, NOT_MET, evidence=facts)
+        if last > -FAR:
+            said = [f"{name} until {day_text(np.datetime64(last, 'D'))}" if last < today else f"{name} still given"]
+        else:
+            said = ["myositis under a checkpoint inhibitor"]
+        recheck = [int(verdicts.recheck[place])]
+        if last > -FAR:
+            recheck += [last + 1, last + parameters.checkpoint_days + 1]
+        since: list[int] = []
+        if verdicts.met[place]:
+            said.append(f"weaker since {day_text(np.datetime64(int(verdicts.since[place]), 'D'))}")
+            since.append(int(verdicts.since[place]))
+            sign.evidence += verdicts.facts.get(place, ())
+        for kind in ("dysphagia", "dyspnoea"):
+            event = there[kind]
+            if weak[place] and event.still_there(today, parameters.symptom_days)[place]:
+                said.append(f"{events()[kind].label.lower()} on {day_text(np.datetime64(int(event.day[place]), 'D'))}")
+                since.append(int(event.day[place]))
+                sign.evidence += (f"e{event.id[place]}",)
+                end = int(event.end[place])
+                recheck.append((end if end > -FAR else int(event.day[place]) + parameters.symptom_days) + 1)
+        if fresh[place]:
+            recheck.append(int(enzyme.day[place]) + parameters.latest_days + 1)
+        if raised[place]:
+            when = day_text(np.datetime64(int(enzyme.day[place]), "D"))
+            said.append(f"CK {number(enzyme.times_limit[place])} times its limit on {when}")
+            since.append(int(enzyme.day[place]))
+            sign.evidence += (f"o{enzyme.id[place]}",)
+        if since:
+            sign.state, sign.since = MET, min(since)
+        elif not fresh[place] or np.isnan(enzyme.times_limit[place]):
+            sign.state = CANNOT_TELL
+            sign.because = f"no CK with its limit in the last {parameters.latest_days} days"
+        sign.said = "; ".join(said)
+        sign.recheck = int(next_after(today, *recheck))
+        signs.append(sign)
+    return signs
+
+
+def _checkpoint_doses(frames: Frames, today: int, within: int) -> dict[int, tuple[str, int, tuple[str, ...]]]:
+    """Patient -> drug, last day it was given (-FAR: only the diagnosis says so), statement ids."""
+    found: dict[int, tuple[str, int, tuple[str, ...]]] = {}
+    diagnosed = frames.patients.index[(frames.patients["diagnosis"] == "ICI_MYOSITIS").to_numpy()]
+    for patient in diagnosed.tolist():
+        found[int(patient)] = ("", -FAR, ())
+    table = frames.medications
+    if table.empty:
+        return found
+    names = pd.unique(table["drug"])
+    wanted = [name for name in names if (row := drug(str(name))) is not None and row.has_class(CHECKPOINT)]
+    for row in np.flatnonzero(table["drug"].isin(wanted).to_numpy()):
+        start = int(series.day_numbers(table["start"].to_numpy()[row : row + 1])[0])
+        end = table["end"].to_numpy()[row]
+        last = today if np.isnat(end) else int(np.datetime64(end, "D").astype("int64"))
+        if table["frequency"].iloc[row] == "once" or (table["status"].iloc[row] == "stopped" and np.isnat(end)):
+            last = start
+        last = min(last, today)
+        if today - last > within:
+            continue
+        patient = int(table["patient_id"].iloc[row])
+        before = found.get(patient, ("", -FAR, ()))
+        newer = last >= before[1]
+        found[patient] = (
+            str(table["drug"].iloc[row]) if newer else before[0],
+            max(last, before[1]),
+            (*before[2], f"m{table['id'].iloc[row]}"),
+        )
+    return found
+
+
+def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
+    """The sign with its value and day."""
+    said = str(row["said"])
+    said = said[:1].upper() + said[1:]
+    if row["state"] == CANNOT_TELL:
+        return f"{said}: {row['cannot_tell_because']}."
+    if row["state"] == NOT_MET:
+        return f"{said}: no red flag." if row["subject"] not in SYMPTOMS else f"{said}."
+    if row["subject"] == "nif":
+        return f"{said}: weaker than {number(parameters.weakest_nif)} cmH2O."
+    if row["subject"] == "fvc_percent":
+        return f"{said}: a fall of more than {number(100 * parameters.fvc_fall)} %."
+    return f"{said}."
+
+
+def suggested_action(row: Mapping[str, Any], parameters: Parameters) -> str:
+    """The first thing to do."""
+    del parameters
+    if row["state"] == CANNOT_TELL:
+        return "ask the patient today" if row["subject"] in SYMPTOMS else "measure again"
+    if row["state"] == NOT_MET:
+        return ""
+    return {
+        "dysphagia": "see today: swallowing and aspiration risk, vital capacity",
+        "dyspnoea": "see today: vital capacity and inspiratory force; infection, lung and heart",
+        "areflexia": "see today: a disease of the nerves (Guillain-Barre syndrome) has to be excluded",
+        "nif": "see today: breathing muscles, repeat the test",
+        "fvc_percent": "see today: breathing muscles or lung, repeat the test",
+        CHECKPOINT: "see today: troponin I, ECG, echocardiogram, breathing and swallowing; call the oncologist",
+    }[str(row["subject"])]
+
+
+RULE = Rule(
+    key="red-flag-symptoms",
+    title="Red flags",
+    question="Is there a sign that cannot wait until the next visit?",
+    why_it_matters=(
+        "Swallowing, breathing and the heart are where myositis kills. These signs are reported by telephone or stand in "
+        "a note, and are lost there."
+    ),
+    evaluate=evaluate,
+    explain=explain,
+    suggested_action=suggested_action,
+    parameters=Parameters,
+    subject="sign",
+    reads=(*SYMPTOMS, "nif", "fvc_percent", "ck", "medications", "declining-strength"),
+    sources=(
+        Source("Respiratory limits in neuromuscular weakness", None, "20/30/40 rule; a secondary source", "seen", "derived in Guillain-Barre syndrome"),
+        Source("ASCO: myositis under immune checkpoint inhibitors", 2021, "guideline on immune-related adverse events, 5.2", "seen"),
+        Source("Refractory muscle pain", 2025, "educational page, not a guideline", "seed", "breathing tests with swallowing or breathing trouble"),
+    ),
+    known_false_alarms=(
+        "shortness of breath from a known lung disease, anaemia or an infection",
+        "poor effort or an ill-fitting mouthpiece in a breathing test",
+        "CK raised for another reason in somebody who had a checkpoint inhibitor",
+    ),
+    clears_when="the sign is recorded as absent or ended, or a later test is above the limit",
+    after=("declining-strength",),
+    topic="danger",
+    limitations=(
+        "A list for review on the same day, not an emergency monitor: what nobody entered is not seen. The limits for "
+        "breathing were derived in another disease."
+    ),
+    catalogue=("RESP-01", "RESP-02", "SAFE-15", "PH-07", "PH-08"),
+    examples=(
+        Example(
+            title="difficulty swallowing reported two days ago",
+            events=({"event": "dysphagia", "day": -2},),
+            expect={"subject": "dysphagia", "state": MET, "severity": URGENT, "since": -2},
+        ),
+        Example(
+            title="recorded as gone",
+            events=({"event": "dysphagia", "day": -9}, {"event": "dysphagia", "day": -1, "present": "no"}),
+            expect={"subject": "dysphagia", "state": NOT_MET},
+        ),
+        Example(
+            title="five weeks ago and never mentioned again",
+            events=({"event": "dyspnoea", "day": -35},),
+            expect={"subject": "dyspnoea", "state": CANNOT_TELL},
+        ),
+        Example(
+            title="inspiratory force of 28",
+            observations=({"measure": "nif", "value": 28, "day": -1},),
+            expect={"subject": "nif", "state": MET, "severity": URGENT, "since": -1},
+        ),
+        Example(
+            title="exactly 30 is not weaker than 30",
+            observations=({"measure": "nif", "value": 30, "day": -1},),
+            expect={"subject": "nif", "state": NOT_MET},
+        ),
+        Example(
+            title="vital capacity from 90 to 60 % of predicted",
+            observations=(
+                {"measure": "fvc_percent", "value": 90, "day": -100},
+                {"measure": "fvc_percent", "value": 60, "day": -3},
+            ),
+            expect={"subject": "fvc_percent", "state": MET, "severity": URGENT, "since": -3},
+        ),
+        Example(
+            title="pembrolizumab and CK at four times its limit",
+            observations=({"measure": "ck", "value": 800, "upper_limit": 200, "day": 0},),
+            medications=({"drug": "pembrolizumab", "dose": 200, "frequency": "once", "route": "iv", "start": -20},),
+            expect={"subject": CHECKPOINT, "state": MET, "severity": URGENT, "since": 0},
+        ),
+    ),
+)

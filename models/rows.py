@@ -1,0 +1,53 @@
+"""Rows from the driver's own cursor, for reading in bulk: SQLAlchemy's work on each value costs more than the rules."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import sqlalchemy as sa
+
+
+def fetch(connection: sa.Connection, query: sa.Select[Any]) -> list[Sequence[Any]]:
+    """All rows of a query as the driver gives them: dates are ISO text on SQLite and dates on PostgreSQL."""
+    compiled = query.compile(dialect=connection.dialect, compile_kwargs={"render_postcompile": True})
+    processors = compiled._bind_processors  # the values as the dialect stores them
+    bound = {
+        name: processors[name](value) if name in processors else value
+        for name, value in compiled.construct_params().items()
+    }
+    parameters: Any = [bound[name] for name in compiled.positiontup or ()] if compiled.positional else bound
+    cursor = connection.connection.cursor()
+    try:
+        cursor.execute(str(compiled), parameters)
+        return list(cursor.fetchall())
+    finally:
+        cursor.close()
+
+
+def columns_of(rows: list[Sequence[Any]], count: int) -> list[Sequence[Any]]:
+    """Rows turned into columns."""
+    return list(zip(*rows, strict=True)) if rows else [()] * count
+
+
+def texts(values: Sequence[Any]) -> np.ndarray:
+    """Values as an object array."""
+    out = np.empty(len(values), dtype=object)
+    out[:] = values
+    return out
+
+
+def floats(values: Sequence[Any]) -> np.ndarray:
+    """Numbers as float64; None becomes NaN."""
+    return np.array(values, dtype="float64")
+
+
+def days(values: Sequence[Any]) -> np.ndarray:
+    """Dates, ISO texts or None as datetime64[s]; None becomes NaT."""
+    cleaned = [value if value is not None else "NaT" for value in values]
+    return np.array(cleaned, dtype="datetime64[D]").astype("datetime64[s]")
+
+
+def text_column(values: Sequence[Any] | np.ndarray) -> "pd.Series[Any]":
+    """Texts for a data frame, kept as they are: None stays None, whatever string storage pandas finds installed."""
+    return pd.Series(values if isinstance(values, np.ndarray) else texts(values), dtype=object, copy=False)

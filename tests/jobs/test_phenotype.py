@@ -1,0 +1,169 @@
+"""The phenotype branch: one state per patient and day, with the facts for and against it."""
+
+from typing import Any
+
+import pytest
+
+from jobs.phenotype import (
+    EXERCISE_CK,
+    GBS_PATTERN,
+    ICI_MYOSITIS,
+    INDETERMINATE,
+    PAIN_NON_INFLAMMATORY,
+    STABLE,
+    STEROID_MYOPATHY_POSSIBLE,
+    TRUE_MYOSITIS,
+    Parameters,
+    explanations_of,
+    phenotype_of,
+    signs_of,
+)
+from tests.suggestion_cases import ADULT, FALLING, JUVENILE, TREATED, chart, ck, cmas, mmt8, steroid
+
+STRONG = (mmt8(80, -40), mmt8(80, -1))
+PAIN = {"measure": "pain", "value": 8, "day": -1}
+NIVOLUMAB = {"drug": "nivolumab", "dose": 240, "route": "iv", "frequency": "every-2-weeks", "start": -60}
+HIGH_DOSE = steroid(60, -35)
+CRP_UP = {"measure": "crp", "value": 40, "unit": "mg/L", "upper_limit": 5, "day": -2}
+
+CASES: list[tuple[str, dict[str, Any], str, str]] = [
+    ("weaker with raised CK", {"observations": (*FALLING, ck(2))}, TRUE_MYOSITIS, "PH-01"),
+    ("weaker, CK missing", {"observations": FALLING}, INDETERMINATE, "PH-00"),
+    ("weaker, CK 40 days old", {"observations": (*FALLING, ck(2, -40))}, INDETERMINATE, "PH-00"),
+    ("weaker, CK without a limit",
+     {"observations": (*FALLING, {"measure": "ck", "value": 900, "unit": "U/L", "day": 0})}, INDETERMINATE, "PH-00"),
+    ("weaker, CK normal, low dose",
+     {"observations": (*FALLING, ck(0.8)), "medications": TREATED}, INDETERMINATE, "PH-06"),
+    ("weaker, CK normal, five weeks of 60 mg",
+     {"observations": (*FALLING, ck(0.8)), "medications": (HIGH_DOSE,)}, STEROID_MYOPATHY_POSSIBLE, "PH-04"),
+    ("the same for 20 days only",
+     {"observations": (*FALLING, ck(0.8)), "medications": (steroid(60, -19),)}, INDETERMINATE, "PH-06"),
+    ("the same for 21 days",
+     {"observations": (*FALLING, ck(0.8)), "medications": (steroid(60, -20),)}, STEROID_MYOPATHY_POSSIBLE, "PH-04"),
+    ("the same with raised CRP",
+     {"observations": (*FALLING, ck(0.8), CRP_UP), "medications": (HIGH_DOSE,)}, INDETERMINATE, "PH-06"),
+    ("the same with difficulty swallowing",
+     {"observations": (*FALLING, ck(0.8)), "medications": (HIGH_DOSE,), "events": [{"event": "dysphagia", "day": -3}]},
+     INDETERMINATE, "PH-06"),
+    ("the same with CK rising above its limit",
+     {"observations": (*FALLING, ck(0.7, -30), ck(1.3)), "medications": (HIGH_DOSE,)}, TRUE_MYOSITIS, "PH-05"),
+    ("the same with CK falling, no longer clearly raised",
+     {"observations": (*FALLING, ck(6, -30), ck(2.5)), "medications": (HIGH_DOSE,)},
+     STEROID_MYOPATHY_POSSIBLE, "PH-04"),
+    ("the same with CK falling but clearly raised",
+     {"observations": (*FALLING, ck(12, -30), ck(5)), "medications": (HIGH_DOSE,)}, TRUE_MYOSITIS, "PH-01"),
+    ("ten days of 240 mg methylprednisolone, CK raised",
+     {"patient": ADULT, "observations": (mmt8(78, -14), mmt8(60, 0), ck(4)),
+      "medications": ({"drug": "methylprednisolone", "dose": 240, "route": "iv", "start": -12, "end": -3},)},
+     STEROID_MYOPATHY_POSSIBLE, "PH-04b"),
+    ("a three-day pulse, CK raised",
+     {"observations": (*FALLING, ck(2)),
+      "medications": ({"drug": "methylprednisolone", "dose": 1000, "route": "iv",
+                       "start": -9, "end": -7, "intent": "pulse"},)},
+     TRUE_MYOSITIS, "PH-01"),
+    ("lower score by another assessor",
+     {"observations": (cmas(45, -14, "A"), cmas(42, 0, "B"), ck(1))}, INDETERMINATE, "STR-03"),
+    ("pain, strong, CK normal",
+     {"patient": ADULT, "observations": (*STRONG, PAIN, ck(0.8))}, PAIN_NON_INFLAMMATORY, "PH-02"),
+    ("pain, strong, CK exactly 1.5 times",
+     {"patient": ADULT, "observations": (*STRONG, PAIN, ck(1.5))}, PAIN_NON_INFLAMMATORY, "PH-02"),
+    ("pain, strong, CK 2 times", {"patient": ADULT, "observations": (*STRONG, PAIN, ck(2))}, INDETERMINATE, "PH-03"),
+    ("new pain, no CK", {"patient": ADULT, "observations": (*STRONG, PAIN)}, INDETERMINATE, "PH-00"),
+    ("pain of 3 is not pain",
+     {"patient": ADULT, "observations": (*STRONG, {"measure": "pain", "value": 3, "day": -1}, ck(0.8))},
+     STABLE, "none"),
+    ("long-standing pain does not ask for a fresh CK",
+     {"patient": ADULT, "observations": (*STRONG, {"measure": "pain", "value": 8, "day": -60}, PAIN, ck(0.8, -50))},
+     PAIN_NON_INFLAMMATORY, "PH-02"),
+    ("polymyalgia pattern",
+     {"patient": {**ADULT, "age_years": 68}, "observations": (*STRONG, PAIN, ck(0.5), CRP_UP)},
+     PAIN_NON_INFLAMMATORY, "PH-10"),
+    ("CK of 12,000 two days after a marathon, strong",
+     {"patient": ADULT, "observations": (*STRONG, ck(60)), "events": [{"event": "strenuous_exercise", "day": -2}]},
+     EXERCISE_CK, "PH-09"),
+    ("the same eight days after",
+     {"patient": ADULT, "observations": (*STRONG, PAIN, ck(60)),
+      "events": [{"event": "strenuous_exercise", "day": -8}]},
+     INDETERMINATE, "PH-03"),
+    ("checkpoint inhibitor and weaker",
+     {"patient": ADULT, "observations": (mmt8(78, -14), mmt8(70, 0)), "medications": (NIVOLUMAB,)},
+     ICI_MYOSITIS, "PH-08"),
+    ("checkpoint inhibitor and troponin I",
+     {"patient": ADULT, "medications": (NIVOLUMAB,),
+      "observations": ({"measure": "troponin_i", "value": 80, "unit": "ng/L", "upper_limit": 16, "day": -1},)},
+     ICI_MYOSITIS, "PH-08"),
+    ("checkpoint inhibitor and nothing else",
+     {"patient": ADULT, "observations": (*STRONG, ck(0.9)), "medications": (NIVOLUMAB,)}, STABLE, "none"),
+    ("weaker with absent reflexes",
+     {"observations": (*FALLING, ck(1)), "events": [{"event": "areflexia", "day": -1}]}, GBS_PATTERN, "PH-07"),
+    ("absent reflexes, strong", {"patient": ADULT, "observations": (*STRONG, ck(1)),
+                                 "events": [{"event": "areflexia", "day": -1}]}, STABLE, "none"),
+    ("27 then 26", {"observations": (cmas(27, -14), cmas(26, 0), ck(2)), "medications": TREATED}, STABLE, "none"),
+    ("rising CK alone", {"patient": ADULT, "observations": (*STRONG, ck(1, -40), ck(4))}, INDETERMINATE, "CK-alone"),
+    ("chronically raised, stable CK",
+     {"patient": ADULT, "observations": (*STRONG, ck(3, -80), ck(3.2, -40), ck(3.1))}, STABLE, "none"),
+    ("nothing on file", {"patient": ADULT}, STABLE, "none"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("facts", "state", "branch"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+def test_the_branch_decides(facts: dict[str, Any], state: str, branch: str) -> None:
+    found = phenotype_of(signs_of(chart(**facts)))
+    assert (found.state, found.branch) == (state, branch)
+
+
+def test_a_state_names_the_facts_it_rests_on_with_value_unit_and_date() -> None:
+    found = phenotype_of(signs_of(chart(observations=(*FALLING, ck(2)))))
+    said = [(fact.name, fact.value, fact.unit) for fact in found.because]
+    assert said == [("cmas", 27, "of 52"), ("cmas", 24, "of 52"), ("ck", 400, "U/L")]
+    assert all(fact.date is not None and fact.id is not None for fact in found.because)
+
+
+def test_shortness_of_breath_with_known_lung_disease_is_not_muscle_weakness() -> None:
+    events = [{"event": "interstitial_lung_disease", "day": -300}, {"event": "dyspnoea", "day": -3}]
+    assert not signs_of(chart(events=events)).weak
+    assert signs_of(chart(events=events[1:])).weak
+
+
+def test_a_symptom_last_recorded_as_absent_does_not_count() -> None:
+    events = [{"event": "dysphagia", "day": -10}, {"event": "dysphagia", "day": -2, "present": "no"}]
+    assert signs_of(chart(events=events)).red_flags == ()
+
+
+def test_a_lasting_symptom_counts_until_it_ends() -> None:
+    assert signs_of(chart(events=[{"event": "dysphagia", "day": -100, "end": -5}])).swallowing is not None
+    assert signs_of(chart(events=[{"event": "dysphagia", "day": -100, "end": -40}])).swallowing is None
+
+
+def test_a_statin_goes_with_any_state() -> None:
+    statin = {"drug": "atorvastatin", "dose": 20, "start": -300}
+    found = phenotype_of(signs_of(chart(observations=(*FALLING, ck(2)), medications=(statin,))))
+    assert found.state == TRUE_MYOSITIS
+    assert "statin" in found.modifiers
+
+
+def test_the_unknown_steroid_dose_is_named_as_missing() -> None:
+    per_kg = {"drug": "prednisone", "dose": 1, "unit": "mg/kg", "start": -40}
+    found = phenotype_of(signs_of(chart(observations=(*FALLING, ck(2)), medications=(per_kg,))))
+    assert any("weight" in item for item in found.missing)
+
+
+def test_a_clinic_may_choose_other_limits() -> None:
+    facts = chart(observations=(*FALLING, ck(2)))
+    assert phenotype_of(signs_of(facts, Parameters(ck_raised=2.5))).state == INDETERMINATE
+
+
+def test_every_explanation_lists_facts_for_and_against_and_none_is_chosen() -> None:
+    signs = signs_of(chart(observations=(*FALLING, ck(0.8)), medications=(HIGH_DOSE,)))
+    flare, steroid_myopathy, damage, chance = explanations_of(signs)
+    assert any("CK 0.8" in item for item in steroid_myopathy.speaks_for)
+    assert any("CK 0.8" in item for item in flare.speaks_against)
+    assert any("36 days" in item for item in steroid_myopathy.speaks_for)
+    assert any("MRI" in item for item in flare.missing)
+    assert any("within weeks" in item for item in damage.speaks_against)
+    assert any("scatter" in item for item in chance.speaks_for)
+
+
+def test_a_juvenile_patient_without_birth_date_is_a_child() -> None:
+    assert chart(patient={"mrn": "1", "diagnosis": "JDM"}).is_child
+    assert chart(patient=JUVENILE).age == 10

@@ -1,0 +1,134 @@
+"""What a taper plans for a day, and how far a dose lies behind or ahead of it."""
+
+import datetime as dt
+
+import pytest
+
+from jobs import taper
+from jobs.exposure import day_number, exposure
+from tests.frames_builder import AS_OF, frames
+
+
+def test_template_a_from_60_mg_begun_on_day_28() -> None:
+    schedule = taper.planned("A", 60)
+    assert [schedule.dose_on(day) for day in (0, 27, 28, 41, 42, 56, 70, 84, 98)] == [
+        60,
+        60,
+        50,
+        50,
+        40,
+        30,
+        25,
+        20,
+        17.5,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("template", "start", "begin", "week_30", "week_20"),
+    [
+        ("A", 60, 14, 6, 10),
+        ("A", 60, 28, 8, 12),
+        ("A", 80, 14, 10, 14),
+        ("A", 80, 28, 12, 16),
+        ("A", 40, 28, 4, 8),
+        ("B", 60, 14, 4, 8),
+        ("B", 60, 28, 6, 10),
+        ("B", 80, 14, 6, 10),
+        ("B", 80, 28, 8, 12),
+        ("B", 40, 28, 4, 8),
+    ],
+)
+def test_the_weeks_in_which_30_and_20_mg_are_reached(
+    template: str, start: float, begin: int, week_30: int, week_20: int
+) -> None:
+    schedule = taper.planned(template, start, begin)
+    assert schedule.day_at_or_below(30) == 7 * week_30
+    assert schedule.day_at_or_below(20) == 7 * week_20
+
+
+@pytest.mark.parametrize(
+    ("day", "actual", "days_behind", "steps_behind", "days_ahead"),
+    [
+        (35, 50, 0, 0, 0),  # vector 9: on template
+        (30, 60, 2, 1, 0),
+        (41, 60, 13, 1, 0),
+        (42, 60, 14, 2, 0),
+        (42, 55, 14, 2, 0),
+        (55, 50, 13, 1, 0),
+        (56, 50, 14, 2, 0),
+        (40, 40, 0, 0, 2),
+        (20, 60, 0, 0, 0),
+    ],
+)
+def test_behind_and_ahead_in_days_and_steps(
+    day: int, actual: float, days_behind: int, steps_behind: int, days_ahead: int
+) -> None:
+    standing = taper.planned("A", 60).standing(day, actual)
+    assert (standing.days_behind, standing.steps_behind, standing.days_ahead) == (days_behind, steps_behind, days_ahead)
+
+
+def test_the_childrens_template_counts_per_kilogram() -> None:
+    schedule = taper.planned("JDM-PRINTO", 40, None, 20.0)  # 2 mg/kg
+    assert schedule.dose_on(0) == 40
+    assert schedule.dose_on(60) == pytest.approx(20)  # 1 mg/kg after two months
+    assert schedule.dose_on(180) == pytest.approx(4)  # 0.2 mg/kg after four more
+    with pytest.raises(ValueError, match="weight"):
+        taper.planned("JDM-PRINTO", 40)
+
+
+def test_an_unknown_template_is_refused() -> None:
+    with pytest.raises(KeyError, match="Z"):
+        taper.planned("Z", 40)
+
+
+def test_milestones_are_dates() -> None:
+    found = taper.milestones(taper.planned("A", 40), dt.date(2026, 1, 1))
+    assert found[30.0] == dt.date(2026, 1, 29)
+    assert found[20.0] == dt.date(2026, 2, 26)
+    assert found[5.0] is not None
+    assert found[7.5] is not None
+    assert found[7.5] < found[5.0]
+
+
+def test_what_if_begins_with_the_first_reduction() -> None:
+    steps = taper.what_if("A", 60, dt.date(2026, 1, 1))
+    assert steps[:3] == [(dt.date(2026, 1, 1), 50), (dt.date(2026, 1, 15), 40), (dt.date(2026, 1, 29), 30)]
+    assert steps[-1][1] == 0
+
+
+@pytest.mark.parametrize(
+    ("template", "mg", "expected"),
+    [("A", 60, 50), ("A", 35, 30), ("A", 30, 25), ("A", 20, 17.5), ("A", 1, 0), ("B", 60, 40)],
+)
+def test_one_step_below(template: str, mg: float, expected: float) -> None:
+    assert taper.one_step_below(template, mg) == expected
+
+
+@pytest.mark.parametrize(
+    ("doses", "expected"),
+    [
+        ([(60, -20, None)], 60),
+        ([(60, -20, -19), (40, -18, None)], 40),  # two days are not held
+        ([(40, -20, -15), (60, -14, None)], 60),  # raised within two weeks
+        ([(40, -20, -6), (60, -5, None)], 40),  # raised after two weeks
+        ([(1000, -20, -18), (50, -17, None)], 50),  # a pulse is left out
+    ],
+)
+def test_the_start_dose_is_the_highest_held_dose_of_the_first_two_weeks(
+    doses: list[tuple[float, int, int | None]], expected: float
+) -> None:
+    panel = frames(medications=[{"drug": "prednisone", "dose": mg, "start": a, "end": b} for mg, a, b in doses])
+    mine = exposure(panel).known.of(1)
+    assert taper.start_dose(mine, day_number(AS_OF) - 20, day_number(AS_OF)) == expected
+
+
+def test_a_plan_of_the_patients_own_is_compared_day_by_day() -> None:
+    panel = frames(
+        medications=[{"drug": "prednisone", "dose": 40, "start": -10}],
+        plans=[{"start": -4, "dose_mg": 40}, {"start": -1, "dose_mg": 35}],
+    )
+    table = taper.planned_and_actual(panel, 1, AS_OF)
+    assert table["planned_mg"].tolist() == [40, 40, 40, 35, 35]
+    assert table["difference_mg"].tolist() == [0, 0, 0, 5, 5]
+    assert taper.planned_and_actual(frames(), 1, AS_OF).empty

@@ -411,7 +411,7 @@ def exposure(
 
     from jobs.exposure import exposure_report
     from models.database import reading
-    from models.frames import read_frames
+    from models.frame_reading import read_frames
     from models.patient import STATUSES, Patient
 
     settings = read_settings()

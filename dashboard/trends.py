@@ -15,7 +15,8 @@ from sqlalchemy.engine import Engine
 from dashboard.components.formats import number, times_limit
 from jobs.exposure import Exposure, exposure
 from models.database import reading
-from models.frames import Frames, read_frames
+from models.frame_reading import read_frames
+from models.frames import Frames
 from models.vocabulary import measures
 
 POINTS = 12

@@ -29,7 +29,8 @@ from models.clock import utc_now
 from models.database import reading, writing
 from models.errors import UnknownPatient, UsageError
 from models.event import ClinicalEvent
-from models.frames import HORIZON_DAYS, Frames, read_feeds, read_frames
+from models.frame_reading import HORIZON_DAYS, read_feeds, read_frames
+from models.frames import Frames
 from models.medication import MedicationStatement
 from models.observation import Observation
 from models.patient import Patient

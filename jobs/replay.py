@@ -23,7 +23,7 @@ from models.clock import clinic_date, end_of_day
 from models.database import reading
 from models.errors import UsageError
 from models.event import ClinicalEvent
-from models.frames import HORIZON_DAYS, read_feeds, read_frames
+from models.frame_reading import HORIZON_DAYS, read_feeds, read_frames
 from models.medication import MedicationStatement
 from models.observation import Observation
 from models.patient import Patient

@@ -42,7 +42,8 @@ from jobs.phenotype import (
 from jobs.thresholds import thresholds_on
 from models.database import reading
 from models.errors import UnknownPatient
-from models.frames import Frames, read_frames
+from models.frame_reading import read_frames
+from models.frames import Frames
 from models.patient import STATUSES, Patient
 from models.vocabulary import answers as coded_answers
 

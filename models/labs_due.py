@@ -29,8 +29,8 @@ NOT_DONE = "not-done"
 def labs_rows(session: Session, *, mrn: str | None = None) -> list[dict[str, Any]]:
     """One row per active patient and test required of them, as last evaluated.
 
-    Rows: the patient's `patient_id`, `mrn`, `name`, `birth_date`, `site`, `clinician`; `test`, `label`; `state` (one of the
-    seven states, or `cannot_tell`), `due`, `last` (day or None), `interval` (days), `treatment`, `note`, `because`.
+    Rows: the patient's `patient_id`, `mrn`, `name`, `birth_date`, `site`, `clinician`; `test`, `label`; `state` (one of
+    the seven states, or `cannot_tell`), `due`, `last` (day or None), `interval` (days), `treatment`, `note`, `because`.
     """
     table: Any = Patient
     answer: Any = Assessment

@@ -19,7 +19,8 @@ from models.assessment import Assessment
 from models.clock import clinic_date
 from models.errors import ActionRefused
 from models.event import ClinicalEvent
-from models.frames import Frames, read_frames
+from models.frame_reading import read_frames
+from models.frames import Frames
 from models.medication import MedicationStatement
 from models.observation import Observation, ObservationItem
 from models.patient import STATUSES, Patient
@@ -131,10 +132,18 @@ def facts_on_file(session: Session, patient_id: int, *, most: int = 200) -> list
         detail = " · ".join(part for part in (fact.assay, fact.assessor, fact.reason, fact.comment) if part)
         rows.append(
             FactOnFile(
-                "o", fact.id or 0, fact.effective_on, fact.measure, value, fact.unit, detail, fact.sender,
-                fact.entered_by, fact.status,
+                "o",
+                fact.id or 0,
+                fact.effective_on,
+                fact.measure,
+                value,
+                fact.unit,
+                detail,
+                fact.sender,
+                fact.entered_by,
+                fact.status,
             )
-        )  # fmt: skip
+        )
     given = session.exec(
         select(MedicationStatement)
         .where(MedicationStatement.patient_id == patient_id, col(MedicationStatement.known_to).is_(None))
@@ -145,10 +154,18 @@ def facts_on_file(session: Session, patient_id: int, *, most: int = 200) -> list
         until = f"until {dose.end_on.isoformat()}" if dose.end_on else "continuing"
         rows.append(
             FactOnFile(
-                "m", dose.id or 0, dose.start_on, dose.drug, f"{dose.dose:g}", f"{dose.unit} {dose.frequency}",
-                f"{dose.route}, {until}", dose.sender, dose.entered_by, dose.status,
+                "m",
+                dose.id or 0,
+                dose.start_on,
+                dose.drug,
+                f"{dose.dose:g}",
+                f"{dose.unit} {dose.frequency}",
+                f"{dose.route}, {until}",
+                dose.sender,
+                dose.entered_by,
+                dose.status,
             )
-        )  # fmt: skip
+        )
     happened = session.exec(
         select(ClinicalEvent)
         .where(ClinicalEvent.patient_id == patient_id, col(ClinicalEvent.known_to).is_(None))
@@ -157,11 +174,19 @@ def facts_on_file(session: Session, patient_id: int, *, most: int = 200) -> list
     )
     rows.extend(
         FactOnFile(
-            "e", event.id or 0, event.occurred_on, event.event, "yes" if event.present else "no", "", event.detail,
-            event.sender, event.entered_by, event.status,
+            "e",
+            event.id or 0,
+            event.occurred_on,
+            event.event,
+            "yes" if event.present else "no",
+            "",
+            event.detail,
+            event.sender,
+            event.entered_by,
+            event.status,
         )
         for event in happened
-    )  # fmt: skip
+    )
     return sorted(rows, key=lambda row: (row.day, row.kind, row.id), reverse=True)[:most]
 
 

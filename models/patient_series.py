@@ -8,31 +8,19 @@ entry counts only while its `revision` is the patient's, anything else is packed
 import json
 import struct
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel, col
 
+from models.frames import COLUMNS, Columns, texts
 from models.observation import VALID, Observation
 from models.patient import Patient
-from models.rows import columns_of, fetch, texts
+from models.rows import columns_of, fetch
 
 MAGIC = b"MS01"
 CHUNK = 500
-COLUMNS = (
-    ("id", "<i8"),
-    ("day", "<i4"),
-    ("received", "<i4"),
-    ("value", "<f8"),
-    ("limit", "<f8"),
-    ("measure", "<u2"),
-    ("assay", "<u2"),
-    ("assessor", "<u2"),
-    ("comparator", "u1"),
-)
-COMPARATORS = ("", "<", ">")
 ROW_BYTES = sum(np.dtype(kind).itemsize for _, kind in COLUMNS)
 
 
@@ -44,41 +32,6 @@ class PatientSeries(SQLModel, table=True):
     patient_id: int = Field(primary_key=True, foreign_key="patient.id", ondelete="CASCADE")
     revision: int
     packed: bytes
-
-
-@dataclass
-class Columns:
-    """Observations of many patients as arrays, sorted by patient, measure, day, time and id.
-
-    `measure`, `assay` and `assessor` are codes into `measures`, `assays` and `assessors` (0: not given);
-    `day` and `received` are days since 1970-01-01; `limit` is the upper limit, NaN where none was reported.
-    """
-
-    patient: np.ndarray
-    id: np.ndarray
-    day: np.ndarray
-    received: np.ndarray
-    value: np.ndarray
-    limit: np.ndarray
-    measure: np.ndarray
-    assay: np.ndarray
-    assessor: np.ndarray
-    comparator: np.ndarray
-    measures: list[str]
-    assays: list[str | None]
-    assessors: list[str | None]
-
-    def __len__(self) -> int:
-        return len(self.id)
-
-    def take(self, kept: np.ndarray) -> "Columns":
-        """Some of the rows, by mask or by place."""
-        return Columns(
-            **{name: getattr(self, name)[kept] for name in ("patient", *(name for name, _ in COLUMNS))},
-            measures=self.measures,
-            assays=self.assays,
-            assessors=self.assessors,
-        )
 
 
 def _empty() -> Columns:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import sqlalchemy as sa
 
 
@@ -30,13 +29,6 @@ def columns_of(rows: list[Sequence[Any]], count: int) -> list[Sequence[Any]]:
     return list(zip(*rows, strict=True)) if rows else [()] * count
 
 
-def texts(values: Sequence[Any]) -> np.ndarray:
-    """Values as an object array."""
-    out = np.empty(len(values), dtype=object)
-    out[:] = values
-    return out
-
-
 def floats(values: Sequence[Any]) -> np.ndarray:
     """Numbers as float64; None becomes NaN."""
     return np.array(values, dtype="float64")
@@ -46,8 +38,3 @@ def days(values: Sequence[Any]) -> np.ndarray:
     """Dates, ISO texts or None as datetime64[s]; None becomes NaT."""
     cleaned = [value if value is not None else "NaT" for value in values]
     return np.array(cleaned, dtype="datetime64[D]").astype("datetime64[s]")
-
-
-def text_column(values: Sequence[Any] | np.ndarray) -> "pd.Series[Any]":
-    """Texts for a data frame, kept as they are: None stays None, whatever string storage pandas finds installed."""
-    return pd.Series(values if isinstance(values, np.ndarray) else texts(values), dtype=object, copy=False)

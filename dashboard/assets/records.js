@@ -21,6 +21,15 @@
     }
   };
 
+  // Dash's upload gives its file field no name; React draws it late.
+  document.addEventListener("DOMContentLoaded", function () {
+    new MutationObserver(function () {
+      var area = document.getElementById("imports-upload");
+      var field = area && area.querySelector("input[type=file]:not([aria-label])");
+      if (field) { field.setAttribute("aria-label", "Files to import"); }
+    }).observe(document.body, { childList: true, subtree: true });
+  });
+
   document.addEventListener("click", function (event) {
     if (!event.target.closest) { return; }
     if (event.target.closest(".print-page")) { window.print(); }

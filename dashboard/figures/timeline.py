@@ -131,24 +131,46 @@ def timeline(data: TimelineData, *, scale: EnzymeScale = "times", shown: str | N
         notes += [{"yref": axis, **note} for note in pane.notes]
         notes.append(
             {
-                "text": pane.title, "xref": "paper", "yref": "paper", "x": 0, "y": high, "xanchor": "left",
-                "yanchor": "bottom", "yshift": 3, "showarrow": False, "font": {"size": 12, "color": palette.INK},
+                "text": pane.title,
+                "xref": "paper",
+                "yref": "paper",
+                "x": 0,
+                "y": high,
+                "xanchor": "left",
+                "yanchor": "bottom",
+                "yshift": 3,
+                "showarrow": False,
+                "font": {"size": 12, "color": palette.INK},
             }
-        )  # fmt: skip
+        )
         shapes.append(
             {
-                "type": "line", "xref": "paper", "yref": "paper", "x0": 0, "x1": 1, "y0": low, "y1": low,
-                "line": {"width": 1, "color": palette.GRID}, "layer": "below",
+                "type": "line",
+                "xref": "paper",
+                "yref": "paper",
+                "x0": 0,
+                "x1": 1,
+                "y0": low,
+                "y1": low,
+                "line": {"width": 1, "color": palette.GRID},
+                "layer": "below",
             }
-        )  # fmt: skip
+        )
         top = low
     today = data.today.isoformat()
     shapes.append(
         {
-            "type": "line", "xref": "x", "yref": "paper", "x0": today, "x1": today, "y0": 0, "y1": 1,
-            "line": {"width": 1, "color": palette.GRID, "dash": "dot"}, "layer": "below",
+            "type": "line",
+            "xref": "x",
+            "yref": "paper",
+            "x0": today,
+            "x1": today,
+            "y0": 0,
+            "y1": 1,
+            "line": {"width": 1, "color": palette.GRID, "dash": "dot"},
+            "layer": "below",
         }
-    )  # fmt: skip
+    )
     figure.update_layout(
         **layout,
         height=total,
@@ -231,11 +253,14 @@ def _enzyme_panes(data: TimelineData, scale: EnzymeScale) -> list[_Pane]:
     if len(limits):
         pane.traces.append(
             go.Scatter(
-                x=_texts(limits["day"]), y=limits["upper_limit"].astype(float).tolist(), mode="lines",
-                line={"color": palette.OTHER, "width": 1, "shape": "hv", "dash": "dot"}, hoverinfo="skip",
+                x=_texts(limits["day"]),
+                y=limits["upper_limit"].astype(float).tolist(),
+                mode="lines",
+                line={"color": palette.OTHER, "width": 1, "shape": "hv", "dash": "dot"},
+                hoverinfo="skip",
                 name="upper limit as reported",
             )
-        )  # fmt: skip
+        )
         pane.notes.append(_limit_label("upper limit as reported", limits["upper_limit"].iloc[0], log=True))
     pane.traces += _results(rows, values.tolist(), said, palette.ENZYME, "CK")
     pane.notes.append(
@@ -313,7 +338,7 @@ def _said_of_results(name: str, rows: pd.DataFrame, unit: str) -> list[str]:
 def _results(
     rows: pd.DataFrame, values: list[float], said: list[str], colour: str, name: str, *, symbol: str = "circle"
 ) -> list[Any]:
-    """A laboratory series: exact results as filled points, bounds (`<`, `>`) as open triangles pointing to the truth."""
+    """A laboratory series: exact results filled, bounds (`<`, `>`) as open triangles that point to the truth."""
     signs = rows["comparator"].fillna("").tolist()
     shapes = [{"<": "triangle-down-open", ">": "triangle-up-open"}.get(sign, symbol) for sign in signs]
     sizes = [9 if sign else 7 for sign in signs]
@@ -356,41 +381,63 @@ def _steroid_panes(data: TimelineData) -> list[_Pane]:
     pane = _Pane("<b>Steroid</b> mg a day, prednisone-equivalent", _STEROID_HEIGHT, {"range": [0, top], "nticks": 4})
     pane.traces.append(
         go.Scatter(
-            x=days, y=doses, mode="lines", line={"color": palette.STEROID, "width": 1.5, "shape": "hv"},
-            fill="tozeroy", fillcolor="rgba(116, 140, 42, 0.18)", text=said, hovertemplate="%{text}<extra></extra>",
+            x=days,
+            y=doses,
+            mode="lines",
+            line={"color": palette.STEROID, "width": 1.5, "shape": "hv"},
+            fill="tozeroy",
+            fillcolor="rgba(116, 140, 42, 0.18)",
+            text=said,
+            hovertemplate="%{text}<extra></extra>",
             name="Steroid",
         )
-    )  # fmt: skip
+    )
     if planned:
         ahead = max(pd.Timestamp(data.plan["start"].iloc[-1]), today)
         pane.traces.append(
             go.Scatter(
-                x=[*_texts(data.plan["start"]), _iso(ahead)], y=[*planned, planned[-1]], mode="lines",
-                line={"color": palette.OTHER, "width": 1.5, "shape": "hv", "dash": "dash"}, name="Planned taper",
-                text=[f"planned {_plain(dose)} mg/d from {_day(day)}" for dose, day in zip(planned, data.plan["start"], strict=True)] + [""],
+                x=[*_texts(data.plan["start"]), _iso(ahead)],
+                y=[*planned, planned[-1]],
+                mode="lines",
+                line={"color": palette.OTHER, "width": 1.5, "shape": "hv", "dash": "dash"},
+                name="Planned taper",
+                text=[
+                    f"planned {_plain(dose)} mg/d from {_day(day)}"
+                    for dose, day in zip(planned, data.plan["start"], strict=True)
+                ]
+                + [""],
                 hovertemplate="%{text}<extra></extra>",
             )
-        )  # fmt: skip
+        )
         pane.notes.append(_inside_label("planned taper", planned[0], top=True))
     pulses = data.steroid[data.steroid["pulse"].astype(bool)] if len(data.steroid) else data.steroid
     if len(pulses):
         pane.traces.append(
             go.Scatter(
-                x=_texts(pulses["start"]), y=[top * 0.9] * len(pulses), mode="markers",
+                x=_texts(pulses["start"]),
+                y=[top * 0.9] * len(pulses),
+                mode="markers",
                 marker={"symbol": "triangle-up", "size": 10, "color": palette.STEROID},
                 text=[
-                    f"Pulse {_plain(mg)} mg/d on {(pd.Timestamp(end) - pd.Timestamp(start)).days + 1} days from {_day(start)}"
+                    f"Pulse {_plain(mg)} mg/d, {_day(start)} to {_day(end)}"
                     for start, end, mg in zip(pulses["start"], pulses["end"], pulses["mg_day"], strict=True)
                 ],
-                hovertemplate="%{text}<extra></extra>", name="Steroid pulse",
+                hovertemplate="%{text}<extra></extra>",
+                name="Steroid pulse",
             )
-        )  # fmt: skip
+        )
     pane.shapes.append(
         {
-            "type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": HIGH_DOSE_MG, "y1": HIGH_DOSE_MG,
-            "line": {"width": 1, "color": palette.OTHER, "dash": "dot"}, "layer": "below",
+            "type": "line",
+            "xref": "paper",
+            "x0": 0,
+            "x1": 1,
+            "y0": HIGH_DOSE_MG,
+            "y1": HIGH_DOSE_MG,
+            "line": {"width": 1, "color": palette.OTHER, "dash": "dot"},
+            "layer": "below",
         }
-    )  # fmt: skip
+    )
     pane.notes.append(_inside_label("30 mg: high above", HIGH_DOSE_MG, top=False))
     if doses:
         pane.notes.append(_end_label(f"{_plain(doses[-1])} mg", data.today, doses[-1], data, palette.STEROID))
@@ -432,18 +479,29 @@ def _course_panes(data: TimelineData) -> list[_Pane]:
         if lines:
             pane.traces.append(
                 go.Scatter(
-                    x=lines, y=heights, mode="lines", line={"color": palette.OTHER, "width": 9}, opacity=0.75, text=texts,
-                    hovertemplate="%{text}<extra></extra>", name=label, connectgaps=False,
+                    x=lines,
+                    y=heights,
+                    mode="lines",
+                    line={"color": palette.OTHER, "width": 9},
+                    opacity=0.75,
+                    text=texts,
+                    hovertemplate="%{text}<extra></extra>",
+                    name=label,
+                    connectgaps=False,
                 )
-            )  # fmt: skip
+            )
         if points:
             pane.traces.append(
                 go.Scatter(
-                    x=[_iso(day) for day, _ in points], y=[float(place[label])] * len(points), mode="markers",
-                    marker={"symbol": "triangle-up", "size": 9, "color": palette.OTHER}, text=[text for _, text in points],
-                    hovertemplate="%{text}<extra></extra>", name=label,
+                    x=[_iso(day) for day, _ in points],
+                    y=[float(place[label])] * len(points),
+                    mode="markers",
+                    marker={"symbol": "triangle-up", "size": 9, "color": palette.OTHER},
+                    text=[text for _, text in points],
+                    hovertemplate="%{text}<extra></extra>",
+                    name=label,
                 )
-            )  # fmt: skip
+            )
         pane.notes.append(_row_label(str(label), place[label]))
     return [pane]
 
@@ -475,11 +533,15 @@ def _mark_panes(data: TimelineData) -> list[_Pane]:
             colours = [palette.SEVERITY.get(key, palette.OTHER) for key in table["severity"]]
         pane.traces.append(
             go.Scatter(
-                x=_texts(table["day"]), y=[height] * len(table), mode="markers",
-                marker={"symbol": shapes, "size": 9, "color": colours}, text=table["label"].tolist(),
-                hovertemplate="%{text}<extra></extra>", name=name,
+                x=_texts(table["day"]),
+                y=[height] * len(table),
+                mode="markers",
+                marker={"symbol": shapes, "size": 9, "color": colours},
+                text=table["label"].tolist(),
+                hovertemplate="%{text}<extra></extra>",
+                name=name,
             )
-        )  # fmt: skip
+        )
         pane.notes.append(_row_label(name, height))
     return [pane]
 
@@ -549,14 +611,27 @@ def _limit_shapes(span: Sequence[float], *, log: bool) -> list[dict[str, Any]]:
     low = 10.0 ** span[0] if log else span[0]
     return [
         {
-            "type": "rect", "xref": "paper", "x0": 0, "x1": 1, "y0": low, "y1": 1, "fillcolor": palette.FAINT,
-            "line": {"width": 0}, "layer": "below",
+            "type": "rect",
+            "xref": "paper",
+            "x0": 0,
+            "x1": 1,
+            "y0": low,
+            "y1": 1,
+            "fillcolor": palette.FAINT,
+            "line": {"width": 0},
+            "layer": "below",
         },
         {
-            "type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 1, "y1": 1,
-            "line": {"width": 1, "color": palette.OTHER, "dash": "dot"}, "layer": "below",
+            "type": "line",
+            "xref": "paper",
+            "x0": 0,
+            "x1": 1,
+            "y0": 1,
+            "y1": 1,
+            "line": {"width": 1, "color": palette.OTHER, "dash": "dot"},
+            "layer": "below",
         },
-    ]  # fmt: skip
+    ]
 
 
 def _end_label(
@@ -566,10 +641,18 @@ def _end_label(
     stamp = pd.Timestamp(day)
     old = (pd.Timestamp(data.today) - stamp).days > 42
     return {
-        "text": f"<b>{text}</b>" + (f"<br><span style='font-size:10px'>{_day(stamp, year=False)}</span>" if old else ""),
-        "xref": "paper", "x": 1, "xanchor": "left", "xshift": 5, "y": math.log10(value) if log and value > 0 else value,
-        "yanchor": "middle", "showarrow": False, "align": "left", "font": {"color": colour, "size": 12},
-    }  # fmt: skip
+        "text": f"<b>{text}</b>"
+        + (f"<br><span style='font-size:10px'>{_day(stamp, year=False)}</span>" if old else ""),
+        "xref": "paper",
+        "x": 1,
+        "xanchor": "left",
+        "xshift": 5,
+        "y": math.log10(value) if log and value > 0 else value,
+        "yanchor": "middle",
+        "showarrow": False,
+        "align": "left",
+        "font": {"color": colour, "size": 12},
+    }
 
 
 def _apart(ends: list[tuple[float, dict[str, Any]]], *, span: float, height: int) -> list[dict[str, Any]]:
@@ -591,18 +674,34 @@ def _limit_label(text: str, value: float, *, log: bool) -> dict[str, Any]:
 
 def _inside_label(text: str, y: float, *, top: bool) -> dict[str, Any]:
     return {
-        "text": text, "xref": "paper", "x": 0, "xanchor": "left", "xshift": 4, "y": y, "yanchor": "bottom" if not top else "top",
-        "showarrow": False, "font": {"size": 10, "color": palette.INK},
-    }  # fmt: skip
+        "text": text,
+        "xref": "paper",
+        "x": 0,
+        "xanchor": "left",
+        "xshift": 4,
+        "y": y,
+        "yanchor": "bottom" if not top else "top",
+        "showarrow": False,
+        "font": {"size": 10, "color": palette.INK},
+    }
 
 
 def _row_label(text: str, y: float) -> dict[str, Any]:
     """The name of a row of bars or marks, at its right end where the present is."""
-    short = text if len(text) <= 14 else text[:13] + "…"
+    short = text if len(text) <= 12 else text[:11] + "…"
     return {
-        "text": short, "xref": "paper", "x": 1, "xanchor": "left", "xshift": 5, "y": y, "yanchor": "middle",
-        "showarrow": False, "align": "left", "font": {"size": 11, "color": palette.INK}, "hovertext": text,
-    }  # fmt: skip
+        "text": short,
+        "xref": "paper",
+        "x": 1,
+        "xanchor": "left",
+        "xshift": 5,
+        "y": y,
+        "yanchor": "middle",
+        "showarrow": False,
+        "align": "left",
+        "font": {"size": 11, "color": palette.INK},
+        "hovertext": text,
+    }
 
 
 def _iso(stamp: pd.Timestamp) -> str:

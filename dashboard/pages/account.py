@@ -24,6 +24,7 @@ def layout(**_query: str) -> Any:
     return html.Div(
         [
             page_head("Account"),
+            html.Div(id=SAID, role="status", className="narrow"),
             html.Div(
                 [
                     section(
@@ -42,7 +43,6 @@ def layout(**_query: str) -> Any:
                         "Password",
                         html.Div(
                             [
-                                html.Div(id=SAID, role="status"),
                                 dmc.PasswordInput(
                                     id=NOW, label="Present password", required=True, **_fills("current-password")
                                 ),

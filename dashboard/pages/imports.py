@@ -134,7 +134,7 @@ def register(app: SecureDash) -> None:
         return content(current(), query_of(search)) if pathname == PAGE.path else no_update
 
 
-# ------------------------------------------------------------------------------------------------- files waiting to be taken
+# -------------------------------------------------------------------------------------------- files waiting to be taken
 
 
 def keep(here: Current, files: Sequence[tuple[str, str]]) -> str:
@@ -243,7 +243,7 @@ def _forget_abandoned(here: Current) -> None:
             continue  # Another process was quicker.
 
 
-# ------------------------------------------------------------------------------------------------------------ what is shown
+# -------------------------------------------------------------------------------------------------------- what is shown
 
 
 def preview(report: ImportReport, names: Sequence[str]) -> Any:
@@ -444,7 +444,8 @@ def _drop_area() -> Any:
                             " or ",
                             html.Span("choose files", className="pick"),
                             html.P(
-                                "patients, observations, medications, events. Nothing is changed before you have seen what would."
+                                "patients, observations, medications, events. "
+                                "Nothing is changed before you have seen what would."
                             ),
                         ]
                     ),
@@ -465,7 +466,12 @@ def _drop_area() -> Any:
             html.Div(
                 [
                     html.A("Download a template folder", href="/imports/template.zip"),
-                    html.Span(f"at most {LARGEST_FILE // (1024 * 1024)} MB a file; larger ones with `myopanel import`"),
+                    html.Span(
+                        [
+                            f"at most {LARGEST_FILE // (1024 * 1024)} MB a file; larger ones with ",
+                            html.Code("myopanel import"),
+                        ]
+                    ),
                     html.Span("importing the same files twice changes nothing"),
                 ],
                 className="under-drop",

@@ -122,7 +122,7 @@ def content(here: Current, query: Mapping[str, str]) -> Any:
     return [html.Div(tabs(links, view, label="Views"), className="view-line"), html.Div(shown(here, query))]
 
 
-# --------------------------------------------------------------------------------------------------------------- schedule
+# ------------------------------------------------------------------------------------------------------------- schedule
 
 
 def _schedule(here: Current, query: Mapping[str, str]) -> Any:
@@ -219,7 +219,19 @@ def _scheduler_card(here: Current, state: Mapping[str, Any], held: list[Any]) ->
     if here.may(ADMIN):
         # Machine names are for those who run the machines.
         facts += [("Held by", one.holder) for one in held]
-    why = None if alive else html.P("Start `myopanel serve` or `myopanel worker`: without it nothing runs by itself.")
+    why = (
+        None
+        if alive
+        else html.P(
+            [
+                "Start ",
+                html.Code("myopanel serve"),
+                " or ",
+                html.Code("myopanel worker"),
+                ": without it nothing runs by itself.",
+            ]
+        )
+    )
     return section("Scheduler", [_facts(facts), why])
 
 
@@ -246,7 +258,7 @@ def _backup_card(here: Current, state: Mapping[str, Any]) -> Any:
     return section("Backup", _facts(facts))
 
 
-# ------------------------------------------------------------------------------------------------------------------- runs
+# ----------------------------------------------------------------------------------------------------------------- runs
 
 
 def _runs(here: Current, query: Mapping[str, str]) -> Any:
@@ -324,7 +336,7 @@ def _slot(slot: str, here: Current) -> str:
         return slot
 
 
-# --------------------------------------------------------------------------------------------------------------- messages
+# ------------------------------------------------------------------------------------------------------------- messages
 
 
 def _messages(here: Current, query: Mapping[str, str]) -> Any:
@@ -380,7 +392,7 @@ def _messages(here: Current, query: Mapping[str, str]) -> Any:
     ]
 
 
-# ------------------------------------------------------------------------------------------------------------ audit trail
+# ---------------------------------------------------------------------------------------------------------- audit trail
 
 
 def _audit(here: Current, query: Mapping[str, str]) -> Any:
@@ -406,8 +418,8 @@ def _audit(here: Current, query: Mapping[str, str]) -> Any:
     ]
     return [
         html.P(
-            f"Newest {number(len(found))} of {counted(total, 'entry', 'entries')}: sign-ins, actions, and every patient's page "
-            "that was opened. Choose a name or a record number to see only theirs.",
+            f"Newest {number(len(found))} of {counted(total, 'entry', 'entries')}: sign-ins, actions, and every patient's "
+            "page that was opened. Choose a name or a record number to see only theirs.",
             className="lead quiet",
         ),
         html.Div(narrowed, className="chips") if narrowed else None,
@@ -415,7 +427,7 @@ def _audit(here: Current, query: Mapping[str, str]) -> Any:
     ]
 
 
-# ----------------------------------------------------------------------------------------------------------- small pieces
+# --------------------------------------------------------------------------------------------------------- small pieces
 
 
 def _status(status: str) -> Any:

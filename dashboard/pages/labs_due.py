@@ -195,7 +195,7 @@ def register(app: SecureDash) -> None:
         return notice(f"Taken back: {name}'s tests are asked for again."), stamp, stamp, False
 
 
-# ---------------------------------------------------------------------------------------------------------------- actions
+# -------------------------------------------------------------------------------------------------------------- actions
 
 
 def leave_out(here: Current, mrn: str, kind: str, chosen: Sequence[str], reason: str, until: str | None) -> Any:
@@ -281,7 +281,7 @@ def _evaluate(here: Current, mrn: str, today: dt.date) -> None:
     evaluate(here.engine, today, timezone=here.settings.timezone, mrns=[mrn], collect=False, now=here.now)
 
 
-# ------------------------------------------------------------------------------------------------------------ what is shown
+# -------------------------------------------------------------------------------------------------------- what is shown
 
 
 def content(here: Current, query: Mapping[str, str]) -> Any:
@@ -320,8 +320,8 @@ def content(here: Current, query: Mapping[str, str]) -> Any:
             [
                 html.B("Results stopped coming in. "),
                 "; ".join(f"{short_label(label)}: {because}" for label, because in silent),
-                f". {counted(len({row['mrn'] for row in everything if row['state'] == 'cannot_tell'}), 'patient')} may or may "
-                "not have been tested. Ask the laboratory or whoever runs the interface. ",
+                f". {counted(len({row['mrn'] for row in everything if row['state'] == 'cannot_tell'}), 'patient')} "
+                "may or may not have been tested. Ask the laboratory or whoever runs the interface. ",
                 dcc.Link("Show them", href=address(PAGE.path, {}, state="cannot_tell")),
             ],
             kind="bad",
@@ -649,7 +649,7 @@ def _born(birth: dt.date | None, today: dt.date) -> str:
     return f"{birth.isoformat()} ({age(birth, today)})" if birth else ""
 
 
-# ------------------------------------------------------------------------------------------------------------------- form
+# ----------------------------------------------------------------------------------------------------------------- form
 
 
 def form(mrn: str, rows: list[Row], known: list[dict[str, Any]], today: dt.date) -> Any:

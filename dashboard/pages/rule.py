@@ -152,7 +152,7 @@ def register(app: SecureDash) -> None:
         return body(current(), rule(key))
 
 
-# ---------------------------------------------------------------------------------------------------------------- actions
+# -------------------------------------------------------------------------------------------------------------- actions
 
 
 def change(
@@ -221,7 +221,7 @@ def change(
     return said
 
 
-# ------------------------------------------------------------------------------------------------------------ what is shown
+# -------------------------------------------------------------------------------------------------------- what is shown
 
 
 def body(here: Current, shown: Rule) -> Any:
@@ -284,7 +284,8 @@ def body(here: Current, shown: Rule) -> Any:
                         *[html.P(text) for text in what_counts(shown)],
                         html.H2("When it clears"),
                         html.P(
-                            f"{_sentence(shown.clears_when)} Without new facts nothing settles: silence is not recovery."
+                            f"{_sentence(shown.clears_when)} Without new facts nothing settles: "
+                            "silence is not recovery."
                         ),
                         html.H2("Known false alarms"),
                         html.Ul([html.Li(_sentence(text)) for text in shown.known_false_alarms]),
@@ -340,7 +341,8 @@ def _failed(broken: dict[str, Any] | None, failed: list[dict[str, Any]], zone: d
     if failed:
         last = failed[0]
         return notice(
-            f"It last failed {clock_time(last['at'], zone, today)} for {counted(last['patients'], 'patient')}: {last['error']}."
+            f"It last failed {clock_time(last['at'], zone, today)} for {counted(last['patients'], 'patient')}: "
+            f"{last['error']}."
             f" {counted(len(failed), 'failed run')} on record.",
             kind="warn",
         )
@@ -540,7 +542,7 @@ def _history(shown: Rule, changes: list[dict[str, Any]], zone: dt.tzinfo, today:
     )
 
 
-# ------------------------------------------------------------------------------------------------------------------ forms
+# ---------------------------------------------------------------------------------------------------------------- forms
 
 
 def threshold_form(shown: Rule, field: Field[Any], thresholds: Thresholds, today: dt.date) -> Any:
@@ -635,7 +637,7 @@ def _why() -> Any:
     )
 
 
-# ----------------------------------------------------------------------------------------------------------- small pieces
+# --------------------------------------------------------------------------------------------------------- small pieces
 
 
 def _field(shown: Rule, name: str) -> Field[Any]:

@@ -103,7 +103,7 @@ def status_tag(status: str) -> Any:
     return tag(words, title=title, kind=kind)
 
 
-# --------------------------------------------------------------------------------------------------------------- the rules
+# ------------------------------------------------------------------------------------------------------------ the rules
 
 
 def rule_list(here: Current) -> Any:
@@ -141,7 +141,7 @@ def rule_list(here: Current) -> Any:
                 faint(said.get("met", 0)),
                 faint(said.get("cannot_tell", 0)),
                 faint(uncertain(rule)),
-                (rule.version, "quiet after"),
+                (rule.version, "quiet"),
             ]
         )
     total = sum(alerts.values())
@@ -190,7 +190,7 @@ def uncertain(rule: Rule) -> int:
     return sum(field.metadata["mark"] in UNCERTAIN for field in rule.parameter_fields())
 
 
-# ------------------------------------------------------------------------------------------------- the tables of the house
+# ---------------------------------------------------------------------------------------------- the tables of the house
 
 
 def monitoring_table(here: Current) -> Any:
@@ -222,8 +222,8 @@ def monitoring_table(here: Current) -> Any:
     ]
     return [
         _lead(
-            "What blood test each treatment asks for, and how often. The shortest interval of all reasons counts. Which "
-            "profile is used, and the interval on active treatment, are set with the rule ",
+            "What blood test each treatment asks for, and how often. The shortest interval of all reasons counts. "
+            "Which profile is used, and the interval on active treatment, are set with the rule ",
             dcc.Link("Overdue laboratory tests", href="/rules/overdue-labs"),
             ".",
         ),
@@ -336,8 +336,8 @@ def equivalents_table() -> Any:
     ]
     return [
         _lead(
-            "How each steroid is converted to prednisone. Topical, inhaled and intra-articular steroids add nothing to the "
-            "dose; a pulse does."
+            "How each steroid is converted to prednisone. Topical, inhaled and intra-articular steroids add nothing to "
+            "the dose; a pulse does."
         ),
         table(
             ["Steroid", "mg that equal 5 mg prednisone", "1 mg equals (mg)", "Known", "Source"],
@@ -357,8 +357,8 @@ def taper_tables() -> Any:
     """The templates a steroid taper can follow, step by step."""
     parts: list[Any] = [
         _lead(
-            "Templates to agree a taper from, on the patient's page. They are plans to compare with, not orders: the dose "
-            "follows the patient."
+            "Templates to agree a taper from, on the patient's page. They are plans to compare with, not orders: the "
+            "dose follows the patient."
         )
     ]
     for row in taper_templates().values():
@@ -418,13 +418,14 @@ def source_table() -> Any:
     ]
     return [
         _lead(
-            "Where the numbers come from. Educational pages were the origin of the project; they are never shown as guidelines."
+            "Where the numbers come from. Educational pages were the origin of the project; they are never shown as "
+            "guidelines."
         ),
         table(["Id", "Title", "Year", "Kind", "Where"], lines, label="Sources", kind="cards"),
     ]
 
 
-# ---------------------------------------------------------------------------------------------------------- small pieces
+# --------------------------------------------------------------------------------------------------------- small pieces
 
 
 def treatment_words(key: str) -> str:

@@ -233,8 +233,13 @@ def _drug_form(today: dt.date, running: Sequence[tuple[int, str]], weight: float
                     _text("drug", "dose", "Dose", inputProps={"inputMode": "decimal"}),
                     _select("drug", "unit", "Unit", list(DOSE_UNITS), "mg", allowDeselect=False, searchable=False),
                     _select(
-                        "drug", "frequency", "How often",
-                        [{"value": key, "label": text} for key, text in words.items()], "daily", allowDeselect=False, searchable=False,
+                        "drug",
+                        "frequency",
+                        "How often",
+                        [{"value": key, "label": text} for key, text in words.items()],
+                        "daily",
+                        allowDeselect=False,
+                        searchable=False,
                     ),
                 ],
                 className="form-row",
@@ -263,7 +268,7 @@ def _drug_form(today: dt.date, running: Sequence[tuple[int, str]], weight: float
             *_end("drug"),
         ],
         className="form-stack",
-    )  # fmt: skip
+    )
 
 
 def _route_options() -> list[dict[str, str]]:
@@ -283,8 +288,13 @@ def _event_form(today: dt.date) -> Any:
                 [
                     _select("event", "event", "Event", data),
                     _select(
-                        "event", "present", "Present",
-                        [{"value": "yes", "label": "yes"}, {"value": "no", "label": "no: asked and absent"}], "yes", allowDeselect=False, searchable=False,
+                        "event",
+                        "present",
+                        "Present",
+                        [{"value": "yes", "label": "yes"}, {"value": "no", "label": "no: asked and absent"}],
+                        "yes",
+                        allowDeselect=False,
+                        searchable=False,
                     ),
                 ],
                 className="form-row",
@@ -297,7 +307,7 @@ def _event_form(today: dt.date) -> Any:
             *_end("event"),
         ],
         className="form-stack",
-    )  # fmt: skip
+    )
 
 
 def unit_options(measure: str) -> list[dict[str, str]]:
@@ -521,11 +531,18 @@ def correct_value(here: Current, mrn: str, fact_id: int, value: str, reason: str
     row = row_from_form(
         "observations",
         {
-            "mrn": mrn, "measure": fact.measure, "value": value, "unit": fact.unit,
-            "observed_at": fact.effective_at.isoformat(), "assay": fact.assay or "", "assessor": fact.assessor or "",
-            "status": "corrected", "reason": reason.strip(), **limits,
+            "mrn": mrn,
+            "measure": fact.measure,
+            "value": value,
+            "unit": fact.unit,
+            "observed_at": fact.effective_at.isoformat(),
+            "assay": fact.assay or "",
+            "assessor": fact.assessor or "",
+            "status": "corrected",
+            "reason": reason.strip(),
+            **limits,
         },
-    )  # fmt: skip
+    )
     _store(
         here, mrn, [(withdrawal(fact, mrn, reason.strip(), **told), fact.sender), (row, "manual")], "corrected entry"
     )

@@ -159,8 +159,21 @@ def _steroid(view: PatientView, since: dt.date | None) -> Change:
     high = int(view.steroid["course"]["high_days"])
     if high and dose:
         detail = f"{high} d at high dose · {detail}" if detail else f"{high} d at high dose"
+    pulse = _newest_pulse(view)
+    if pulse is not None and (since is None or pulse > since):
+        detail = (
+            f"pulse until {short_day(pulse, view.as_of)} · {detail}"
+            if detail
+            else f"pulse until {short_day(pulse, view.as_of)}"
+        )
     crossed = view.steroid["course"]["crossed_on"]
     return Change("Steroid", text, detail, "worse" if crossed else "")
+
+
+def _newest_pulse(view: PatientView) -> dt.date | None:
+    """The last day of the newest steroid pulse."""
+    days = [dt.date.fromisoformat(part["end"]) for part in view.steroid["segments"] if part["pulse"]]
+    return max(days, default=None)
 
 
 def _dose_on(view: PatientView, day: dt.date) -> float:

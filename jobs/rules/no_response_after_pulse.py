@@ -32,7 +32,7 @@ from jobs.rule import (
     parameter,
 )
 from jobs.rules.declining_strength import HUBER, INSTRUMENTS, MMT_STEP
-from jobs.rules.red_flag_symptoms import FAR, dates
+from jobs.rules.red_flag_symptoms import FAR, dates, next_after
 from models.frames import Frames
 from models.vocabulary import measure
 
@@ -237,7 +237,10 @@ def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataF
         severity=np.where(met, np.where(checkpoint, URGENT, ACTION), None).astype(object),
         since=dates(np.where(met, since, FAR)),
         due=dates(last + parameters.to_day),
-        recheck_on=dates(np.where(recheck > today, recheck, FAR)),
+        # A pulse that is still being given, or given again on a day that is on file, moves the window.
+        recheck_on=dates(
+            next_after(today, recheck, found.changes_on(who), np.where(last == today, today + 1, FAR))
+        ),
         evidence=facts,
         cannot_tell_because=because,
         pulse_first=dates(first),

@@ -208,8 +208,9 @@ def fill(session: Session) -> dict[str, int]:
     for back, score in ((14, 27.0), (3, 20.0)):
         at = NOW - dt.timedelta(days=back)
         observed = Observation(
-            patient_id=known["0012"], measure="cmas", value=score, max_value=52, effective_at=at, effective_on=at.date(),
-            received_at=at, received_on=at.date(), imported_at=NOW, sender="csv", identity=f"cmas-{back}", content="x",
+            patient_id=known["0012"], measure="cmas", value=score, max_value=52, effective_at=at,
+            effective_on=at.date(), received_at=at, received_on=at.date(), imported_at=NOW, sender="csv",
+            identity=f"cmas-{back}", content="x",
             assessor="PT Lind",
         )  # fmt: skip
         session.add(observed)
@@ -217,7 +218,8 @@ def fill(session: Session) -> dict[str, int]:
         evidence.append(observed.id or 0)
     for answer in ANSWERS:
         row = {key: value for key, value in answer.items() if key not in {"mrn", "numbers"}}
-        row |= {"patient_id": known[answer["mrn"]], "rule_version": "1.0.0", "numbers": json.dumps(answer.get("numbers", {}))}
+        row |= {"patient_id": known[answer["mrn"]], "rule_version": "1.0.0"}
+        row["numbers"] = json.dumps(answer.get("numbers", {}))
         if answer["rule"] == "declining-strength":
             row["evidence"] = json.dumps([{"kind": "observation", "id": one} for one in evidence])
         session.add(Assessment(**row))

@@ -88,7 +88,8 @@ def test_the_next_test_due_is_the_earliest_that_is_not_paused(filled: Clinic) ->
     with writing(filled.engine) as session:
         session.add(
             Assessment(
-                patient_id=filled.patients["0060"], rule="overdue-labs", rule_version="1", subject="ck", state="not_met",
+                patient_id=filled.patients["0060"], rule="overdue-labs", rule_version="1", subject="ck",
+                state="not_met",
                 due=days(-60), numbers=json.dumps({"due_state": "paused"}),
             )
         )  # fmt: skip
@@ -112,8 +113,9 @@ def test_counts_of_the_top_bar_leave_out_who_has_left_what_is_snoozed_and_what_i
         assert nav_counts(session, TODAY) == {"Alerts": 4, "Labs due": 1}
     with writing(filled.engine) as session:
         snooze(
-            session, filled.alert_ids("raised-troponin")[0], "nora", until=days(5), today=TODAY, now=NOW, reason="deferred"
-        )
+            session, filled.alert_ids("raised-troponin")[0], "nora", until=days(5), today=TODAY, now=NOW,
+            reason="deferred",
+        )  # fmt: skip
     with reading(filled.engine) as session:
         assert nav_counts(session, TODAY)["Alerts"] == 3
         assert nav_counts(session, days(5))["Alerts"] == 4
@@ -160,7 +162,9 @@ def answer(rule: str, subject: str, numbers: dict[str, Any], **more: Any) -> dic
             "CK rising: 640 U/L, 3.2× its limit, 2× baseline",
         ),
         (
-            answer("raised-troponin", "x", {"kind": "troponin_t", "latest": 22, "upper_limit": 14, "troponin_i": "missing"}),
+            answer(
+                "raised-troponin", "x", {"kind": "troponin_t", "latest": 22, "upper_limit": 14, "troponin_i": "missing"}
+            ),
             "Troponin T 22 ng/L, limit 14, no I measured",
         ),
         (

@@ -225,6 +225,11 @@ def _a_telling_course(facts: dict[str, list[dict[str, Any]]], mrn: str, random: 
     def taken(drug: str, dose: float, start: str, end: str | None = None, **more: Any) -> None:
         facts["medications"].append({"mrn": mrn, "drug": drug, "dose": dose, "start": start, "end": end, **more})
 
+    if random.random() < 0.2:
+        observed("pain", 8, 5)
+        observed("mmt8", 80, 5)
+        observed("ck", 150, 5, upper_limit=200)
+        return
     for value, days in ((70, 120), (70, 90), (60, 30), (59, 4)):
         observed("mmt8", value, days)
     observed("ck", 180, 60, upper_limit=200)

@@ -1,4 +1,4 @@
-"""The `myopanel` command. Each command asks the clock once and passes the day down; heavy imports wait for their command.
+"""The `myopanel` command. Each command asks the clock once and passes the day down; heavy imports wait for their turn.
 
 Exit codes: 0 done; 1 done, but some rows or rules failed; 2 wrong usage or unreadable input, nothing changed.
 """
@@ -35,10 +35,14 @@ for name, group in (("db", db), ("alert", alert), ("score", score), ("jobs", job
     app.add_typer(group, name=name)
 
 FormatOption = Annotated[Format, typer.Option("--format", help="table, json or csv, on standard output.")]
-AsOf = Annotated[str | None, typer.Option("--as-of", metavar="DATE", help="The clinic day asked about; today if not given.")]
+AsOf = Annotated[
+    str | None, typer.Option("--as-of", metavar="DATE", help="The clinic day asked about; today if not given.")
+]
 KnownAt = Annotated[
     str | None,
-    typer.Option("--known-at", metavar="INSTANT", help="With the knowledge of then: only what had been received by it."),
+    typer.Option(
+        "--known-at", metavar="INSTANT", help="With the knowledge of then: only what had been received by it."
+    ),
 ]
 By = Annotated[str, typer.Option("--by", metavar="USER", help="Who is doing this.")]
 Note = Annotated[str | None, typer.Option("--note", metavar="TEXT", help="A note for the alert's history.")]
@@ -48,7 +52,9 @@ ReasonCode = Annotated[str | None, typer.Option("--reason", metavar="CODE", help
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code."""
     try:
-        result = app(args=list(arguments) if arguments is not None else None, standalone_mode=False, prog_name="myopanel")
+        result = app(
+            args=list(arguments) if arguments is not None else None, standalone_mode=False, prog_name="myopanel"
+        )
     except click.exceptions.Exit as stop:
         return int(stop.exit_code)
     except click.exceptions.Abort:
@@ -83,7 +89,9 @@ def _instant(text: str | None, settings: Settings) -> dt.datetime | None:
             return end_of_day(dt.date.fromisoformat(text), settings.timezone)
         moment = dt.datetime.fromisoformat(text)
     except ValueError:
-        raise UsageError(f"--known-at: {text!r} is not an instant. Write it as 2026-11-22T07:00 or with an offset.") from None
+        raise UsageError(
+            f"--known-at: {text!r} is not an instant. Write it as 2026-11-22T07:00 or with an offset."
+        ) from None
     return (moment if moment.tzinfo else moment.replace(tzinfo=settings.zone)).astimezone(dt.UTC)
 
 
@@ -210,10 +218,14 @@ def import_facts(
 
 @app.command()
 def evaluate(
-    full: Annotated[bool, typer.Option("--full", help="Compute every patient, not only those with something new.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Compute every patient, not only those with something new.")
+    ] = False,
     as_of: AsOf = None,
     known_at: KnownAt = None,
-    rules: Annotated[list[str] | None, typer.Option("--rule", metavar="KEY", help="Only this rule; repeatable.")] = None,
+    rules: Annotated[
+        list[str] | None, typer.Option("--rule", metavar="KEY", help="Only this rule; repeatable.")
+    ] = None,
     patients: Annotated[
         list[str] | None, typer.Option("--patient", metavar="MRN", help="Only this patient; repeatable.")
     ] = None,
@@ -251,7 +263,9 @@ def evaluate(
 
 @app.command()
 def alerts(
-    state: Annotated[str, typer.Option(help="open, acknowledged, snoozed, settled, resolved, withdrawn or all.")] = "open",
+    state: Annotated[
+        str, typer.Option(help="open, acknowledged, snoozed, settled, resolved, withdrawn or all.")
+    ] = "open",
     patient: Annotated[str | None, typer.Option(metavar="MRN", help="Only this patient.")] = None,
     format: FormatOption = Format.TABLE,
 ) -> None:
@@ -307,7 +321,9 @@ def alert_ack(
     """Seen, and being dealt with."""
     from models.alert_lifecycle import acknowledge
 
-    _act(alert_id, by, lambda s, today, now: acknowledge(s, alert_id, by, today=today, now=now, reason=reason, note=note))
+    _act(
+        alert_id, by, lambda s, today, now: acknowledge(s, alert_id, by, today=today, now=now, reason=reason, note=note)
+    )
 
 
 @alert.command("snooze")
@@ -421,7 +437,12 @@ def exposure(
         if identifier is None:
             raise UnknownPatient(mrn)
         frames = read_frames(
-            session.connection(), day, timezone=settings.timezone, patient_ids=[identifier], statuses=STATUSES, horizon_days=None
+            session.connection(),
+            day,
+            timezone=settings.timezone,
+            patient_ids=[identifier],
+            statuses=STATUSES,
+            horizon_days=None,
         )
         report = exposure_report(frames, identifier, day)
     if format is Format.JSON:
@@ -429,7 +450,12 @@ def exposure(
     elif format is Format.CSV:
         print_rows(report["days"], format, list(report["days"][0]) if report["days"] else ["date", "dose"])
     else:
-        print_rows(report["segments"], format, list(report["segments"][0]) if report["segments"] else [], empty="No systemic steroid.")
+        print_rows(
+            report["segments"],
+            format,
+            list(report["segments"][0]) if report["segments"] else [],
+            empty="No systemic steroid.",
+        )
         for span in report["spans"]:
             say(f"High dose: {span}")
         say(f"Cumulative: {report['cumulative']}")
@@ -529,8 +555,14 @@ def jobs_run(name: Annotated[str, typer.Argument(metavar="NAME")], as_of: AsOf =
     from jobs.runner import run_by_hand
 
     settings = read_settings()
-    run = run_by_hand(_engine(settings), settings, name, as_of=None if as_of is None else _day(as_of, settings), now=utc_now())
-    out(f"{name}: {run.status}" + (f", {run.rows} rows" if run.rows else "") + (f": {run.message}" if run.message else ""))
+    run = run_by_hand(
+        _engine(settings), settings, name, as_of=None if as_of is None else _day(as_of, settings), now=utc_now()
+    )
+    out(
+        f"{name}: {run.status}"
+        + (f", {run.rows} rows" if run.rows else "")
+        + (f": {run.message}" if run.message else "")
+    )
     return 0 if run.status == "succeeded" else 1
 
 

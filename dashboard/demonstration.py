@@ -1,8 +1,8 @@
 """`myopanel demo`: a throw-away clinic from invented patients, through the same doors as a real one.
 
 The folder is imported, the rules are run for some days of the past weeks and for today, and the demo cast acts on a few
-alerts, so that the lists look as they do after a month of use. Everything lies in a folder of its own that goes when the
-demonstration stops; a configured database is never touched.
+alerts, so that the lists look as they do after a month of use. Everything lies in a folder of its own that goes when
+the demonstration stops; a configured database is never touched.
 """
 
 import datetime as dt
@@ -113,7 +113,9 @@ def _act(session: Session, day: dt.date, now: dt.datetime) -> None:
             continue
         turn = alert.id % 11
         if turn == 1 and alert.severity != "urgent":
-            acknowledge(session, alert.id, "nora", today=day, now=now, reason="reviewed", note="discussed at the huddle")
+            acknowledge(
+                session, alert.id, "nora", today=day, now=now, reason="reviewed", note="discussed at the huddle"
+            )
         elif turn == 4 and alert.severity == "watch":
             snooze(
                 session,

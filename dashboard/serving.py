@@ -55,7 +55,9 @@ def serve_web(
 
     from dashboard.app import create_app
 
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    logging.basicConfig(
+        level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr
+    )
     bound = listener or listen(settings.host, settings.port)
     host, port = bound.getsockname()[:2]
     application = create_app(settings, engine, demo_password=demo_password).server

@@ -105,22 +105,20 @@ def layout() -> Any:
                         className="quiet-button",
                         title="Light, dark, or as the system says",
                     ),
-                    dmc.Menu(
+                    html.Details(
                         [
-                            dmc.MenuTarget(
-                                html.Button(
-                                    [
-                                        html.Span(name, className="full"),
-                                        html.Span(_initials(name), className="initials", **aria(hidden="true")),
-                                        html.Span(className="caret", **aria(hidden="true")),
-                                    ],
-                                    className="quiet-button user",
-                                    **aria(label=f"Signed in as {name}"),
-                                )
-                            ),
-                            dmc.MenuDropdown(
+                            html.Summary(
                                 [
-                                    dmc.MenuLabel(f"{name} · {role}"),
+                                    html.Span(name, className="full"),
+                                    html.Span(_initials(name), className="initials"),
+                                    html.Span(className="caret", **aria(hidden="true")),
+                                ],
+                                className="quiet-button",
+                                title=f"Signed in as {name}, {role}",
+                            ),
+                            html.Div(
+                                [
+                                    html.P(f"{name} · {role}", className="quiet small"),
                                     html.Form(
                                         [
                                             dcc.Input(type="hidden", name="csrf", value=csrf),
@@ -129,11 +127,11 @@ def layout() -> Any:
                                         action="/sign-out",
                                         method="POST",
                                     ),
-                                ]
+                                ],
+                                className="menu",
                             ),
                         ],
-                        position="bottom-end",
-                        shadow="md",
+                        className="user",
                     ),
                 ],
                 className="top",

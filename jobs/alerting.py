@@ -175,7 +175,12 @@ def _opened(
 
 
 def _worse(
-    alert: Alert, answer: Mapping[str, Any], rule: Rule, thresholds: Thresholds, *, base: Mapping[str, Any] | None = None
+    alert: Alert,
+    answer: Mapping[str, Any],
+    rule: Rule,
+    thresholds: Thresholds,
+    *,
+    base: Mapping[str, Any] | None = None,
 ) -> str | None:
     """In words, how the answer is worse than what was last seen (or last stored), or None."""
     seen = base or (
@@ -246,7 +251,13 @@ def _no_longer_met(session: Session, alert: Alert, answer: Mapping[str, Any] | N
             session.add(alert)
             record(session, alert, "cannot tell", SYSTEM, now, note=because)
         return Reason.CANNOT_TELL
-    _end(session, alert, now, Reason.SETTLED, f"no longer true; {alert.clears_when}" if alert.clears_when else "no longer true")
+    _end(
+        session,
+        alert,
+        now,
+        Reason.SETTLED,
+        f"no longer true; {alert.clears_when}" if alert.clears_when else "no longer true",
+    )
     return Reason.SETTLED
 
 
@@ -294,7 +305,8 @@ def _correction(kind: str, old: Any, new: Any, fact: Mapping[str, Any]) -> str |
         return f"{name} of {fact.get('date')} belongs to another patient"
     if kind == "observation":
         if new.value != old.value or new.measure != old.measure or new.effective_on != old.effective_on:
-            return f"{name} of {fact.get('date')} was corrected from {old.value_sent} to {new.value_sent} {new.unit_sent}".rstrip()
+            change = f"from {old.value_sent} to {new.value_sent} {new.unit_sent}".rstrip()
+            return f"{name} of {fact.get('date')} was corrected {change}"
         if new.upper_limit != old.upper_limit:
             return f"the upper limit of {name} of {fact.get('date')} was corrected"
         if new.status not in VALID:

@@ -9,7 +9,7 @@ import hashlib
 import json
 import logging
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,13 +27,14 @@ from jobs.thresholds import Thresholds, thresholds_on
 from models.assessment import Assessment, EvaluationRun
 from models.clock import utc_now
 from models.database import reading, writing
-from models.errors import UnknownPatient, UsageError
+from models.errors import UnknownPatient, UsageError, told
 from models.event import ClinicalEvent
 from models.frame_reading import HORIZON_DAYS, read_feeds, read_frames
 from models.frames import Frames
 from models.medication import MedicationStatement
 from models.observation import Observation
 from models.patient import Patient
+from models.rows import fetch
 from models.rule_setting import RuleSetting
 from models.taper_plan import MonitoringPause, TaperPlan, TaperStep
 
@@ -42,6 +43,9 @@ log = logging.getLogger(__name__)
 MOST_ISOLATED = 50
 """A rule that fails for more patients than this is taken to be broken for all of those not yet answered."""
 CHUNK = 400
+LARGEST_BLOCK = 12_000
+BLOCK = 5_000
+"""Patients computed at a time in a panel larger than `LARGEST_BLOCK`."""
 
 
 @dataclass
@@ -98,7 +102,11 @@ def assess(frames: Frames, thresholds: Thresholds, rules: Collection[str] | None
             rest = frames.patients.index.difference(pd.Index(inside))
             parts = [_isolated(rule, frames.only(rest.tolist()), thresholds.clinic[rule.key], failures)]
             parts += [_isolated(rule, frames.only([who]), own[who], failures) for who in inside]
-            answer = pd.concat([part for part in parts if len(part)], ignore_index=True) if any(map(len, parts)) else parts[0]
+            answer = (
+                pd.concat([part for part in parts if len(part)], ignore_index=True)
+                if any(map(len, parts))
+                else parts[0]
+            )
         frames.assessments[rule.key] = answer
         answers[rule.key] = answer
     return Answers(answers, failures)
@@ -121,8 +129,8 @@ def _isolated(rule: Rule, frames: Frames, parameters: Any, failures: list[Failur
     try:
         return rule.evaluate(frames, frames.as_of, parameters)
     except Exception as error:
-        log.exception("rule %s failed for %d patients", rule.key, len(frames.patients))
-        reason = f"{type(error).__name__}: {str(error)[:200]}"
+        reason = told(error)
+        log.warning("rule %s failed for %d patients: %s", rule.key, len(frames.patients), reason)
     people = frames.patients.index.tolist()
     failure = next((found for found in failures if found.rule == rule.key), None)
     if failure is None:
@@ -247,75 +255,103 @@ def _run(
     members = _ids_of(session, mrns)
     last = _last_run(session)
     fingerprint = _fingerprint(connection, thresholds, as_of, timezone)
-    started = now
-    everyone = {int(row[0]): row[1] for row in connection.execute(sa.select(col(Patient.id), col(Patient.status)))}
-    active = [who for who, status in everyone.items() if status == "active"]
-    whole = full or last is None or last.fingerprint != fingerprint
-    todo: list[int] | None
+    people: Any = Patient
+    everyone: dict[int, str] = {
+        int(row[0]): str(row[1]) for row in connection.execute(sa.select(people.id, people.status))
+    }
+    active = sorted(who for who, status in everyone.items() if status == "active")
+    left = sorted(set(everyone) - set(active))
+    whole = members is None and (full or last is None or last.fingerprint != fingerprint)
     if members is not None:
         todo = [who for who in members if everyone.get(who) == "active"]
-    elif whole:
-        todo = None
     else:
-        todo = sorted(_changed(connection, last, as_of) & set(active))
-    frames = read_frames(connection, as_of, timezone=timezone, patient_ids=todo, horizon_days=HORIZON_DAYS)
-    answers = assess(frames, thresholds, rules)
-    computed = frames.patients.index.tolist()
-    left = sorted(set(everyone) - set(active))
-    failed = {failure.rule: set(failure.patients) for failure in answers.failures}
-    evaluated = {key: failed.get(key) for key in answers.frames if rules is None or key in rules}
-    rows = stored_rows(frames, answers, thresholds, rules)
-    _store(session, rows, evaluated, computed, left, whole and members is None)
-    decisions = reconcile(
-        session,
-        {key: row for key, row in rows.items() if row["state"] != NOT_MET and row["status"] == "active"},
-        patient_ids=None if todo is None else computed,
-        rules_evaluated=evaluated,
-        left=left,
-        thresholds=thresholds,
-        as_of=as_of,
-        now=now,
-    )
+        todo = active if whole else sorted(_changed(connection, last, as_of) & set(active))
+    feeds = read_feeds(connection, as_of, timezone=timezone)
+    failures: dict[str, Failure] = {}
+    decisions: Counter[str] = Counter()
+    found: list[dict[str, Any]] = []
+    computed = 0
+    for block in _blocks(todo, whole):
+        frames = read_frames(
+            connection, as_of, timezone=timezone, patient_ids=block, horizon_days=HORIZON_DAYS, feeds=feeds
+        )
+        answers = assess(frames, thresholds, rules)
+        inside = frames.patients.index.tolist()
+        failed = {failure.rule: set(failure.patients) for failure in answers.failures}
+        evaluated: dict[str, set[int] | None] = {
+            key: failed.get(key) for key in answers.frames if rules is None or key in rules
+        }
+        if rules is None:
+            # A rule that was switched off has nothing more to say about anybody.
+            evaluated |= {key: None for key, status in thresholds.status.items() if status in {"draft", "retired"}}
+        rows = stored_rows(frames, answers, thresholds, rules)
+        _store(session, rows, evaluated, inside)
+        decisions += reconcile(
+            session,
+            {key: row for key, row in rows.items() if row["state"] != NOT_MET and row["status"] == "active"},
+            patient_ids=inside,
+            rules_evaluated=evaluated,
+            left=(),
+            thresholds=thresholds,
+            as_of=as_of,
+            now=now,
+        )
+        for failure in answers.failures:
+            failures.setdefault(failure.rule, Failure(failure.rule, failure.error)).patients += failure.patients
+        if not partial:
+            # A patient for whom a rule failed stays due, so that the next run tries again.
+            broken = set().union(*failed.values()) if failed else set()
+            _mark_evaluated(connection, [who for who in inside if who not in broken])
+        if collect and (all_states or members is not None):
+            found += documents(frames, answers, thresholds, rules=rules, all_states=all_states)
+        computed += len(inside)
+    if members is None or left:
+        gone = left if members is None else sorted(set(members) & set(left))
+        _forget(connection, gone)
+        decisions += reconcile(
+            session, {}, patient_ids=(), rules_evaluated={}, left=gone, thresholds=thresholds, as_of=as_of, now=now
+        )
     if not partial:
-        broken = set().union(*failed.values()) if failed else set()
-        # A patient for whom a rule failed stays due, so that the next run tries again.
-        _mark_evaluated(connection, computed, todo is None, broken)
         session.add(
             EvaluationRun(
                 as_of=as_of,
-                full=todo is None,
-                started_at=started,
+                full=whole,
+                started_at=now,
                 finished_at=utc_now(),
                 patients=len(active),
-                computed=len(computed),
+                computed=computed,
                 rules_failed=json.dumps(
-                    {
-                        failure.rule: {"error": failure.error, "patients": sorted(failure.patients)}
-                        for failure in answers.failures
-                    }
+                    {one.rule: {"error": one.error, "patients": sorted(one.patients)} for one in failures.values()}
                 ),
                 fingerprint=fingerprint,
             )
         )
     session.flush()
-    found: list[dict[str, Any]] = []
-    if collect and (all_states or members is not None):
-        if todo is not None and members is None:
-            frames = read_frames(connection, as_of, timezone=timezone, horizon_days=HORIZON_DAYS)
-            answers = assess(frames, thresholds, rules)
-        found = documents(frames, answers, thresholds, rules=rules, all_states=all_states)
-    elif collect:
-        found = stored_documents(session, rules=rules)
+    if collect and members is None:
+        if not all_states:
+            found = stored_documents(session, rules=rules)
+        elif not whole:
+            report = _view(session, as_of, timezone, None, rules, None, all_states, None)
+            found = report.assessments
     return EvaluationReport(
         as_of=as_of,
-        full=todo is None,
+        full=whole,
         reconciled=True,
         patients=len(active),
-        computed=len(computed),
-        assessments=found,
+        computed=computed,
+        assessments=_sorted(found),
         decisions=decisions,
-        failures=answers.failures,
+        failures=list(failures.values()),
     )
+
+
+def _blocks(todo: Sequence[int], whole: bool) -> Iterator[list[int] | None]:
+    """The patients to compute, in parts that bound the memory a run needs; None stands for the whole panel at once."""
+    if whole and len(todo) <= LARGEST_BLOCK:
+        yield None
+        return
+    for start in range(0, len(todo), BLOCK):
+        yield list(todo[start : start + BLOCK])
 
 
 def _fingerprint(connection: sa.Connection, thresholds: Thresholds, as_of: dt.date, timezone: str) -> str:
@@ -435,7 +471,9 @@ class _FactBook:
                     **({"assay": one["assay"]} if one["assay"] else {}),
                     **({"assessor": one["assessor"]} if one["assessor"] else {}),
                 }
-        for one in _iterate(frames.medications, range(len(frames.medications)) if any(f[0] == "m" for f in wanted) else ()):
+        for one in _iterate(
+            frames.medications, range(len(frames.medications)) if any(f[0] == "m" for f in wanted) else ()
+        ):
             if f"m{one['id']}" in wanted:
                 self.facts[f"m{one['id']}"] = {
                     "kind": "medication",
@@ -465,7 +503,7 @@ class _FactBook:
 def stored_rows(
     frames: Frames, answers: Answers, thresholds: Thresholds, rules: Sequence[str] | None, *, explain_all: bool = False
 ) -> dict[tuple[int, str, str], dict[str, Any]]:
-    """Every answer as a row to store, by (patient id, rule, subject); sentences and evidence only where they are read."""
+    """Every answer as a row to store, by (patient id, rule, subject); sentences and evidence only where read."""
     known = {rule.key: rule for rule in all_rules()}
     wanted: set[str] = set()
     for key, answer in answers.frames.items():
@@ -481,9 +519,8 @@ def stored_rows(
         rule = known[key]
         own_names = [name for name in answer.columns if name not in COLUMNS]
         people = thresholds.patients.get(key, {})
-        days = {
-            name: [None if text == "NaT" else text for text in answer[name].to_numpy().astype("datetime64[D]").astype(str).tolist()]
-            for name in ("since", "due", "recheck_on")
+        days: dict[str, list[dt.date | None]] = {
+            name: answer[name].to_numpy().astype("datetime64[D]").tolist() for name in ("since", "due", "recheck_on")
         }
         columns = {name: answer[name].to_numpy() for name in answer.columns}
         own = {
@@ -509,9 +546,9 @@ def stored_rows(
                 "state": state,
                 "grade": columns["grade"][place],
                 "severity": columns["severity"][place],
-                "since": dt.date.fromisoformat(days["since"][place]) if days["since"][place] else None,
-                "due": dt.date.fromisoformat(days["due"][place]) if days["due"][place] else None,
-                "recheck_on": dt.date.fromisoformat(days["recheck_on"][place]) if days["recheck_on"][place] else None,
+                "since": days["since"][place],
+                "due": days["due"][place],
+                "recheck_on": days["recheck_on"][place],
                 "explanation": "",
                 "clears_when": "",
                 "suggested_action": "",
@@ -611,23 +648,15 @@ def _store(
     rows: dict[tuple[int, str, str], dict[str, Any]],
     evaluated: Mapping[str, set[int] | None],
     computed: list[int],
-    left: list[int],
-    everybody: bool,
 ) -> None:
     """Write the answers that changed; delete those of rules that no longer speak of a patient and subject."""
     connection = session.connection()
-    table = sa.inspect(Assessment).local_table  # type: ignore[union-attr]
-    select_old = sa.select(table.c.id, table.c.patient_id, table.c.rule, table.c.subject, table.c.digest)
+    table: Any = Assessment
     old: dict[tuple[int, str, str], tuple[int, str]] = {}
-    if everybody:
-        for found in connection.execute(select_old):
-            old[found[1], found[2], found[3]] = found[0], found[4]
-    else:
-        for start in range(0, len(computed), CHUNK):
-            for found in connection.execute(
-                select_old.where(table.c.patient_id.in_(computed[start : start + CHUNK]))
-            ):
-                old[found[1], found[2], found[3]] = found[0], found[4]
+    query = sa.select(table.id, table.patient_id, table.rule, table.subject, table.digest)
+    for start in range(0, len(computed), CHUNK):
+        for found in fetch(connection, query.where(table.patient_id.in_(computed[start : start + CHUNK]))):
+            old[int(found[1]), str(found[2]), str(found[3])] = int(found[0]), str(found[4])
     fresh: list[dict[str, Any]] = []
     changed: list[dict[str, Any]] = []
     for key, row in rows.items():
@@ -637,37 +666,40 @@ def _store(
             fresh.append({**row, "digest": digest})
         elif before[1] != digest:
             changed.append({**row, "digest": digest, "row_id": before[0]})
-    present = set(computed)
     known = {rule.key for rule in all_rules()}
     obsolete = [
         identifier
         for (patient, rule, _), (identifier, _) in old.items()
-        if rule not in known
-        or patient not in present
-        or (rule in evaluated and patient not in (evaluated[rule] or ()))
+        if rule not in known or (rule in evaluated and patient not in (evaluated[rule] or ()))
     ]
     if fresh:
-        connection.execute(sa.insert(table), fresh)
+        connection.execute(sa.insert(Assessment), fresh)
     if changed:
+        names = (*STORED, "digest")
         connection.execute(
-            sa.update(table).where(table.c.id == sa.bindparam("row_id")).values({name: sa.bindparam(name) for name in (*STORED, "digest")}),
-            [{name: one[name] for name in (*STORED, "digest", "row_id")} for one in changed],
+            sa.update(Assessment)
+            .where(table.id == sa.bindparam("row_id"))
+            .values({name: sa.bindparam(f"new_{name}") for name in names}),
+            [{f"new_{name}": one[name] for name in names} | {"row_id": one["row_id"]} for one in changed],
+            execution_options={"synchronize_session": False},
         )
     for start in range(0, len(obsolete), CHUNK):
-        connection.execute(sa.delete(table).where(table.c.id.in_(obsolete[start : start + CHUNK])))
-    for start in range(0, len(left), CHUNK):
-        connection.execute(sa.delete(table).where(table.c.patient_id.in_(left[start : start + CHUNK])))
+        connection.execute(sa.delete(Assessment).where(table.id.in_(obsolete[start : start + CHUNK])))
 
 
-def _mark_evaluated(connection: sa.Connection, computed: list[int], everybody: bool, broken: set[int]) -> None:
-    statement = sa.update(Patient).values(evaluated_revision=col(Patient.revision))
-    statement = statement.where(col(Patient.revision) != col(Patient.evaluated_revision))
-    if everybody and not broken:
-        connection.execute(statement)
-        return
-    healthy = [who for who in computed if who not in broken]
-    for start in range(0, len(healthy), CHUNK):
-        connection.execute(statement.where(col(Patient.id).in_(healthy[start : start + CHUNK])))
+def _forget(connection: sa.Connection, patient_ids: Sequence[int]) -> None:
+    """Patients who left have no answers any more."""
+    table: Any = Assessment
+    for start in range(0, len(patient_ids), CHUNK):
+        connection.execute(sa.delete(Assessment).where(table.patient_id.in_(patient_ids[start : start + CHUNK])))
+
+
+def _mark_evaluated(connection: sa.Connection, patient_ids: Sequence[int]) -> None:
+    table: Any = Patient
+    statement = sa.update(Patient).values(evaluated_revision=table.revision)
+    statement = statement.where(table.revision != table.evaluated_revision)
+    for start in range(0, len(patient_ids), CHUNK):
+        connection.execute(statement.where(table.id.in_(patient_ids[start : start + CHUNK])))
 
 
 def could_not_tell(session: Session, patient_ids: Sequence[int] | None = None) -> list[Assessment]:

@@ -71,7 +71,7 @@ def replay(
             raise UsageError(f"There is no rule {key!r}. Rules: {', '.join(sorted(known))}.")
     with reading(engine) as session:
         episodes, failures, people = _play(session, first, last, timezone, rules, overrides)
-        mrn = {who: number for who, number in session.execute(sa.select(col(Patient.id), col(Patient.mrn)))}
+        mrn = {int(row[0] or 0): row[1] for row in session.execute(sa.select(col(Patient.id), col(Patient.mrn)))}
     days = (last - first).days + 1
     months = people * days / DAYS_PER_MONTH
     table = []
@@ -120,11 +120,13 @@ def _play(
     overrides: dict[str, dict[str, Any]] | None,
 ) -> tuple[list[Episode], list[dict[str, Any]], int]:
     connection = session.connection()
-    active = set(
-        connection.execute(sa.select(col(Patient.id)).where(col(Patient.status) == "active")).scalars().all()
-    )
+    table: Any = Patient
+    active = {int(row[0]) for row in connection.execute(sa.select(table.id).where(table.status == "active"))}
     changes = _changes(connection, timezone)
-    fixed = session.exec(select(RuleSetting.id)).first() is None and session.exec(select(RuleStatusChange.id)).first() is None
+    fixed = (
+        session.exec(select(RuleSetting.id)).first() is None
+        and session.exec(select(RuleStatusChange.id)).first() is None
+    )
     thresholds = thresholds_on(session, first, overrides)
     recheck: dict[int, dict[tuple[str, str], dt.date]] = {}
     running: dict[Key, Episode] = {}
@@ -140,7 +142,8 @@ def _play(
         todo = (
             active
             if state != before
-            else active & (changes[day] | {who for who, dates in recheck.items() if any(on <= day for on in dates.values())})
+            else active
+            & (changes[day] | {who for who, dates in recheck.items() if any(on <= day for on in dates.values())})
         )
         before = state
         if todo:
@@ -155,7 +158,12 @@ def _play(
             answers = assess(frames, thresholds, rules)
             failed = {failure.rule: set(failure.patients) for failure in answers.failures}
             failures += [
-                {"day": day.isoformat(), "rule": failure.rule, "error": failure.error, "patients": len(failure.patients)}
+                {
+                    "day": day.isoformat(),
+                    "rule": failure.rule,
+                    "error": failure.error,
+                    "patients": len(failure.patients),
+                }
                 for failure in answers.failures
             ]
             for who in todo:
@@ -193,9 +201,7 @@ def _play(
     return episodes, failures, len(active)
 
 
-def _state(
-    connection: sa.Connection, thresholds: Thresholds, day: dt.date, evening: dt.datetime, timezone: str
-) -> str:
+def _state(connection: sa.Connection, thresholds: Thresholds, day: dt.date, evening: dt.datetime, timezone: str) -> str:
     """Changes when the answers of all patients may: other thresholds, a feed that fell silent or speaks again."""
     feeds = read_feeds(connection, day, timezone=timezone, known_at=evening)
     return thresholds.fingerprint() + repr(sorted(silent_feeds(feeds, day, thresholds.clinic["overdue-labs"]).items()))
@@ -214,8 +220,9 @@ def _changes(connection: sa.Connection, timezone: str) -> defaultdict[dt.date, s
     for table in (Observation, MedicationStatement, ClinicalEvent):
         add(sa.select(col(table.patient_id), col(table.received_on)))
         superseded = sa.select(col(table.patient_id), col(table.known_to)).where(col(table.known_to).is_not(None))
-        for patient, moment in connection.execute(superseded):
-            found[clinic_date(moment, timezone)].add(patient)
+        for who, moment in connection.execute(superseded):
+            if moment is not None:
+                found[clinic_date(moment, timezone)].add(who)
     add(sa.select(col(Observation.patient_id), col(Observation.effective_on)))
     add(sa.select(col(MedicationStatement.patient_id), col(MedicationStatement.start_on)))
     add(sa.select(col(MedicationStatement.patient_id), col(MedicationStatement.end_on)), one_day)
@@ -231,8 +238,9 @@ def _changes(connection: sa.Connection, timezone: str) -> defaultdict[dt.date, s
     )
     add(sa.select(col(RuleSetting.patient_id), col(RuleSetting.valid_from)))
     add(sa.select(col(RuleSetting.patient_id), col(RuleSetting.expires_on)), one_day)
+    people: Any = Patient
     for patient, birth in connection.execute(
-        sa.select(col(Patient.id), col(Patient.birth_date)).where(col(Patient.birth_date).is_not(None))
+        sa.select(people.id, people.birth_date).where(people.birth_date.is_not(None))
     ):
         for years in (4, 16, 18, 40):
             try:

@@ -9,6 +9,7 @@ missing or too old it says `cannot_tell`, and an open alert stays open.
 import dataclasses
 import datetime as dt
 import importlib
+import math
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -188,6 +189,15 @@ def rule(key: str) -> Rule:
     raise KeyError(key)
 
 
+def choose(condition: Any, then: Any, otherwise: Any = None) -> np.ndarray:
+    """`then` where the condition holds, else `otherwise`, as an object array (None stays None)."""
+    mask = np.asarray(condition, dtype=bool)
+    out = np.empty(len(mask), dtype=object)
+    out[:] = otherwise if isinstance(otherwise, np.ndarray) else [otherwise] * len(mask)
+    out[mask] = then[mask] if isinstance(then, np.ndarray) else then
+    return out
+
+
 def empty() -> pd.DataFrame:
     """An assessment frame without rows."""
     return assessments(patient_id=np.array([], dtype="int64"), subject="", state=NOT_MET)
@@ -212,10 +222,8 @@ def assessments(
     count = len(identifiers)
 
     def text(value: Any) -> np.ndarray:
-        if isinstance(value, pd.Series):
-            value = value.to_numpy(dtype=object)
-        if isinstance(value, np.ndarray):
-            return value.astype(object)
+        if isinstance(value, pd.Series | np.ndarray):
+            return np.asarray(value, dtype=object)
         out = np.empty(count, dtype=object)
         if isinstance(value, list):
             out[:] = value
@@ -249,13 +257,15 @@ def assessments(
         "cannot_tell_because": text(cannot_tell_because),
     }
     for name, value in own.items():
-        columns[name] = value if isinstance(value, np.ndarray) else np.asarray(value if np.ndim(value) else [value] * count)
+        columns[name] = (
+            value if isinstance(value, np.ndarray) else np.asarray(value if np.ndim(value) else [value] * count)
+        )
     return pd.DataFrame(columns, copy=False)
 
 
 def number(value: float | None, digits: int = 1) -> str:
     """A number for a sentence: `27`, `3.2`, never `27.0`."""
-    if value is None or value != value:
+    if value is None or math.isnan(value):
         return "unknown"
     rounded = round(float(value), digits)
     return str(int(rounded)) if rounded == int(rounded) else f"{rounded:.{digits}f}".rstrip("0").rstrip(".")

@@ -27,6 +27,7 @@ from jobs.schedule import Job, Outcome, Work, due_slot, job_named, jobs_of, slot
 from models.assessment import EvaluationRun
 from models.clock import clinic_date, seconds
 from models.database import reading, writing
+from models.errors import told
 from models.errors import MyopanelError
 from models.job_run import Installation, JobRun
 from models.patient import Patient
@@ -353,24 +354,6 @@ def forget_runs(session: Session, now: dt.datetime) -> int:
 
 
 # ------------------------------------------------------------------------------------------------- telling of an error
-
-
-def told(error: BaseException) -> str:
-    """An exception in a form that may be kept and shown: its type and its message without quoted words and numbers.
-
-    Of a database error only the first line is used: the following ones repeat the row that was refused.
-    """
-    source = getattr(error, "orig", None) or error
-    lines = str(source).strip().splitlines()
-    kind = type(error).__name__
-    if not lines:
-        return kind
-    return f"{kind}: {_masked(lines[0])[:300]}"
-
-
-def _masked(text: str) -> str:
-    without_quotes = re.sub(r"""(["'`]).*?\1""", "…", text)
-    return re.sub(r"\d+(?:[.,]\d+)*", "#", without_quotes)
 
 
 def _where(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""Which parameters and which status each rule has on a day: as shipped, as the clinic set it, as set for one patient."""
+"""Which parameters and which status each rule has on a day: as shipped, as the clinic set it, as set for a patient."""
 
 import dataclasses
 import datetime as dt

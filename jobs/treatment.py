@@ -71,7 +71,7 @@ def _courses(frames: Frames) -> pd.DataFrame:
     times = np.array([per_day.get(str(key), np.nan) for key in often])[often_code]
     weekly = (table["dose"].to_numpy() * 7 * times)[order]
     unit = table["unit"].to_numpy()[order]
-    # The furthest day covered by any earlier statement of the same drug: a later start beyond it plus the gap is a new course.
+    # The furthest day covered by any earlier statement of the drug: a start beyond it plus the gap is a new course.
     reach = np.empty(len(start), dtype="int64")
     lift = groups.of * (4 * 10**5)
     reach[:] = np.maximum.accumulate(through + lift) - lift

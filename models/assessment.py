@@ -33,7 +33,9 @@ class Assessment(SQLModel, table=True):
     cannot_tell_because: str | None = None
     evidence: str = Field(default="[]", description="JSON list of the facts used.")
     numbers: str = Field(default="{}", description="JSON object: the rule's own columns, which the explanation quotes.")
-    digest: str = Field(default="", description="Of everything above, so that an unchanged answer is not written again.")
+    digest: str = Field(
+        default="", description="Of everything above, so that an unchanged answer is not written again."
+    )
 
 
 class EvaluationRun(SQLModel, table=True):

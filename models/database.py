@@ -99,7 +99,9 @@ def upgrade(url: str) -> str:
     if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
         folder = Path(str(parsed.database)).resolve().parent
         if not folder.is_dir():
-            raise UsageError(f"The folder {folder} of the database does not exist. Create it, or change MYOPANEL_DATABASE_URL.")
+            raise UsageError(
+                f"The folder {folder} of the database does not exist. Create it, or change MYOPANEL_DATABASE_URL."
+            )
     engine = engine_for(url)
     try:
         command.upgrade(_alembic(engine), "head")

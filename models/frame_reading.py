@@ -1,8 +1,8 @@
 """Rows become data frames here and nowhere else.
 
 Reading is the cost of an evaluation, not the rules: no ORM objects, no whole tables. Current observations come packed
-(`models.patient_series`); the rest, and everything known at an instant of the past, through one narrow query per kind of
-fact on the driver's own cursor.
+(`models.patient_series`); the rest, and everything known at an instant of the past, through one narrow query per kind
+of fact on the driver's own cursor.
 """
 
 import datetime as dt
@@ -47,10 +47,12 @@ def read_frames(
     patient_ids: Sequence[int] | None = None,
     statuses: Sequence[str] = ("active",),
     horizon_days: int | None = HORIZON_DAYS,
+    feeds: pd.DataFrame | None = None,
 ) -> Frames:
     """The facts of the panel (or of `patient_ids`) as they stood on `as_of`, as known at `known_at`.
 
-    Patients whose status is not in `statuses` appear nowhere. Facts dated after `as_of` are left out.
+    Patients whose status is not in `statuses` appear nowhere. Facts dated after `as_of` are left out. `feeds` saves
+    reading them again when a panel is read in parts.
     """
     whole_panel = patient_ids is None
     patients = _patients(connection, statuses, patient_ids)
@@ -63,7 +65,7 @@ def read_frames(
         events=_events(connection, as_of, known_at, member),
         pauses=_pauses(connection, as_of, known_at, member),
         plans=_plans(connection, as_of, known_at, member, timezone),
-        feeds=read_feeds(connection, as_of, timezone=timezone, known_at=known_at),
+        feeds=read_feeds(connection, as_of, timezone=timezone, known_at=known_at) if feeds is None else feeds,
     )
     since = None if horizon_days is None else as_of - dt.timedelta(days=horizon_days)
     frames.by_measure, frames.not_done = _observations(connection, as_of, known_at, member, since, statuses)
@@ -101,7 +103,7 @@ def _patients(connection: sa.Connection, statuses: Sequence[str], patient_ids: S
     if patient_ids is not None:
         query = query.where(table.id.in_(list(patient_ids)))
     columns = columns_of(fetch(connection, query.order_by(table.id)), 10)
-    return pd.DataFrame(
+    frame = pd.DataFrame(
         {
             "mrn": text_column(columns[1]),
             "birth_date": days(columns[2]),
@@ -112,9 +114,11 @@ def _patients(connection: sa.Connection, statuses: Sequence[str], patient_ids: S
             "site": text_column(columns[7]),
             "clinician": text_column(columns[8]),
             "status": text_column(columns[9]),
-        },
-        index=pd.Index(np.array(columns[0], dtype="int64"), name="patient_id"),
+        }
     )
+    # Set afterwards: given to the constructor, it would realign the text columns.
+    frame.index = pd.Index(np.array(columns[0], dtype="int64"), name="patient_id")
+    return frame
 
 
 def _observations(
@@ -182,22 +186,19 @@ def _medications(
     connection: sa.Connection, as_of: dt.date, known_at: dt.datetime | None, member: list[int] | None
 ) -> pd.DataFrame:
     table: Any = MedicationStatement
-    query = (
-        sa.select(
-            table.id,
-            table.patient_id,
-            table.drug,
-            table.dose,
-            table.unit,
-            table.frequency,
-            table.route,
-            table.start_on,
-            table.end_on,
-            table.intent,
-            table.status,
-        )
-        .where(*_known(table, known_at), table.status != "entered-in-error", table.start_on <= as_of)
-    )
+    query = sa.select(
+        table.id,
+        table.patient_id,
+        table.drug,
+        table.dose,
+        table.unit,
+        table.frequency,
+        table.route,
+        table.start_on,
+        table.end_on,
+        table.intent,
+        table.status,
+    ).where(*_known(table, known_at), table.status != "entered-in-error", table.start_on <= as_of)
     if member is not None:
         query = query.where(table.patient_id.in_(member))
     columns = _sorted_rows(columns_of(fetch(connection, query), 11), day=7)
@@ -222,10 +223,9 @@ def _events(
     connection: sa.Connection, as_of: dt.date, known_at: dt.datetime | None, member: list[int] | None
 ) -> pd.DataFrame:
     table: Any = ClinicalEvent
-    query = (
-        sa.select(table.id, table.patient_id, table.event, table.occurred_on, table.end_on, table.present, table.detail)
-        .where(*_known(table, known_at), table.status != "entered-in-error", table.occurred_on <= as_of)
-    )
+    query = sa.select(
+        table.id, table.patient_id, table.event, table.occurred_on, table.end_on, table.present, table.detail
+    ).where(*_known(table, known_at), table.status != "entered-in-error", table.occurred_on <= as_of)
     if member is not None:
         query = query.where(table.patient_id.in_(member))
     columns = _sorted_rows(columns_of(fetch(connection, query), 7), day=3)
@@ -332,7 +332,8 @@ def read_feeds(
     )
     if frame.empty:
         return pd.DataFrame({"sender": [], "measure": [], "last_day": days([]), "results": np.array([], "int64")})
-    last = frame.groupby(["sender", "measure"])["day"].transform("max")
-    frame["last_day"] = last
-    recent = frame[frame["day"] > last - pd.Timedelta(days=FEED_NORMAL_DAYS)]
-    return recent.groupby(["sender", "measure"], as_index=False).agg(last_day=("last_day", "first"), results=("results", "sum"))
+    frame["last_day"] = frame.groupby(["sender", "measure"])["day"].transform("max")
+    recent = frame[frame["day"] > frame["last_day"] - pd.Timedelta(days=FEED_NORMAL_DAYS)]
+    return recent.groupby(["sender", "measure"], as_index=False).agg(
+        last_day=("last_day", "first"), results=("results", "sum")
+    )

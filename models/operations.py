@@ -59,7 +59,10 @@ def messages(session: Session, *, limit: int = 100) -> list[OutboxMessage]:
 
 
 def audit_events(session: Session, *, by: str = "", mrn: str = "", limit: int = 200) -> list[dict[str, Any]]:
-    """The newest entries of the audit trail (`at`, `by`, `action`, `mrn`, `detail`), of one person or patient if named."""
+    """The newest entries of the audit trail, of one person or patient if named.
+
+    Rows: `at`, `by`, `action`, `mrn`, `detail`.
+    """
     query = (
         select(AuditEvent, Patient.mrn)
         .join(Patient, col(Patient.id) == col(AuditEvent.patient_id), isouter=True)

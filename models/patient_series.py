@@ -1,8 +1,8 @@
 """Each patient's current, valid observations packed in columns: what an evaluation reads instead of single rows.
 
-Reading is the cost of an evaluation, not the rules: a row fetched from a database becomes a dozen Python objects. Here a
-patient's history is one value of plain numbers that numpy takes over as it stands. It is derived and never the truth: an
-entry counts only while its `revision` is the patient's, anything else is packed anew from the rows.
+Reading is the cost of an evaluation, not the rules: a row fetched from a database becomes a dozen Python objects. Here
+a patient's history is one value of plain numbers that numpy takes over as it stands. It is derived and never the truth:
+an entry counts only while its `revision` is the patient's, anything else is packed anew from the rows.
 """
 
 import json
@@ -25,7 +25,7 @@ ROW_BYTES = sum(np.dtype(kind).itemsize for _, kind in COLUMNS)
 
 
 class PatientSeries(SQLModel, table=True):
-    """One patient's observations: a header (names of measures, assays, assessors) and the columns one after the other."""
+    """One patient's observations: a header (names of measures, assays, assessors), then one column after the other."""
 
     __tablename__ = "patient_series"
 
@@ -125,9 +125,9 @@ def refresh(connection: sa.Connection, patient_ids: Sequence[int]) -> int:
     table: Any = PatientSeries
     packed = 0
     for chunk in _chunks(sorted(patient_ids)):
-        stale = {
-            patient: revision
-            for patient, revision in connection.execute(
+        stale: dict[int, int] = {
+            int(row[0]): int(row[1])
+            for row in connection.execute(
                 sa.select(col(Patient.id), col(Patient.revision))
                 .join(PatientSeries, col(PatientSeries.patient_id) == col(Patient.id), isouter=True)
                 .where(

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 def fetch(connection: sa.Connection, query: sa.Select[Any]) -> list[Sequence[Any]]:
     """All rows of a query as the driver gives them: dates are ISO text on SQLite and dates on PostgreSQL."""
     compiled = query.compile(dialect=connection.dialect, compile_kwargs={"render_postcompile": True})
-    processors = compiled._bind_processors  # the values as the dialect stores them
+    processors: Any = compiled._bind_processors  # the values as the dialect stores them
     bound = {
         name: processors[name](value) if name in processors else value
         for name, value in compiled.construct_params().items()

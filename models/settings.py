@@ -31,7 +31,9 @@ class Settings(BaseSettings):
     environment: Literal["development", "production", "demo"] = Field(
         "development", description="`production` refuses weak secrets and sends cookies over HTTPS only."
     )
-    session_idle_minutes: int = Field(30, ge=1, description="A session without a user's own action ends after this long.")
+    session_idle_minutes: int = Field(
+        30, ge=1, description="A session without a user's own action ends after this long."
+    )
     session_hours: int = Field(12, ge=1, description="A session ends after this long whatever happens.")
     evaluation_late_minutes: int = Field(
         130, ge=5, description="Pages turn loud when the list was last evaluated longer ago than this."

@@ -3,8 +3,9 @@
 import csv
 import io
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 import flask
 from flask.typing import ResponseReturnValue
@@ -47,8 +48,9 @@ def register(app: SecureDash) -> None:
             found = batch(session, batch_id)
             if found is None:
                 flask.abort(404)
-            text = rejects_csv([dict(one) for one in rejected_cells(session, batch_id)])
-        return _download(text.encode("utf-8"), f"rejects-{batch_id}.csv", "text/csv; charset=utf-8")
+            wanted = flask.request.args.get("file", "")
+            rows = [one for one in rejected_cells(session, batch_id) if not wanted or one["file"] == wanted]
+        return _download(rejects_csv(rows).encode("utf-8"), f"rejects-{batch_id}.csv", "text/csv; charset=utf-8")
 
     @app.server.get("/imports/template.zip")
     @roles(*READERS)
@@ -56,7 +58,7 @@ def register(app: SecureDash) -> None:
         return _download(template_zip(), "myopanel-template.zip", "application/zip")
 
 
-def rejects_csv(rows: list[dict[str, object]]) -> str:
+def rejects_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     """File, line, column and reason before the cells as sent, under the headings of the CSV folder.
 
     Cells that a spreadsheet would run as a formula get an apostrophe: what was rejected may have come from anywhere.
@@ -64,8 +66,7 @@ def rejects_csv(rows: list[dict[str, object]]) -> str:
     sent: list[dict[str, str]] = []
     kinds: set[Kind] = set()
     for row in rows:
-        cells = row["row"]
-        cells = {str(key).strip().lower(): str(cell) for key, cell in cells.items()} if isinstance(cells, dict) else {}
+        cells = {str(key).strip().lower(): str(cell) for key, cell in row["row"].items()}
         kind = kind_of_header(list(cells))
         if kind is not None:
             kinds.add(kind)

@@ -111,7 +111,8 @@ def register(app: SecureDash) -> None:
             change_password(current(), now or "", new or "", again or "")
         except ActionRefused as refused:
             return notice(str(refused), kind="warn"), no_update, no_update, no_update
-        return notice("Your password is changed. Sign in again."), "", "", ""
+        said = notice(["Your password is changed. ", html.A("Sign in again", href="/sign-in"), "."])
+        return said, "", "", ""
 
 
 def change_password(here: Current, now: str, new: str, again: str) -> None:

@@ -91,7 +91,9 @@ def register(app: SecureDash) -> None:
             report = _import(here, token, dry_run=True)
         except MyopanelError as refused:
             forget(here, token)
-            return notice([html.B("Cannot be read. "), str(refused)], kind="warn"), None, None
+            # Where the files lie on the server is nobody's business.
+            why = str(refused).replace(f"{_held_folder(here, token)}/", "")
+            return notice([html.B("Cannot be read. "), why], kind="warn"), None, None
         except BaseException:
             forget(here, token)
             raise
@@ -368,7 +370,7 @@ def _detail(here: Current, batch_id: int) -> Any:
             html.Div(
                 [
                     html.H2(f"{_rows(found.rejected)} rejected"),
-                    html.A("Download as CSV", href=f"/imports/{batch_id}/rejects.csv", className="button-quiet"),
+                    html.Div(_downloads(batch_id, sorted({file for file, _, _ in reasons})), className="filters"),
                 ],
                 className="print-line part",
             ),
@@ -377,6 +379,17 @@ def _detail(here: Current, batch_id: int) -> Any:
             html.P(f"and {number(hidden)} more in the download.", className="quiet more") if hidden > 0 else None,
         ]
     return html.Div(parts)
+
+
+def _downloads(batch_id: int, files: Sequence[str]) -> list[Any]:
+    """All rejected rows; where several files had some, a download for each, to be mended and imported as it is."""
+    path = f"/imports/{batch_id}/rejects.csv"
+    if len(files) == 1:
+        return [html.A("Download as CSV", href=path, className="button-quiet")]
+    return [
+        html.A(f"Download those of {file}", href=address(path, {"file": file}), className="button-quiet")
+        for file in files
+    ]
 
 
 def _counts(files: Iterable[Mapping[str, Any]], total: Mapping[str, Any]) -> Any:

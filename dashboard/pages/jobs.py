@@ -238,9 +238,8 @@ def _scheduler_card(here: Current, state: Mapping[str, Any], held: list[Any]) ->
 def _backup_card(here: Current, state: Mapping[str, Any]) -> Any:
     zone = here.settings.zone
     job = next((one for one in state["jobs"] if one["key"] == "backup"), None)
-    facts: list[tuple[str, Any]] = [
-        ("Last success", clock_time(_instant(job["last_success"]), zone, here.today) or "never" if job else "never")
-    ]
+    last = _instant(job["last_success"]) if job else None
+    facts: list[tuple[str, Any]] = [("Last nightly run", clock_time(last, zone, here.today) or "not yet")]
     if not is_sqlite(here.engine):
         facts.append(("Copies", "taken by the database server (pg_dump), not by this program"))
         return section("Backup", _facts(facts))
@@ -254,7 +253,9 @@ def _backup_card(here: Current, state: Mapping[str, Any]) -> Any:
         )
     facts.append(("Copies kept", f"{len(copies)} of {here.settings.backups_kept}"))
     if copies:
-        facts += [("Newest", copies[-1].name), ("Size", f"{number(sizes[-1] / 1024 / 1024)} MB")]
+        taken = dt.datetime.strptime(copies[-1].stem, "myopanel-%Y%m%dT%H%M%SZ").replace(tzinfo=dt.UTC)
+        size = f"{number(sizes[-1] / 1024 / 1024)} MB"
+        facts.append(("Newest copy", f"{clock_time(taken, zone, here.today)}, {size}"))
     return section("Backup", _facts(facts))
 
 
@@ -418,8 +419,8 @@ def _audit(here: Current, query: Mapping[str, str]) -> Any:
     ]
     return [
         html.P(
-            f"Newest {number(len(found))} of {counted(total, 'entry', 'entries')}: sign-ins, actions, and every patient's "
-            "page that was opened. Choose a name or a record number to see only theirs.",
+            f"Newest {number(len(found))} of {counted(total, 'entry', 'entries')}: sign-ins, actions, and every "
+            "patient's page that was opened. Choose a name or a record number to see only theirs.",
             className="lead quiet",
         ),
         html.Div(narrowed, className="chips") if narrowed else None,

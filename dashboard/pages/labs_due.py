@@ -368,7 +368,7 @@ def _counts(
     else:
         shown = len({row["mrn"] for row in rows if _chosen(row, query, today)})
     without = panel - len(asked)
-    rest = f" · {number(without)} need no tests" if without else ""
+    rest = f" · {number(without)} {'needs' if without == 1 else 'need'} no tests" if without else ""
     return [html.B(f"{number(shown)} of {counted(panel, 'patient')}"), rest]
 
 
@@ -687,37 +687,41 @@ def form(mrn: str, rows: list[Row], known: list[dict[str, Any]], today: dt.date)
                 valueFormat="D MMM YYYY",
             ),
             html.Div(html.Button("Leave out", id=FORM_SAVE, className="button"), className="form-end"),
-            html.Div([html.H3("Left out now"), *[_excuse(one, today) for one in known]], className="left-out")
-            if known
-            else None,
+            html.Div([html.H3("Left out now"), *_excuses(known, today)], className="left-out") if known else None,
         ],
         className="form-stack",
     )
 
 
-def _excuse(one: dict[str, Any], today: dt.date) -> Any:
-    what = str(one["what"])
-    label = (
-        "All tests"
-        if what == "all"
-        else short_label(tests()[what].label)
-        if what in tests()
-        else measures()[what].short_label
-        if what in measures()
-        else what
-    )
-    span = (
-        f"paused until {short_day(one['until'], today)}"
-        if one["until"]
-        else f"not possible {day_and_ago(one['day'], today)}"
-    )
-    return html.Div(
-        [
-            html.Span([html.B(label), f" {span}: {one['reason']} ", html.Span(f"({one['by']})", className="sub")]),
-            html.Button("Take back", id=_undo_id(one["kind"], [one["id"]]), className="link"),
-        ],
-        className="line",
-    )
+def _excuses(known: list[dict[str, Any]], today: dt.date) -> list[Any]:
+    """What is left out already; what was said in one go is one line and taken back together."""
+    together: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
+    for one in known:
+        together[one["kind"], one["reason"], one["day"], one["until"], one["by"]].append(one)
+    lines = []
+    for (kind, reason, day, until, by), group in together.items():
+        names = ", ".join(sorted(_what(str(one["what"])) for one in group))
+        span = f"paused until {short_day(until, today)}" if until else f"not possible {day_and_ago(day, today)}"
+        lines.append(
+            html.Div(
+                [
+                    html.Span([html.B(names), f" {span}: {reason} ", html.Span(f"({by})", className="sub")]),
+                    html.Button("Take back", id=_undo_id(kind, [one["id"] for one in group]), className="link nowrap"),
+                ],
+                className="line",
+            )
+        )
+    return lines
+
+
+def _what(key: str) -> str:
+    """The name of a test, or of the test that a measure belongs to."""
+    if key == "all":
+        return "All tests"
+    if key in tests():
+        return short_label(tests()[key].label)
+    found = next((test.label for test in tests().values() if key in test.measures), "")
+    return short_label(found) if found else measures()[key].short_label if key in measures() else key
 
 
 def _undo_id(kind: str, ids: Sequence[int]) -> dict[str, str]:

@@ -701,6 +701,7 @@ def _register_entry(app: SecureDash) -> None:
 
     @app.callback(
         Output("patient-score-value", "value"),
+        Output("patient-score-value", "error", allow_duplicate=True),
         Output("patient-items-said", "children"),
         Input({"type": "patient-item", "item": ALL, "part": ALL}, "value"),
         State("patient-score-measure", "value"),
@@ -708,14 +709,14 @@ def _register_entry(app: SecureDash) -> None:
         prevent_initial_call=True,
         roles=WHO_ACTS,
     )
-    def work_out(_values: list[Any], measure: str, value: str | None) -> tuple[Any, Any]:
+    def work_out(_values: list[Any], measure: str, value: str | None) -> tuple[Any, Any, Any]:
         items = _items(0)
         if not items:
-            return no_update, ""
+            return no_update, no_update, ""
         total, remarks, _ = entry.total_of_items(measure, items)
         said = [f"Total {total}. "] if total is not None else []
         text = html.P([*said, " ".join(remarks)], className="c-warn small" if remarks else "quiet small")
-        return (str(total) if total is not None else value or ""), text
+        return (str(total) if total is not None else value or ""), "", text
 
     @app.callback(
         Output("patient-result-unit", "data"),

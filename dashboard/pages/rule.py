@@ -11,6 +11,7 @@ from typing import Any
 
 import dash_mantine_components as dmc
 from dash import ALL, Input, Output, State, ctx, dcc, html, no_update
+from sqlmodel import Session
 
 from dashboard.components.badges import SEVERITY_WORDS, mark_tag
 from dashboard.components.dates import clock_time, short_day
@@ -186,6 +187,9 @@ def change(
         else:
             patient = patient_of(session, mrn) if mrn else None
             patient_id = patient.id if patient else None
+            end = dt.date.fromisoformat(until) if patient and until else None
+            if patient and value is None and end is None:
+                end = _end_of_own(session, shown.key, what, mrn, day)
             set_parameter(
                 session,
                 shown.key,
@@ -196,7 +200,7 @@ def change(
                 valid_from=day,
                 now=here.now,
                 patient_id=patient_id,
-                expires_on=dt.date.fromisoformat(until) if patient and until else None,
+                expires_on=end,
             )
             whom = f"for {patient.name} {mrn}" if patient else "for the clinic"
             shown_value = "back to what holds without it" if value is None else f"{_value(value)}"
@@ -222,6 +226,18 @@ def change(
 
 
 # -------------------------------------------------------------------------------------------------------- what is shown
+
+
+def _end_of_own(session: Session, key: str, parameter: str, mrn: str, day: dt.date) -> dt.date:
+    """Until when a patient's own threshold would hold: taking it back has to last as long."""
+    ends: list[dt.date] = [
+        one["expires_on"]
+        for one in history(session, key)
+        if one["mrn"] == mrn and one["parameter"] == parameter and one["expires_on"] and one["expires_on"] >= day
+    ]
+    if not ends:
+        raise ActionRefused(f"Patient {mrn} has no threshold of their own here.")
+    return max(ends)
 
 
 def body(here: Current, shown: Rule) -> Any:
@@ -359,7 +375,7 @@ def _parameters(shown: Rule, thresholds: Thresholds, changes: list[dict[str, Any
         meta, value = field.metadata, getattr(clinic, field.name)
         same = value == field.default
         cells: list[Any] = [
-            ([html.Span(_sentence(meta["meaning"]), className=""), html.Code(field.name, className="key")], "wide"),
+            ([html.Span(_code(_sentence(meta["meaning"]))), html.Code(field.name, className="key")], "wide"),
             (html.Span(_value(value), className="" if same else "changed"), "nowrap"),
             (meta["unit"], ""),
             (_value(field.default), "nowrap"),
@@ -549,7 +565,7 @@ def threshold_form(shown: Rule, field: Field[Any], thresholds: Thresholds, today
     """A value, from when, for whom, until when, why."""
     meta = field.metadata
     value = getattr(thresholds.clinic[shown.key], field.name)
-    label = meta["meaning"][:1].upper() + meta["meaning"][1:]
+    label = (meta["meaning"][:1].upper() + meta["meaning"][1:]).replace("`", "")
     if meta["choices"]:
         entry: Any = dmc.Select(id=VALUE, label=label, value=value, data=list(meta["choices"]), allowDeselect=False)
     elif isinstance(field.default, bool):
@@ -677,6 +693,11 @@ def _day(offset: int) -> str:
 def _sentence(text: str) -> str:
     text = text.strip()
     return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '?', '!')) else '.'}" if text else ""
+
+
+def _code(text: str) -> list[Any]:
+    """What stands between backticks in a rule file is a value, and shown as one."""
+    return [html.Code(part) if place % 2 else part for place, part in enumerate(text.split("`"))]
 
 
 def _words(items: Any) -> str:

@@ -602,6 +602,8 @@ def flowsheet(view: PatientView, *, most_days: int | None = None) -> Any:
         row = names[key]
         for reading in rows_of(view.readings(key)):
             text = f"{reading.comparator}{number(reading.value, 2)}"
+            if row.family == "presence":
+                text = "positive" if reading.value else "negative"
             if key in columns:
                 limit = reading.upper_limit
                 if limit == limit:

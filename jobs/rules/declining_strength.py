@@ -29,6 +29,7 @@ from jobs.rule import (
     Rule,
     Source,
     assessments,
+    choose,
     day_text,
     empty,
     number,
@@ -56,7 +57,12 @@ class Parameters:
         6, unit="points of 80", low=2, high=16, meaning="a fall of this size counts (MMT8, one side)", source=MMT_STEP
     )
     step_mmt8_bilateral: float = parameter(
-        11, unit="points of 150", low=4, high=30, meaning="a fall of this size counts (MMT8, both sides)", source=MMT_STEP
+        11,
+        unit="points of 150",
+        low=4,
+        high=30,
+        meaning="a fall of this size counts (MMT8, both sides)",
+        source=MMT_STEP,
     )
     step_mmt_total: float = parameter(
         19, unit="points of 260", low=6, high=52, meaning="a fall of this size counts (total MMT)", source=MMT_STEP
@@ -73,15 +79,27 @@ class Parameters:
         2.0, unit="points of 80", low=0.5, high=6, meaning="standard error of measurement of MMT8", source=MMT_STEP
     )
     sem_mmt8_bilateral: float = parameter(
-        3.8, unit="points of 150", low=0.5, high=12, meaning="standard error of measurement of MMT8, both sides", source=MMT_STEP
+        3.8,
+        unit="points of 150",
+        low=0.5,
+        high=12,
+        meaning="standard error of measurement of MMT8, both sides",
+        source=MMT_STEP,
     )
     sem_mmt_total: float = parameter(
-        6.5, unit="points of 260", low=0.5, high=20, meaning="standard error of measurement of total MMT", source=MMT_STEP
+        6.5,
+        unit="points of 260",
+        low=0.5,
+        high=20,
+        meaning="standard error of measurement of total MMT",
+        source=MMT_STEP,
     )
     latest_days: int = parameter(
         90, unit="days", low=14, high=365, meaning="an older latest score cannot tell any more"
     )
-    reference_scores: int = parameter(4, unit="scores", low=1, high=8, meaning="scores before it that make its reference")
+    reference_scores: int = parameter(
+        4, unit="scores", low=1, high=8, meaning="scores before it that make its reference"
+    )
     reference_days: int = parameter(182, unit="days", low=28, high=365, meaning="oldest score in a reference")
     window_days: int = parameter(182, unit="days", low=28, high=365, meaning="how far back a fall or shift counts")
     standard_errors: float = parameter(
@@ -100,8 +118,13 @@ class Parameters:
         mark="seen",
     )
     corroborating_global: float = parameter(
-        2, unit="points of 10", low=0.5, high=5, meaning="physician global worse by this corroborates",
-        source="ProDERM deterioration, doi 10.1186/s13075-023-03232-2", mark="seen",
+        2,
+        unit="points of 10",
+        low=0.5,
+        high=5,
+        meaning="physician global worse by this corroborates",
+        source="ProDERM deterioration, doi 10.1186/s13075-023-03232-2",
+        mark="seen",
     )
     gradual_scores: int = parameter(4, unit="scores", low=3, high=8, meaning="fewest scores of a gradual fall")
     repeat_days: int = parameter(14, unit="days", low=1, high=42, meaning="a possible fall is re-examined within this")
@@ -129,8 +152,9 @@ def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataF
         value, day, groups, parameters.reference_scores, parameters.reference_days
     )
     recent = day >= today - parameters.window_days
-    is_fall, is_shift = _falls(value, reference, step, groups), _shifts(
-        value, reference, resting_on, step, sem, groups, parameters.standard_errors
+    is_fall, is_shift = (
+        _falls(value, reference, step, groups),
+        _shifts(value, reference, resting_on, step, sem, groups, parameters.standard_errors),
     )
     is_fall &= recent
     is_shift &= recent
@@ -149,10 +173,10 @@ def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataF
     start = np.where(begins >= 0, begins, np.where(gradual[0] >= 0, gradual[0], latest))
     compared = np.where(begins >= 0, reference[start], np.where(gradual[1] >= 0, value[gradual[1]], reference[latest]))
     signs = _corroboration(frames, patient[groups.first], subject, day[latest], is_fall, day, groups, met, parameters)
-    grade = np.where(met, POSSIBLE, None).astype(object)
+    grade = choose(met, POSSIBLE)
     grade[met & shifted] = CONFIRMED
     grade[met & np.array([bool(sign) for sign in signs.because], dtype=bool)] = CORROBORATED
-    severity = np.where(met, ACTION, None).astype(object)
+    severity = choose(met, ACTION)
     severity[met & (deep | signs.red_flag)] = URGENT
 
     since = np.full(groups.count, np.datetime64("NaT", "s"))
@@ -179,7 +203,10 @@ def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataF
     because = np.full(groups.count, None, dtype=object)
     because[no_reference] = "only one score within reach: nothing to compare it with"
     for place in np.flatnonzero(too_old):
-        because[place] = f"no {measure(subject[place]).short_label} score since {day_text(np.datetime64(int(day[latest[place]]), 'D'))}"
+        because[place] = (
+            f"no {measure(subject[place]).short_label} score since "
+            f"{day_text(np.datetime64(int(day[latest[place]]), 'D'))}"
+        )
     return assessments(
         patient_id=patient[groups.first],
         subject=subject,
@@ -267,7 +294,12 @@ def _gradual(
             long_enough = row - run + 1 >= parameters.gradual_scores
             if best is not None and value[row] >= value[best[1]] - size_of_step / 2:
                 best = None
-            if best is None and long_enough and value[run] - value[row] >= size_of_step and day[row] >= today - parameters.window_days:
+            if (
+                best is None
+                and long_enough
+                and value[run] - value[row] >= size_of_step
+                and day[row] >= today - parameters.window_days
+            ):
                 best = row, run
         if best is not None:
             reached[place], began[place] = best
@@ -304,7 +336,9 @@ def _corroboration(
     assessed = _Rows(frames.observations("physician_global"))
     symptoms = frames.events
     if len(symptoms):
-        symptoms = symptoms[np.isin(symptoms["event"].to_numpy(dtype=object), RED_FLAGS) & symptoms["present"].to_numpy()]
+        symptoms = symptoms[
+            np.isin(symptoms["event"].to_numpy(dtype=object), RED_FLAGS) & symptoms["present"].to_numpy()
+        ]
     symptomatic = _Rows(symptoms)
     falling: dict[tuple[int, str], list[int]] = {}
     for row in np.flatnonzero(is_fall):
@@ -320,16 +354,18 @@ def _corroboration(
             if found:
                 said.append(found[0])
                 used += found[1]
-        for row in symptomatic.of(who):
-            begin = int(symptomatic.day[row])
-            end = max(begin, int(symptomatic.end[row]))
+        for one in symptomatic.of(who):
+            begin = int(symptomatic.day[one])
+            end = max(begin, int(symptomatic.end[one]))
             if begin <= when + near and end >= when - near:
-                said.append(f"{symptomatic.event[row]} on {day_text(np.datetime64(begin, 'D'))}")
-                used.append(f"e{symptomatic.id[row]}")
+                said.append(f"{symptomatic.event[one]} on {day_text(np.datetime64(begin, 'D'))}")
+                used.append(f"e{symptomatic.id[one]}")
                 red_flag[place] = True
-        for other in INSTRUMENTS:
-            if other != subject[place] and any(abs(fell - when) <= near for fell in falling.get((who, other), ())):
-                said.append(f"{measure(other).short_label} fell as well")
+        said += [
+            f"{measure(other).short_label} fell as well"
+            for other in INSTRUMENTS
+            if other != subject[place] and any(abs(fell - when) <= near for fell in falling.get((who, other), ()))
+        ]
         because[place] = tuple(said)
         facts[place] = tuple(used)
     return _Signs(because, facts, red_flag)
@@ -463,7 +499,9 @@ RULE = Rule(
     subject="strength instrument",
     reads=(*INSTRUMENTS, "ck", "physician_global", "dysphagia", "dyspnoea"),
     sources=(
-        Source("CMAS: validity, reliability and minimal important difference", 2004, HUBER, "seen", "1.5 to 3 points of 52"),
+        Source(
+            "CMAS: validity, reliability and minimal important difference", 2004, HUBER, "seen", "1.5 to 3 points of 52"
+        ),
         Source("Measurement error of total MMT8", 2016, "Ann Rheum Dis 75 (Suppl 2): 1281", "seen", "2 points of 80"),
         Source(
             "Confirmed deterioration on two consecutive visits (ProDERM)",
@@ -471,13 +509,15 @@ RULE = Rule(
             "doi 10.1186/s13075-023-03232-2",
             "seen",
         ),
-        Source("Single-muscle agreement of MMT8", 2018, "doi 10.1371/journal.pone.0194531", "seen", "kappa 0.08 to 0.54"),
+        Source(
+            "Single-muscle agreement of MMT8", 2018, "doi 10.1371/journal.pone.0194531", "seen", "kappa 0.08 to 0.54"
+        ),
         Source("Case: 27/52 falling to 24/52 in two weeks", 2025, "educational page, not a guideline", "seed"),
     ),
     known_false_alarms=(
         "another assessor, or a child who did not cooperate",
         "pain, intercurrent illness or a recent injury on the day of the test",
-        "one low score among stable ones: that is why a single fall is called possible and the first step is to repeat it",
+        "one low score among stable ones: so a single fall is called possible, and the first step is to repeat it",
     ),
     clears_when="a later score of the same instrument comes back to within half a step of the reference",
     covers=("overdue-assessment", "rising-muscle-enzymes"),

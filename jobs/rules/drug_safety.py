@@ -61,7 +61,9 @@ class Parameters:
         mark="seen",
     )
     ck_days: int = parameter(28, unit="days", low=7, high=90, meaning="how near to the liver enzyme that CK must lie")
-    adult_from: int = parameter(18, unit="years", low=16, high=21, meaning="the limits are for adults", source="NHS SPS (S12)", mark="seen")
+    adult_from: int = parameter(
+        18, unit="years", low=16, high=21, meaning="the limits are for adults", source="NHS SPS (S12)", mark="seen"
+    )
     protection_days: int = parameter(
         365, unit="days", low=28, high=730, meaning="a recorded contraception without an end holds this long"
     )
@@ -177,7 +179,9 @@ def _not_weekly(frames: Frames, taken: Mapping[str, _Taken], today: int) -> list
         rows = current[first : last + 1]
         every = [known.get(str(frequency[row])) for row in rows]
         # A single dose is not a rhythm; an unknown rhythm is not known to be weekly.
-        repeated = [(row, one) for row, one in zip(rows.tolist(), every, strict=True) if one is None or one.doses_per_day]
+        repeated = [
+            (row, one) for row, one in zip(rows.tolist(), every, strict=True) if one is None or one.doses_per_day
+        ]
         unknown = [row for row, one in repeated if one is None]
         per_week = sum(7 * (one.doses_per_day or 0.0) for _, one in repeated if one is not None)
         identifiers = tuple(f"m{table['id'].iloc[row]}" for row, _ in repeated)
@@ -228,7 +232,8 @@ def _with_folate_blocker(taken: Mapping[str, _Taken], today: int) -> list[_Findi
                     since,
                     int(next_after(today, mine.ends[row], other.ends[place])),
                     (f"m{mine.ids[row][-1]}", f"m{other.ids[place][-1]}"),
-                    f"Methotrexate and {name} are taken together since {_when(since)}: both block folate, and marrow can fail",
+                    f"Methotrexate and {name} are taken together since {_when(since)}: both block folate, and "
+                    "marrow can fail",
                 )
             )
     return findings
@@ -360,7 +365,10 @@ def _beyond_limits(
             said = f"{measure(limit.measure).short_label} {value} {unit} on {_when(int(newest.day[place]))}"
             side = "below" if limit.direction == "below" else "above"
             if limit.kind == "relative-rise":
-                said += f", {side} {number(threshold[place], 2)} (a rise of {number(limit.limit)} % on the values of the year before)"
+                said += (
+                    f", {side} {number(threshold[place], 2)} (a rise of {number(limit.limit)} % on the "
+                    "values of the year before)"
+                )
             else:
                 said += f", {side} the action limit of {number(threshold[place], 2)}"
             finding = _Finding(
@@ -525,7 +533,8 @@ RULE = Rule(
     title="Drug safety",
     question="Does a drug on the list endanger this patient?",
     why_it_matters=(
-        "Daily instead of weekly methotrexate, and methotrexate with trimethoprim, have killed. Falling counts are seen by "
+        "Daily instead of weekly methotrexate, and methotrexate with trimethoprim, have killed. Falling counts "
+        "are seen by "
         "whoever opens the result, if anybody does."
     ),
     evaluate=evaluate,
@@ -534,15 +543,48 @@ RULE = Rule(
     parameters=Parameters,
     subject="drug and issue",
     reads=(
-        "medications", "white_cells", "neutrophils", "platelets", "haemoglobin", "alt", "ast", "creatinine", "ck",
-        "pregnancy_possible", "contraception", "interstitial_lung_disease",
+        "medications",
+        "white_cells",
+        "neutrophils",
+        "platelets",
+        "haemoglobin",
+        "alt",
+        "ast",
+        "creatinine",
+        "ck",
+        "pregnancy_possible",
+        "contraception",
+        "interstitial_lung_disease",
     ),
     sources=(
-        Source("NHS Specialist Pharmacy Service: action limits of disease-modifying drugs", 2024, "sps.nhs.uk/monitorings", "seen"),
+        Source(
+            "NHS Specialist Pharmacy Service: action limits of disease-modifying drugs",
+            2024,
+            "sps.nhs.uk/monitorings",
+            "seen",
+        ),
         Source("NHS protocol: methotrexate with co-trimoxazole", None, "docest.com/doc/90798", "seen", "avoid"),
-        Source("ACR guideline on reproductive health", 2020, "the-rheumatologist.org", "seen", "stop cyclophosphamide, mycophenolate and methotrexate in pregnancy"),
-        Source("Product information of JAK inhibitors", None, "mims.com", "seen", "interrupt at low neutrophils or haemoglobin"),
-        Source("Treatment options in inflammatory myopathy", 2025, "educational page, not a guideline", "seed", "methotrexate weekly; not with lung disease"),
+        Source(
+            "ACR guideline on reproductive health",
+            2020,
+            "the-rheumatologist.org",
+            "seen",
+            "stop cyclophosphamide, mycophenolate and methotrexate in pregnancy",
+        ),
+        Source(
+            "Product information of JAK inhibitors",
+            None,
+            "mims.com",
+            "seen",
+            "interrupt at low neutrophils or haemoglobin",
+        ),
+        Source(
+            "Treatment options in inflammatory myopathy",
+            2025,
+            "educational page, not a guideline",
+            "seed",
+            "methotrexate weekly; not with lung disease",
+        ),
     ),
     known_false_alarms=(
         "a frequency typed wrongly in the record: that too must be corrected",
@@ -553,7 +595,8 @@ RULE = Rule(
     clears_when="the drug list or the record is corrected, the drug ends, or a later result lies inside the limit",
     topic="treatment safety",
     limitations=(
-        "Limits are for adults; for children none is asserted. Interactions other than methotrexate with trimethoprim are "
+        "Limits are for adults; for children none is asserted. Interactions other than methotrexate with "
+        "trimethoprim are "
         "not looked at. An alert is a reason to look, not to stop a drug."
     ),
     catalogue=("IS-04", "IS-05", "IS-08", "SAFE-05", "SAFE-13"),

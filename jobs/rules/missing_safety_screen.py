@@ -54,8 +54,12 @@ class Parameters:
     started_within_days: int = parameter(
         365, unit="days", low=28, high=1825, meaning="for a drug begun earlier the screen may lie in older records"
     )
-    include_if_risk: str = parameter("no", unit="", choices=("no", "yes"), meaning="also ask for screens wanted at risk only")
-    include_site: str = parameter("no", unit="", choices=("no", "yes"), meaning="also ask for screens that sites decide on")
+    include_if_risk: str = parameter(
+        "no", unit="", choices=("no", "yes"), meaning="also ask for screens wanted at risk only"
+    )
+    include_site: str = parameter(
+        "no", unit="", choices=("no", "yes"), meaning="also ask for screens that sites decide on"
+    )
     include_unverified: str = parameter(
         "no", unit="", choices=("no", "yes"), meaning="also ask for screens that no source was seen for"
     )
@@ -237,7 +241,11 @@ def suggested_action(row: Mapping[str, Any], parameters: Parameters) -> str:
         return ""
     if row["state"] == CANNOT_TELL:
         return "look in older records once, then enter the result or order it"
-    return f"find or order: {row['screen']}; before the next dose" if row["severity"] == ACTION else f"find or order: {row['screen']}"
+    return (
+        f"find or order: {row['screen']}; before the next dose"
+        if row["severity"] == ACTION
+        else f"find or order: {row['screen']}"
+    )
 
 
 RULE = Rule(
@@ -245,7 +253,8 @@ RULE = Rule(
     title="Missing safety screen",
     question="Was everything checked that has to be checked before this drug?",
     why_it_matters=(
-        "Azathioprine without TPMT can destroy the marrow, rituximab can wake hepatitis B. The screen is ordered with the "
+        "Azathioprine without TPMT can destroy the marrow, rituximab can wake hepatitis B. The screen is "
+        "ordered with the "
         "drug and its result is nobody's task."
     ),
     evaluate=evaluate,
@@ -255,10 +264,28 @@ RULE = Rule(
     subject="drug and screen",
     reads=("medications", "screening results", "screening events"),
     sources=(
-        Source("NHS Specialist Pharmacy Service: monitoring of methotrexate, azathioprine, mycophenolate, ciclosporin, tacrolimus", 2024, "sps.nhs.uk/monitorings", "seen"),
-        Source("Rituximab: immunoglobulins and hepatitis B", 2021, "doi 10.1007/s00296-021-04847-x", "seen", "no consensus on IgG"),
+        Source(
+            "NHS Specialist Pharmacy Service: monitoring of methotrexate, azathioprine, mycophenolate, "
+            "ciclosporin, tacrolimus",
+            2024,
+            "sps.nhs.uk/monitorings",
+            "seen",
+        ),
+        Source(
+            "Rituximab: immunoglobulins and hepatitis B",
+            2021,
+            "doi 10.1007/s00296-021-04847-x",
+            "seen",
+            "no consensus on IgG",
+        ),
         Source("Vaccination under immunosuppression", 2021, "PMC8494475, table 2", "seen"),
-        Source("Treatment options in inflammatory myopathy", 2025, "educational page, not a guideline", "seed", "hepatitis before methotrexate, TPMT before azathioprine"),
+        Source(
+            "Treatment options in inflammatory myopathy",
+            2025,
+            "educational page, not a guideline",
+            "seed",
+            "hepatitis before methotrexate, TPMT before azathioprine",
+        ),
     ),
     known_false_alarms=(
         "a screen done elsewhere or before our records begin: enter the result, or record it as not possible",

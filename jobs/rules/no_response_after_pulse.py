@@ -32,7 +32,7 @@ from jobs.rule import (
     parameter,
 )
 from jobs.rules.declining_strength import HUBER, INSTRUMENTS, MMT_STEP
-from jobs.rules.red_flag_symptoms import FAR, dates, next_after
+from jobs.rules.red_flag_symptoms import FAR, dates, next_after, only_where
 from models.frames import Frames
 from models.vocabulary import measure
 
@@ -45,16 +45,37 @@ class ResponseSteps:
     """What makes a change of strength or CK count as a response to treatment."""
 
     step_cmas: float = parameter(
-        3, unit="points of 52", low=1.5, high=8, meaning="a gain of this size is a response (CMAS)", source=HUBER, mark="seen"
+        3,
+        unit="points of 52",
+        low=1.5,
+        high=8,
+        meaning="a gain of this size is a response (CMAS)",
+        source=HUBER,
+        mark="seen",
     )
     step_mmt8: float = parameter(
-        6, unit="points of 80", low=2, high=16, meaning="a gain of this size is a response (MMT8, one side)", source=MMT_STEP
+        6,
+        unit="points of 80",
+        low=2,
+        high=16,
+        meaning="a gain of this size is a response (MMT8, one side)",
+        source=MMT_STEP,
     )
     step_mmt8_bilateral: float = parameter(
-        11, unit="points of 150", low=4, high=30, meaning="a gain of this size is a response (MMT8, both sides)", source=MMT_STEP
+        11,
+        unit="points of 150",
+        low=4,
+        high=30,
+        meaning="a gain of this size is a response (MMT8, both sides)",
+        source=MMT_STEP,
     )
     step_mmt_total: float = parameter(
-        19, unit="points of 260", low=6, high=52, meaning="a gain of this size is a response (total MMT)", source=MMT_STEP
+        19,
+        unit="points of 260",
+        low=6,
+        high=52,
+        meaning="a gain of this size is a response (total MMT)",
+        source=MMT_STEP,
     )
     ck_fall: float = parameter(
         0.67,
@@ -158,7 +179,9 @@ class History:
         before = np.flatnonzero((day <= begins) & (day >= begins - baseline_days) & usable)
         last = int(after[-1])
         if not len(before):
-            return Comparison(key, NO_BASELINE, np.nan, float(value[last]), int(day[last]), int(day[last]), (f"o{identifier[last]}",))
+            return Comparison(
+                key, NO_BASELINE, np.nan, float(value[last]), int(day[last]), int(day[last]), (f"o{identifier[last]}",)
+            )
         base = float(value[before[-1]])
         if key == "ck":
             no_room = base <= steps.raised_ck
@@ -209,7 +232,9 @@ def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataF
     since, recheck = np.full(len(kept), FAR, dtype="int64"), last + parameters.until_day + 1
     facts: list[tuple[str, ...]] = [()] * len(kept)
     statements = steroids.evidence(found, who, first)
-    doses = {int(row): bool(pulse) for row, pulse in zip(found.statements["id"], found.statements["pulse"], strict=True)}
+    doses = {
+        int(row): bool(pulse) for row, pulse in zip(found.statements["id"], found.statements["pulse"], strict=True)
+    }
     for place in range(len(kept)):
         judged_from = int(last[place]) + parameters.from_day
         if today < judged_from:
@@ -226,7 +251,9 @@ def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataF
             )
         ]
         pulse = tuple(fact for fact in statements[place] if doses.get(int(fact[1:]), False))
-        state[place], said[place], because[place], since[place] = _judged(compared, judged_from, int(last[place]), parameters)
+        state[place], said[place], because[place], since[place] = _judged(
+            compared, judged_from, int(last[place]), parameters
+        )
         facts[place] = (*pulse, *(fact for result in compared for fact in result.facts))
     met = state == MET
     checkpoint = diagnosis[kept] == "ICI_MYOSITIS"
@@ -234,13 +261,11 @@ def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataF
         patient_id=who,
         subject=SUBJECT,
         state=state,
-        severity=np.where(met, np.where(checkpoint, URGENT, ACTION), None).astype(object),
+        severity=only_where(met, np.where(checkpoint, URGENT, ACTION)),
         since=dates(np.where(met, since, FAR)),
         due=dates(last + parameters.to_day),
         # A pulse that is still being given, or given again on a day that is on file, moves the window.
-        recheck_on=dates(
-            next_after(today, recheck, found.changes_on(who), np.where(last == today, today + 1, FAR))
-        ),
+        recheck_on=dates(next_after(today, recheck, found.changes_on(who), np.where(last == today, today + 1, FAR))),
         evidence=facts,
         cannot_tell_because=because,
         pulse_first=dates(first),
@@ -266,7 +291,12 @@ def _judged(
             return MET, said, None, max(judged_from, min(result.since for result in telling))
         return NOT_MET, said, None, FAR
     if strength:
-        return CANNOT_TELL, said, f"no strength score within {parameters.baseline_days} days before the pulse to compare with", FAR
+        return (
+            CANNOT_TELL,
+            said,
+            f"no strength score within {parameters.baseline_days} days before the pulse to compare with",
+            FAR,
+        )
     window = " to ".join(
         day_text(np.datetime64(pulse_last + days, "D")) for days in (parameters.from_day, parameters.to_day)
     )
@@ -300,7 +330,8 @@ RULE = Rule(
     title="No response after a pulse",
     question="Did the last steroid pulse help?",
     why_it_matters=(
-        "A pulse that did not help within four to six weeks will not help later. Then either the treatment is too weak or "
+        "A pulse that did not help within four to six weeks will not help later. Then either the treatment is "
+        "too weak or "
         "the weakness has another cause, and both need a decision."
     ),
     evaluate=evaluate,
@@ -310,7 +341,13 @@ RULE = Rule(
     subject="patient",
     reads=("medications", *INSTRUMENTS, "ck"),
     sources=(
-        Source("Pulse therapy in myositis", 2025, "educational page, not a guideline", "seed", "judge the response after four to six weeks"),
+        Source(
+            "Pulse therapy in myositis",
+            2025,
+            "educational page, not a guideline",
+            "seed",
+            "judge the response after four to six weeks",
+        ),
         Source("CMAS: minimal important difference", 2004, HUBER, "seen"),
         Source("Variation of creatine kinase", 2017, "Carobene, doi 10.1373/clinchem.2016.269811", "seen"),
     ),
@@ -319,10 +356,12 @@ RULE = Rule(
         "the fall of strength came just before the pulse and the score before it is older",
         "weakness from damage, which no pulse can lift",
     ),
-    clears_when="strength is higher by a step, or CK lower by more than chance, than before the pulse; or a new pulse is given",
+    clears_when="strength is higher by a step, or CK lower by more than chance, than before the pulse; or a "
+    "new pulse is given",
     topic="treatment response",
     limitations=(
-        "A pulse repeated within four weeks is judged after the last one only. What is recorded as a pulse, or a day of 250 "
+        "A pulse repeated within four weeks is judged after the last one only. What is recorded as a pulse, or "
+        "a day of 250 "
         "mg prednisone-equivalent and more, counts as one."
     ),
     catalogue=("RSP-01", "ESC-05"),
@@ -336,7 +375,14 @@ RULE = Rule(
                 {"measure": "ck", "value": 1540, "upper_limit": 200, "day": -2},
             ),
             medications=(
-                {"drug": "methylprednisolone", "dose": 1000, "route": "iv", "start": -37, "end": -35, "intent": "pulse"},
+                {
+                    "drug": "methylprednisolone",
+                    "dose": 1000,
+                    "route": "iv",
+                    "start": -37,
+                    "end": -35,
+                    "intent": "pulse",
+                },
             ),
             expect={"subject": SUBJECT, "state": MET, "severity": ACTION, "since": -2, "due": 7},
         ),
@@ -349,7 +395,14 @@ RULE = Rule(
                 {"measure": "ck", "value": 900, "upper_limit": 200, "day": -2},
             ),
             medications=(
-                {"drug": "methylprednisolone", "dose": 1000, "route": "iv", "start": -37, "end": -35, "intent": "pulse"},
+                {
+                    "drug": "methylprednisolone",
+                    "dose": 1000,
+                    "route": "iv",
+                    "start": -37,
+                    "end": -35,
+                    "intent": "pulse",
+                },
             ),
             expect={"subject": SUBJECT, "state": NOT_MET},
         ),
@@ -357,7 +410,14 @@ RULE = Rule(
             title="not judged before day 28",
             observations=({"measure": "mmt8", "value": 60, "day": -30}, {"measure": "mmt8", "value": 59, "day": -1}),
             medications=(
-                {"drug": "methylprednisolone", "dose": 1000, "route": "iv", "start": -29, "end": -27, "intent": "pulse"},
+                {
+                    "drug": "methylprednisolone",
+                    "dose": 1000,
+                    "route": "iv",
+                    "start": -29,
+                    "end": -27,
+                    "intent": "pulse",
+                },
             ),
             expect={"subject": SUBJECT, "state": NOT_MET},
         ),
@@ -365,7 +425,14 @@ RULE = Rule(
             title="no strength score since the pulse",
             observations=({"measure": "mmt8", "value": 60, "day": -50},),
             medications=(
-                {"drug": "methylprednisolone", "dose": 1000, "route": "iv", "start": -47, "end": -45, "intent": "pulse"},
+                {
+                    "drug": "methylprednisolone",
+                    "dose": 1000,
+                    "route": "iv",
+                    "start": -47,
+                    "end": -45,
+                    "intent": "pulse",
+                },
             ),
             expect={"subject": SUBJECT, "state": CANNOT_TELL},
         ),

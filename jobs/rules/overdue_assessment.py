@@ -30,7 +30,7 @@ from jobs.rule import (
     parameter,
 )
 from jobs.rules.declining_strength import INSTRUMENTS
-from jobs.rules.red_flag_symptoms import FAR, dates, newest_value, next_after, strength_verdicts
+from jobs.rules.red_flag_symptoms import FAR, dates, newest_value, next_after, only_where, strength_verdicts
 from jobs.treatment import current_courses
 from models.frames import Frames
 from models.vocabulary import drug, measure
@@ -127,7 +127,9 @@ def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataF
     with np.errstate(invalid="ignore"):
         raised = (enzyme.times_limit[of_panel] > parameters.raised_ck) & (today - ck_day <= parameters.latest_days)
     fresh = today - increased <= parameters.new_treatment_days
-    why = np.select([high, declining, raised, fresh], [HIGH_DOSE, DECLINE, RAISED_CK, NEW_TREATMENT], STEADY).astype(object)
+    why = np.select([high, declining, raised, fresh], [HIGH_DOSE, DECLINE, RAISED_CK, NEW_TREATMENT], STEADY).astype(
+        object
+    )
     interval = np.where(why == STEADY, parameters.steady_days, parameters.active_days)
 
     last, last_id, instrument = _last_score(frames, panel)
@@ -167,7 +169,7 @@ def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataF
         patient_id=who,
         subject=SUBJECT,
         state=state,
-        severity=np.where(over, WATCH, None).astype(object),
+        severity=only_where(over, WATCH),
         since=dates(np.where(over, due + 1, FAR)),
         due=dates(due),
         recheck_on=dates(recheck),
@@ -230,7 +232,10 @@ def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
         last = f"never tested here, treatment began on {day_text(row['treatment_start'])}"
     often = f"every {int(row['interval_days'])} days ({row['why']})"
     if row["state"] == CANNOT_TELL:
-        return f"Strength {last}; whether that is long enough ago to repeat it cannot be told: {row['cannot_tell_because']}."
+        return (
+            f"Strength {last}; whether that is long enough ago to repeat it cannot be told: "
+            f"{row['cannot_tell_because']}."
+        )
     note = " CMAS is a children's scale: choose another instrument." if row["childrens_scale"] else ""
     if row["state"] == MET:
         return f"Strength {last}, wanted {often}: was due on {day_text(row['due'])}.{note}"
@@ -244,7 +249,11 @@ def suggested_action(row: Mapping[str, Any], parameters: Parameters) -> str:
     del parameters
     if row["state"] == CANNOT_TELL:
         return "complete the steroid record: dose, weight or end date"
-    return "test strength at the next contact, same assessor, or record why it is not possible" if row["state"] == MET else ""
+    return (
+        "test strength at the next contact, same assessor, or record why it is not possible"
+        if row["state"] == MET
+        else ""
+    )
 
 
 RULE = Rule(
@@ -262,7 +271,13 @@ RULE = Rule(
     subject="patient",
     reads=(*INSTRUMENTS, "ck", "medications", "declining-strength"),
     sources=(
-        Source("Declining strength, pulse therapy and treatment options", 2025, "educational pages, not guidelines", "seed", "standardised strength tests, regularly"),
+        Source(
+            "Declining strength, pulse therapy and treatment options",
+            2025,
+            "educational pages, not guidelines",
+            "seed",
+            "standardised strength tests, regularly",
+        ),
         Source("Intervals of six weeks and three months", None, "site setting", "default"),
     ),
     known_false_alarms=(

@@ -24,6 +24,7 @@ from jobs.rule import (
     Rule,
     Source,
     assessments,
+    choose,
     day_text,
     empty,
     parameter,
@@ -61,10 +62,18 @@ class Parameters:
         mark="seen",
     )
     feed_normal_results: int = parameter(
-        20, unit="results", low=1, high=1000, meaning="a sender with this many results in 60 days normally delivers a test"
+        20,
+        unit="results",
+        low=1,
+        high=1000,
+        meaning="a sender with this many results in 60 days normally delivers a test",
     )
     feed_silent_days: int = parameter(
-        7, unit="days", low=1, high=60, meaning="no result of a test from such a sender for this long: the feed is silent"
+        7,
+        unit="days",
+        low=1,
+        high=60,
+        meaning="no result of a test from such a sender for this long: the feed is silent",
     )
 
 
@@ -84,7 +93,10 @@ def _required(parameters: Parameters) -> list[MonitoringRow]:
 
 
 def _reasons(frames: Frames, parameters: Parameters, today: int) -> pd.DataFrame:
-    """Every reason to test: `patient_id`, `test`, `start`, `interval`, `changes_on` (time alone changes it), `treatment`, `fact`."""
+    """Every reason to test.
+
+    Columns: `patient_id`, `test`, `start`, `interval`, `changes_on` (when time alone changes it), `treatment`, `fact`.
+    """
     courses = current_courses(frames)
     if courses.empty:
         return pd.DataFrame()
@@ -99,7 +111,9 @@ def _reasons(frames: Frames, parameters: Parameters, today: int) -> pd.DataFrame
     known = [drug(str(name)) for name in names]
     active_drug = np.array([bool(found and found.counts_as_active_treatment) for found in known])[code]
 
-    def add(mask: np.ndarray, row: MonitoringRow, begin: np.ndarray, interval: int, changes: np.ndarray, label: str) -> None:
+    def add(
+        mask: np.ndarray, row: MonitoringRow, begin: np.ndarray, interval: int, changes: np.ndarray, label: str
+    ) -> None:
         parts.append(
             pd.DataFrame(
                 {
@@ -127,7 +141,9 @@ def _reasons(frames: Frames, parameters: Parameters, today: int) -> pd.DataFrame
         if mask.any():
             changes = through + 1 if row.to_day is None else np.minimum(through + 1, increased + row.to_day + 1)
             add(mask, row, start, row.interval_days, changes, row.treatment)
-    return pd.concat([part for part in parts if len(part)], ignore_index=True) if any(map(len, parts)) else pd.DataFrame()
+    return (
+        pd.concat([part for part in parts if len(part)], ignore_index=True) if any(map(len, parts)) else pd.DataFrame()
+    )
 
 
 def silent_feeds(feeds: pd.DataFrame, as_of: dt.date, parameters: Parameters) -> dict[str, dt.date]:
@@ -170,7 +186,13 @@ def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataF
     due = np.where(measured, where, begin) + interval
     # The reason that asks first speaks for the test; among equals the treatment that began first.
     order = np.lexsort((begin, due, test_code, patient))
-    patient, test_code, due, where, measured = patient[order], test_code[order], due[order], where[order], measured[order]
+    patient, test_code, due, where, measured = (
+        patient[order],
+        test_code[order],
+        due[order],
+        where[order],
+        measured[order],
+    )
     interval, begin = interval[order], begin[order]
     treatment = reasons["treatment"].to_numpy()[order]
     fact, found = reasons["fact"].to_numpy()[order], found[order]
@@ -178,7 +200,13 @@ def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataF
     groups = series.groups_of(patient, test_code)
     first = groups.first
     changes_on = np.minimum.reduceat(changes, first)
-    patient, test_code, due, where, measured = patient[first], test_code[first], due[first], where[first], measured[first]
+    patient, test_code, due, where, measured = (
+        patient[first],
+        test_code[first],
+        due[first],
+        where[first],
+        measured[first],
+    )
     interval, begin, treatment, fact = interval[first], begin[first], treatment[first], fact[first]
     found = found[first]
     subject = np.asarray(test_names, dtype=object)[test_code]
@@ -211,7 +239,9 @@ def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataF
             quiet = (test_code == code_of[test]) & (state == MET)
             state[quiet] = CANNOT_TELL
             because[quiet] = f"feed silent since {day_text(day)}"
-    recheck_on = np.where(recheck > today + NEVER // 2, np.datetime64("NaT", "s"), recheck.astype("datetime64[D]").astype("datetime64[s]"))
+    recheck_on = np.where(
+        recheck > today + NEVER // 2, np.datetime64("NaT", "s"), recheck.astype("datetime64[D]").astype("datetime64[s]")
+    )
     since = np.where(state == MET, over.astype("datetime64[D]").astype("datetime64[s]"), np.datetime64("NaT", "s"))
     evidence: list[tuple[str, ...]] = [
         (f"o{result}", f"m{statement}") if result >= 0 else (f"m{statement}",)
@@ -221,7 +251,7 @@ def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataF
         patient_id=patient,
         subject=subject,
         state=state,
-        severity=np.where(state == MET, ACTION, None).astype(object),
+        severity=choose(state == MET, ACTION),
         since=since,
         due=due.astype("datetime64[D]").astype("datetime64[s]"),
         recheck_on=recheck_on,
@@ -238,7 +268,9 @@ def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataF
     )
 
 
-def _last_results(frames: Frames, test_names: np.ndarray) -> tuple[list[series.Ints], list[tuple[series.Ints, series.Ints]]]:
+def _last_results(
+    frames: Frames, test_names: np.ndarray
+) -> tuple[list[series.Ints], list[tuple[series.Ints, series.Ints]]]:
     """Per test: the patients with a valid result (sorted); and the day number and id of each one's last."""
     people: list[series.Ints] = []
     results: list[tuple[series.Ints, series.Ints]] = []
@@ -263,7 +295,10 @@ def _last_results(frames: Frames, test_names: np.ndarray) -> tuple[list[series.I
 
 
 def _look_up(
-    people: list[series.Ints], results: list[tuple[series.Ints, series.Ints]], test_code: series.Ints, patient: series.Ints
+    people: list[series.Ints],
+    results: list[tuple[series.Ints, series.Ints]],
+    test_code: series.Ints,
+    patient: series.Ints,
 ) -> tuple[series.Ints, series.Ints]:
     """Day number and id of the last result for each (test, patient); -NEVER and -1 where there is none."""
     day = np.full(len(patient), -NEVER, dtype="int64")
@@ -335,14 +370,16 @@ def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
     why = f"required every {int(row['interval_days'])} days by {row['treatment']}"
     last = f"last result {day_text(row['last_day'])}" if row["measured"] else "never measured here"
     if row["state"] == CANNOT_TELL:
-        return f"{label} would be overdue since {day_text(row['due'])} ({last}), but nobody can tell: {row['cannot_tell_because']}."
+        silent = row["cannot_tell_because"]
+        return f"{label} was due {day_text(row['due'])} ({last}), but whether it was done nobody can tell: {silent}."
     if row["due_state"] == "not_possible":
         return f"{label}: recorded as not possible ({row['note']}); {last}, {why}."
     if row["due_state"] == "paused":
         return f"{label}: paused ({row['note']}); {last}, {why}."
     if row["state"] == MET:
         begun = "" if row["measured"] else f", treatment began {day_text(row['treatment_start'])}"
-        return f"{label} overdue: was due {day_text(row['due'])} ({last}{begun}; {why}; {parameters.grace_days} days of grace passed)."
+        passed = f"{parameters.grace_days} days of grace passed"
+        return f"{label} overdue: was due {day_text(row['due'])} ({last}{begun}; {why}; {passed})."
     return f"{label} due {day_text(row['due'])} ({last}; {why})."
 
 
@@ -369,10 +406,14 @@ RULE = Rule(
     subject="laboratory test",
     reads=("medications", "laboratory results", "pauses", "feeds"),
     sources=(
-        Source("Monitoring every 4 to 6 weeks after treatment begins", 2025, "educational page, not a guideline", "seed"),
+        Source(
+            "Monitoring every 4 to 6 weeks after treatment begins", 2025, "educational page, not a guideline", "seed"
+        ),
         Source("ACR: laboratory monitoring of methotrexate", 2015, "PMC5684575, table 1", "seen"),
         Source("BSR/BHPR DMARD monitoring", 2017, "as used by NHS services", "seen"),
-        Source("Missed methotrexate monitoring (PINCER)", 2012, "24 to 30 % without blood tests in three months", "seen"),
+        Source(
+            "Missed methotrexate monitoring (PINCER)", 2012, "24 to 30 % without blood tests in three months", "seen"
+        ),
     ),
     known_false_alarms=(
         "a test done at another hospital whose results do not reach us: enter it or record it as not possible",
@@ -380,18 +421,22 @@ RULE = Rule(
     ),
     clears_when="a valid result of the test arrives, or the treatment that requires it ends",
     topic="monitoring",
-    limitations="Intervals marked [default] or [seed] are site settings, not facts. A result counts whatever its value.",
+    limitations="Intervals marked default or seed are site settings, not facts. A result counts whatever its value.",
     catalogue=("MON", "C16"),
     examples=(
         Example(
             title="day 42 plus 7 of grace is not overdue yet",
-            observations=tuple({"measure": key, "value": 5, "day": -49, "upper_limit": 200} for key in ("ck", "troponin_i", "crp")),
+            observations=tuple(
+                {"measure": key, "value": 5, "day": -49, "upper_limit": 200} for key in ("ck", "troponin_i", "crp")
+            ),
             medications=({"drug": "prednisone", "dose": 5, "start": -200},),
             expect={"subject": "ck", "state": NOT_MET, "due": -7},
         ),
         Example(
             title="the day after due plus grace is the first",
-            observations=tuple({"measure": key, "value": 5, "day": -50, "upper_limit": 200} for key in ("ck", "troponin_i", "crp")),
+            observations=tuple(
+                {"measure": key, "value": 5, "day": -50, "upper_limit": 200} for key in ("ck", "troponin_i", "crp")
+            ),
             medications=({"drug": "prednisone", "dose": 5, "start": -200},),
             expect={"subject": "ck", "state": MET, "since": 0, "due": -8, "severity": ACTION},
         ),

@@ -30,7 +30,15 @@ from jobs.rule import (
     parameter,
 )
 from jobs.rules.declining_strength import INSTRUMENTS
-from jobs.rules.red_flag_symptoms import FAR, dates, newest_event, newest_value, next_after, strength_verdicts
+from jobs.rules.red_flag_symptoms import (
+    FAR,
+    dates,
+    newest_event,
+    newest_value,
+    next_after,
+    only_where,
+    strength_verdicts,
+)
 from jobs.treatment import current_courses
 from models.frames import Frames
 from models.vocabulary import drug, measure
@@ -46,9 +54,15 @@ class Parameters:
     """Thresholds of the pain-without-weakness rule."""
 
     pain_from: float = parameter(4, unit="points of 10", low=1, high=9, meaning="pain from here on counts as pain")
-    pain_days: int = parameter(28, unit="days", low=7, high=90, meaning="pain reported longer ago than this is asked about again")
-    reach_days: int = parameter(182, unit="days", low=28, high=365, meaning="pain reported longer ago than this is forgotten")
-    latest_days: int = parameter(90, unit="days", low=14, high=365, meaning="an older strength score or CK cannot tell any more")
+    pain_days: int = parameter(
+        28, unit="days", low=7, high=90, meaning="pain reported longer ago than this is asked about again"
+    )
+    reach_days: int = parameter(
+        182, unit="days", low=28, high=365, meaning="pain reported longer ago than this is forgotten"
+    )
+    latest_days: int = parameter(
+        90, unit="days", low=14, high=365, meaning="an older strength score or CK cannot tell any more"
+    )
     normal_strength: float = parameter(
         0.96, unit="share of maximum", low=0.8, high=1, meaning="a strength score from here on is normal"
     )
@@ -125,27 +139,29 @@ def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataF
     recheck.append(statin_ends)
 
     because = np.full(len(rows), None, dtype=object)
-    for place in np.flatnonzero(~clear):
+    for place in np.flatnonzero(~clear).tolist():
         if not now[place]:
             because[place] = f"pain reported on {_day(said_day[rows[place]])} and not asked about since"
         elif not strong[place]:
             because[place] = f"no strength score in the last {parameters.latest_days} days"
         elif not ck_known[place]:
             because[place] = f"no CK with its limit in the last {parameters.latest_days} days"
-    unknown = ~np.equal(because, None)
+    unknown = np.array([reason is not None for reason in because], dtype=bool)
     state = np.where(clear, NOT_MET, np.where(unknown, CANNOT_TELL, MET)).astype(object)
     met = state == MET
     evidence: list[tuple[str, ...]] = []
     for place, row in enumerate(rows.tolist()):
         word = f"o{score.id[row]}" if by_score[row] else f"e{report.id[row]}"
-        more = (*strong_id[place], *((f"o{ck_id[place]}",) if ck_known[place] else ())) if state[place] != NOT_MET else ()
+        more = (
+            (*strong_id[place], *((f"o{ck_id[place]}",) if ck_known[place] else ())) if state[place] != NOT_MET else ()
+        )
         evidence.append((word, *more))
     begun = _since(frames, who, rows, by_score, said_day, parameters)
     return assessments(
         patient_id=who[rows],
         subject=SUBJECT,
         state=state,
-        severity=np.where(met, WATCH, None).astype(object),
+        severity=only_where(met, WATCH),
         since=dates(np.where(met, begun, FAR)),
         recheck_on=dates(next_after(today, *recheck)),
         evidence=evidence,
@@ -280,8 +296,20 @@ RULE = Rule(
     subject="patient",
     reads=("pain", "myalgia", *INSTRUMENTS, "ck", *OTHER_ENZYMES, "crp", "esr", "medications", "declining-strength"),
     sources=(
-        Source("Refractory muscle pain", 2025, "educational page, not a guideline", "seed", "pain with normal strength and CK: stop escalating"),
-        Source("Upper limits of CK", 2010, "EFNS 2010, pubmed 20402744; EAN 2024", "seen", "raised from 1.5 times the limit"),
+        Source(
+            "Refractory muscle pain",
+            2025,
+            "educational page, not a guideline",
+            "seed",
+            "pain with normal strength and CK: stop escalating",
+        ),
+        Source(
+            "Upper limits of CK",
+            2010,
+            "EFNS 2010, pubmed 20402744; EAN 2024",
+            "seen",
+            "raised from 1.5 times the limit",
+        ),
     ),
     known_false_alarms=(
         "a flare of dermatomyositis with normal CK, before strength falls",
@@ -291,7 +319,8 @@ RULE = Rule(
     after=("declining-strength",),
     topic="pain",
     limitations=(
-        "Normal strength is 96 % of the instrument's maximum, a site setting; young children cannot reach the maximum of "
+        "Normal strength is 96 % of the instrument's maximum, a site setting; young children cannot reach the "
+        "maximum of "
         "CMAS. Never says that the disease is quiet."
     ),
     catalogue=("PH-02", "PH-10", "PH-11"),

@@ -66,7 +66,9 @@ def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataF
     ends = np.minimum(ends, today)
     identifier = table["id"].to_numpy()[chosen]
     recent = today - ends <= parameters.shown_days
-    found: dict[str, list[Any]] = {name: [] for name in ("patient", "state", "since", "recheck", "facts", "because", "dose", "exchange")}
+    found: dict[str, list[Any]] = {
+        name: [] for name in ("patient", "state", "since", "recheck", "facts", "because", "dose", "exchange")
+    }
     for who in np.unique(patient[recent]):
         mine = np.flatnonzero(recent & (patient == who))
         doses = _dose_days(frames, int(who), today)
@@ -79,7 +81,9 @@ def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataF
         leaves = [int(ends[one]) + parameters.shown_days + 1 for one in mine]
         found["recheck"].append(today + 1 if ongoing else min(leaves))
         found["facts"].append((f"e{identifier[exchange]}", *((f"m{statement}",) if statement is not None else ())))
-        found["because"].append("both on one day, and which came first is not on record" if state == CANNOT_TELL else None)
+        found["because"].append(
+            "both on one day, and which came first is not on record" if state == CANNOT_TELL else None
+        )
         found["dose"].append(dose)
         found["exchange"].append(int(begins[exchange]))
     if not found["patient"]:
@@ -131,8 +135,8 @@ def _dose_days(frames: Frames, patient: int, today: int) -> list[tuple[int, int]
         known = drug(str(row.drug))
         if known is None or known.key != "ivig":
             continue
-        start = int(np.datetime64(row.start, "D").astype("int64"))  # type: ignore[arg-type]
-        end = start if pd.isna(row.end) else int(np.datetime64(row.end, "D").astype("int64"))  # type: ignore[arg-type]
+        start = int(np.datetime64(row.start, "D").astype("int64"))
+        end = start if pd.isna(row.end) else int(np.datetime64(row.end, "D").astype("int64"))
         interval = every.get(str(row.frequency))
         if interval and pd.isna(row.end) and row.status != "stopped":
             end = today
@@ -162,7 +166,9 @@ def suggested_action(row: Mapping[str, Any], parameters: Parameters) -> str:
         return "ask which came first; exchange first, immunoglobulin after is the right order"
     if row["state"] != MET:
         return ""
-    return "talk to the ward today: put the exchange off if it can wait, or repeat immunoglobulin after the last exchange"
+    return (
+        "talk to the ward today: put the exchange off if it can wait, or repeat immunoglobulin after the last exchange"
+    )
 
 
 RULE = Rule(
@@ -170,7 +176,8 @@ RULE = Rule(
     title="Plasma exchange after immunoglobulin",
     question="Is plasma being exchanged that holds the immunoglobulin just given?",
     why_it_matters=(
-        "Plasma exchange removes the immunoglobulin that was infused before it: an expensive and scarce treatment is lost, "
+        "Plasma exchange removes the immunoglobulin that was infused before it: an expensive and scarce "
+        "treatment is lost, "
         "and the patient is without either."
     ),
     evaluate=evaluate,
@@ -181,22 +188,37 @@ RULE = Rule(
     reads=("plasmapheresis", "medications"),
     status="shadow",
     sources=(
-        Source("Refractory muscle pain", 2025, "educational page, not a guideline", "seed", "not immediately after immunoglobulin; no number"),
-        Source("Immunoglobulin after plasma exchange", None, "medx.it.com, a secondary source", "seed", "exchange first, immunoglobulin after"),
+        Source(
+            "Refractory muscle pain",
+            2025,
+            "educational page, not a guideline",
+            "seed",
+            "not immediately after immunoglobulin; no number",
+        ),
+        Source(
+            "Immunoglobulin after plasma exchange",
+            None,
+            "medx.it.com, a secondary source",
+            "seed",
+            "exchange first, immunoglobulin after",
+        ),
         Source("Half-life of IgG", None, "about three weeks", "memory"),
     ),
     known_false_alarms=("an exchange that was ordered and never done", "an emergency in which both are wanted"),
     clears_when="four weeks have passed since the exchange, or it is recorded as not done",
     topic="treatment safety",
     limitations=(
-        "Runs in shadow: the three weeks are from memory and have to be confirmed by a clinician. A caution, never a ban. "
+        "Runs in shadow: the three weeks are from memory and have to be confirmed by a clinician. A caution, "
+        "never a ban. "
         "An exchange planned for a later day is seen on that day; an order is seen when it is recorded on its own day."
     ),
     catalogue=("ESC-12",),
     examples=(
         Example(
             title="exchange three days after the last infusion",
-            medications=({"drug": "ivig", "dose": 2, "unit": "g/kg", "frequency": "once", "route": "iv", "start": -4, "end": -3},),
+            medications=(
+                {"drug": "ivig", "dose": 2, "unit": "g/kg", "frequency": "once", "route": "iv", "start": -4, "end": -3},
+            ),
             events=({"event": "plasmapheresis", "day": 0},),
             expect={"subject": SUBJECT, "state": MET, "severity": URGENT, "since": 0},
         ),
@@ -208,7 +230,9 @@ RULE = Rule(
         ),
         Example(
             title="22 days after the dose",
-            medications=({"drug": "ivig", "dose": 1, "unit": "g/kg", "frequency": "once", "route": "iv", "start": -22},),
+            medications=(
+                {"drug": "ivig", "dose": 1, "unit": "g/kg", "frequency": "once", "route": "iv", "start": -22},
+            ),
             events=({"event": "plasmapheresis", "day": 0},),
             expect={"subject": SUBJECT, "state": NOT_MET},
         ),

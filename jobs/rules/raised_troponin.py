@@ -45,7 +45,7 @@ class Parameters:
 
 
 def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataFrame:
-    """One row per patient, kind and assay; subject `troponin_t` or `troponin_i`, with the assay where it was reported."""
+    """One row per patient, kind and assay; subject `troponin_t` or `troponin_i`, with the assay where reported."""
     rows = frames.observations("troponin_t", "troponin_i")
     if rows.empty:
         return empty()
@@ -86,14 +86,13 @@ def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataF
     begins = np.minimum(begins, latest)
 
     by_patient: dict[int, list[int]] = {}
-    for row in np.flatnonzero(kind == "troponin_i"):
-        by_patient.setdefault(int(patient[row]), []).append(int(row))
+    for one in np.flatnonzero(kind == "troponin_i").tolist():
+        by_patient.setdefault(int(patient[one]), []).append(one)
     severity = np.full(groups.count, None, dtype=object)
     heart = np.full(groups.count, "", dtype=object)
     evidence: list[tuple[str, ...]] = [()] * groups.count
     recheck = np.where(too_old[latest], 10**6, day[latest] + parameters.latest_days + 1)
-    for place in range(groups.count):
-        row = int(latest[place])
+    for place, row in enumerate(latest.tolist()):
         evidence[place] = (f"o{identifier[row]}",)
         if state[place] != MET:
             continue
@@ -104,7 +103,9 @@ def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataF
             near = [
                 one
                 for one in by_patient.get(int(patient[row]), [])
-                if abs(int(day[one]) - int(day[row])) <= parameters.other_kind_days and not no_limit[one] and not unclear[one]
+                if abs(int(day[one]) - int(day[row])) <= parameters.other_kind_days
+                and not no_limit[one]
+                and not unclear[one]
             ]
             if any(raised[one] for one in near):
                 severity[place], heart[place] = ACTION, "raised"
@@ -189,16 +190,23 @@ RULE = Rule(
     subject="kind and assay",
     reads=("troponin_t", "troponin_i"),
     sources=(
-        Source("Troponin T 41 %, troponin I 2.5 % raised in 39 patients without cardiac disease", 2001, "Erlacher, pubmed 11282091", "seen"),
+        Source(
+            "Troponin T 41 %, troponin I 2.5 % raised in 39 patients without cardiac disease",
+            2001,
+            "Erlacher, pubmed 11282091",
+            "seen",
+        ),
         Source("Cardiac troponins in myositis: troponin I specificity 95 %", 2015, "PMC4589894", "seen"),
-        Source("Troponin and ECG before anything else in severe cases", 2025, "educational page, not a guideline", "seed"),
+        Source(
+            "Troponin and ECG before anything else in severe cases", 2025, "educational page, not a guideline", "seed"
+        ),
     ),
     known_false_alarms=(
-        "troponin T from regenerating skeletal muscle; kidney disease; a change of assay (each assay is its own series)",
+        "troponin T from regenerating skeletal muscle; kidney disease",
     ),
     clears_when="a later value of the same kind and assay is at or below its limit",
     topic="heart",
-    limitations="A limit is the one reported with the value; without it nothing is judged. Not for chest pain in the clinic.",
+    limitations="A limit is the one reported with the value; without it nothing is judged. Not for acute chest pain.",
     catalogue=("SAFE-12",),
     examples=(
         Example(

@@ -165,6 +165,13 @@ def dates(numbers: Any) -> np.ndarray:
     return out
 
 
+def only_where(flags: series.Bools, value: Any) -> np.ndarray:
+    """Texts (one, or one for each row) where the flag is set, None elsewhere."""
+    out = np.full(len(flags), None, dtype=object)
+    out[flags] = value[flags] if isinstance(value, np.ndarray) else value
+    return out
+
+
 def next_after(today: int, *candidates: Any) -> series.Ints:
     """Elementwise the earliest of the candidate days after `today`, `FAR` where there is none.
 
@@ -190,7 +197,9 @@ class Parameters:
     reach_days: int = parameter(
         182, unit="days", low=28, high=365, meaning="a symptom that nobody mentioned again is asked about this long"
     )
-    latest_days: int = parameter(90, unit="days", low=7, high=365, meaning="an older breathing test cannot tell any more")
+    latest_days: int = parameter(
+        90, unit="days", low=7, high=365, meaning="an older breathing test cannot tell any more"
+    )
     weakest_nif: float = parameter(
         30,
         unit="cm[H2O]",
@@ -269,9 +278,7 @@ def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataF
     )
 
 
-def _symptom(
-    kind: str, event: NewestEvent, who: series.Ints, today: int, parameters: Parameters
-) -> list[_Sign]:
+def _symptom(kind: str, event: NewestEvent, who: series.Ints, today: int, parameters: Parameters) -> list[_Sign]:
     there = event.still_there(today, parameters.symptom_days)
     forgotten = event.forgotten(today, parameters.symptom_days, parameters.reach_days)
     label = events()[kind].label
@@ -425,11 +432,11 @@ def _checkpoint_doses(frames: Frames, today: int, within: int) -> dict[int, tupl
     if table.empty:
         return found
     names = pd.unique(table["drug"])
-    wanted = [name for name in names if (row := drug(str(name))) is not None and row.has_class(CHECKPOINT)]
-    for row in np.flatnonzero(table["drug"].isin(wanted).to_numpy()):
+    wanted = [name for name in names if (known := drug(str(name))) is not None and known.has_class(CHECKPOINT)]
+    for row in np.flatnonzero(table["drug"].isin(wanted).to_numpy()).tolist():
         start = int(series.day_numbers(table["start"].to_numpy()[row : row + 1])[0])
         end = table["end"].to_numpy()[row]
-        last = today if np.isnat(end) else int(np.datetime64(end, "D").astype("int64"))
+        last = today if np.isnat(end) else int(end.astype("datetime64[D]").astype("int64"))
         if table["frequency"].iloc[row] == "once" or (table["status"].iloc[row] == "stopped" and np.isnat(end)):
             last = start
         last = min(last, today)
@@ -483,7 +490,8 @@ RULE = Rule(
     title="Red flags",
     question="Is there a sign that cannot wait until the next visit?",
     why_it_matters=(
-        "Swallowing, breathing and the heart are where myositis kills. These signs are reported by telephone or stand in "
+        "Swallowing, breathing and the heart are where myositis kills. These signs are reported by telephone "
+        "or stand in "
         "a note, and are lost there."
     ),
     evaluate=evaluate,
@@ -493,9 +501,26 @@ RULE = Rule(
     subject="sign",
     reads=(*SYMPTOMS, "nif", "fvc_percent", "ck", "medications", "declining-strength"),
     sources=(
-        Source("Respiratory limits in neuromuscular weakness", None, "20/30/40 rule; a secondary source", "seen", "derived in Guillain-Barre syndrome"),
-        Source("ASCO: myositis under immune checkpoint inhibitors", 2021, "guideline on immune-related adverse events, 5.2", "seen"),
-        Source("Refractory muscle pain", 2025, "educational page, not a guideline", "seed", "breathing tests with swallowing or breathing trouble"),
+        Source(
+            "Respiratory limits in neuromuscular weakness",
+            None,
+            "20/30/40 rule; a secondary source",
+            "seen",
+            "derived in Guillain-Barre syndrome",
+        ),
+        Source(
+            "ASCO: myositis under immune checkpoint inhibitors",
+            2021,
+            "guideline on immune-related adverse events, 5.2",
+            "seen",
+        ),
+        Source(
+            "Refractory muscle pain",
+            2025,
+            "educational page, not a guideline",
+            "seed",
+            "breathing tests with swallowing or breathing trouble",
+        ),
     ),
     known_false_alarms=(
         "shortness of breath from a known lung disease, anaemia or an infection",

@@ -41,7 +41,9 @@ class Parameters:
     """Thresholds of the rising-muscle-enzymes rule."""
 
     latest_days: int = parameter(90, unit="days", low=14, high=365, meaning="an older value cannot tell any more")
-    reference_values: int = parameter(3, unit="values", low=1, high=9, meaning="values before it that make its baseline")
+    reference_values: int = parameter(
+        3, unit="values", low=1, high=9, meaning="values before it that make its baseline"
+    )
     reference_days: int = parameter(365, unit="days", low=60, high=1095, meaning="oldest value in a baseline")
     rise: float = parameter(
         1.5,
@@ -63,8 +65,13 @@ class Parameters:
         mark="seen",
     )
     exercise_days: int = parameter(
-        7, unit="days", low=1, high=21, meaning="strenuous exercise this recently explains a rise",
-        source="back to baseline in 5 to 7 days", mark="seed",
+        7,
+        unit="days",
+        low=1,
+        high=21,
+        meaning="strenuous exercise this recently explains a rise",
+        source="back to baseline in 5 to 7 days",
+        mark="seed",
     )
 
 
@@ -199,15 +206,18 @@ def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
         return f"{value}: {row['cannot_tell_because']}."
     times = f"{number(row['times_limit'])} times its upper limit"
     values = int(row["baseline_values"])
-    basis = f"own baseline {number(row['baseline'])} times (median of {values})" if values > 1 else (
-        f"value before it {number(row['baseline'])} times"
+    basis = (
+        f"own baseline {number(row['baseline'])} times (median of {values})"
+        if values > 1
+        else (f"value before it {number(row['baseline'])} times")
     )
     text = f"{value} ({times}; {basis})"
     if row["state"] == NOT_MET:
         return text + ": no rise beyond chance, or within its limit."
     text += f": {number(row['factor'])} times the baseline."
     if row["exercise"]:
-        text += f" Strenuous exercise in the {parameters.exercise_days} days before explains it: repeat after 7 days of rest."
+        days = parameters.exercise_days
+        text += f" Strenuous exercise in the {days} days before explains it: repeat after {days} days of rest."
     elif row["weaker"]:
         text += " Strength is declining too."
     return text
@@ -251,8 +261,15 @@ RULE = Rule(
     sources=(
         Source("Biological variation of CK (EuBIVAS)", 2017, "Carobene, doi 10.1373/clinchem.2016.269811", "seen"),
         Source("CK above 1.5 times its limit (EFNS)", 2010, "doi 10.1111/j.1468-1331.2010.03012.x", "seen"),
-        Source("CK after exercise: 25 % above 10,000 U/L on day 4", 2006, "Clarkson, in J Fam Pract 2008;57:545", "seen"),
-        Source("Exercise can raise CK above 10,000 without need for treatment", 2025, "educational page, not a guideline", "seed"),
+        Source(
+            "CK after exercise: 25 % above 10,000 U/L on day 4", 2006, "Clarkson, in J Fam Pract 2008;57:545", "seen"
+        ),
+        Source(
+            "Exercise can raise CK above 10,000 without need for treatment",
+            2025,
+            "educational page, not a guideline",
+            "seed",
+        ),
     ),
     known_false_alarms=(
         "exercise, an injection, a fall, EMG or biopsy in the days before",

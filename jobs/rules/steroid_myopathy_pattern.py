@@ -43,6 +43,7 @@ from jobs.rules.red_flag_symptoms import (
     newest_event,
     newest_value,
     next_after,
+    only_where,
     strength_verdicts,
 )
 from models.frames import Frames
@@ -77,7 +78,12 @@ class Parameters:
         21, unit="days", low=7, high=84, meaning="this many days at high dose can weaken muscle"
     )
     gap_days: int = parameter(
-        3, unit="days", low=0, high=14, meaning="days in a row without a high dose that do not end the course", mark="contract"
+        3,
+        unit="days",
+        low=0,
+        high=14,
+        meaning="days in a row without a high dose that do not end the course",
+        mark="contract",
     )
     after_pulse_days: int = parameter(
         14, unit="days", low=3, high=42, meaning="weakness this soon after a pulse may come from it"
@@ -192,7 +198,7 @@ def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataF
     kind = np.full(len(who), "", dtype=object)
     chronic = weak & dose.long & ~spoken
     state[chronic & ~ck_unknown & ~up] = MET
-    for place in np.flatnonzero(chronic & ck_unknown & ~(fresh & up)):
+    for place in np.flatnonzero(chronic & ck_unknown & ~(fresh & up)).tolist():
         state[place] = CANNOT_TELL
         if not fresh[place]:
             because[place] = f"no CK in the last {parameters.ck_days} days"
@@ -204,14 +210,14 @@ def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataF
     acute = weak & dose.acute
     state[acute], because[acute], kind[acute] = MET, None, "acute"
     exposed = dose.long | dose.acute
-    for place in np.flatnonzero(weak & ~exposed & dose.could_be & ~spoken):
+    for place in np.flatnonzero(weak & ~exposed & dose.could_be & ~spoken).tolist():
         state[place] = CANNOT_TELL
         because[place] = f"steroid dose unknown ({steroids.why_unknown(found, int(who[place]))})"
-    for place in np.flatnonzero(~weak & exposed):
+    for place in np.flatnonzero(~weak & exposed).tolist():
         state[place], because[place] = CANNOT_TELL, "no recent strength score to compare"
     met = state == MET
     grade = verdicts.grade[asked]
-    severity = np.where(met, np.where(acute, URGENT, np.where(grade == POSSIBLE, WATCH, ACTION)), None).astype(object)
+    severity = only_where(met, np.where(acute, URGENT, np.where(grade == POSSIBLE, WATCH, ACTION)))
 
     # Whoever was never exposed is not compared: the columns below would only change for nothing.
     live = exposed | dose.could_be
@@ -227,7 +233,7 @@ def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataF
         patient_id=who,
         subject=SUBJECT,
         state=state,
-        grade=np.where(met, grade, None).astype(object),
+        grade=only_where(met, grade),
         severity=severity,
         since=dates(np.where(met, np.maximum(since, dose.since), FAR)),
         recheck_on=dates(recheck),
@@ -285,7 +291,9 @@ def _dose(found: steroids.Exposure, who: series.Ints, today: int, parameters: Pa
 def _days_above(segments: steroids.Segments, who: series.Ints, first: int, last: int, mg: float) -> series.Ints:
     """Days between two days, both included, on which the dose lay above `mg`."""
     length = np.minimum(segments.end, last) - np.maximum(segments.start, first) + 1
-    inside = np.flatnonzero((length > 0) & (segments.mg > mg + steroids.SMALLEST_DIFFERENCE_MG) & np.isin(segments.patient, who))
+    inside = np.flatnonzero(
+        (length > 0) & (segments.mg > mg + steroids.SMALLEST_DIFFERENCE_MG) & np.isin(segments.patient, who)
+    )
     place = np.searchsorted(who, segments.patient[inside])
     return np.bincount(place, weights=length[inside], minlength=len(who)).astype("int64")
 
@@ -332,7 +340,9 @@ def _against(
     def value(key: str, above: float) -> None:
         newest: NewestValue = newest_value(frames, key, panel)
         with np.errstate(invalid="ignore"):
-            high = (newest.times_limit > above) & (today - newest.day <= parameters.sign_days) & (newest.comparator != "<")
+            high = (
+                (newest.times_limit > above) & (today - newest.day <= parameters.sign_days) & (newest.comparator != "<")
+            )
         for place in np.flatnonzero(high[asked]):
             one = asked[place]
             said[place].append(f"{measure(key).short_label} {number(newest.times_limit[one])} times its limit")
@@ -356,7 +366,8 @@ def _against(
     scores, day = rows["value"].to_numpy(), series.day_numbers(rows["day"].to_numpy())
     worse = paired[
         (day[paired] - day[paired - 1] <= parameters.compared_days)
-        & (scores[paired] - scores[paired - 1] >= parameters.extramuscular_rise) & (today - day[paired] <= parameters.sign_days)
+        & (scores[paired] - scores[paired - 1] >= parameters.extramuscular_rise)
+        & (today - day[paired] <= parameters.sign_days)
     ]
     place_of = {int(panel[one]): place for place, one in enumerate(asked.tolist())}
     for row in worse.tolist():
@@ -377,16 +388,22 @@ def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
         exposed.append(f"high-dose steroid since {day_text(row['course_start'])}")
     dose = " and ".join(exposed) or "steroid"
     if row["state"] == CANNOT_TELL:
-        return f"{weaker} with {dose}; whether the steroid could be the cause cannot be told: {row['cannot_tell_because']}."
+        return (
+            f"{weaker} with {dose}; whether the steroid could be the cause cannot be told: "
+            f"{row['cannot_tell_because']}."
+        )
     if row["state"] == NOT_MET:
         if row["weak"] and row["kind"] and row["against"]:
             return f"{weaker} with {dose}, but {row['against']}: rather a flare."
         if row["weak"] and row["kind"] and row["ck_up"]:
-            return f"{weaker} with {dose}, but CK is up ({number(row['ck_times_limit'])} times its limit): rather a flare."
+            return (
+                f"{weaker} with {dose}, but CK is up ({number(row['ck_times_limit'])} times its limit): rather a flare."
+            )
         return "No weakness after weeks of high-dose steroid."
     if row["kind"] == "acute":
         return (
-            f"{weaker} after {parameters.very_high_days} or more days above {number(parameters.very_high_mg)} mg/day within "
+            f"{weaker} after {parameters.very_high_days} or more days above {number(parameters.very_high_mg)} "
+            "mg/day within "
             f"{parameters.after_pulse_days} days: the acute form of steroid myopathy is possible, whatever the CK."
         )
     factor = row["ck_factor"]
@@ -411,7 +428,8 @@ def suggested_action(row: Mapping[str, Any], parameters: Parameters) -> str:
     if row["kind"] == "acute":
         return "see today: breathing; discuss with the prescriber whether the dose can come down"
     return (
-        "do not increase the steroid for this alone: muscle MRI, EMG, hip against neck flexors, TSH and potassium; then "
+        "do not increase the steroid for this alone: muscle MRI, EMG, hip against neck flexors, TSH and "
+        "potassium; then "
         "discuss a lower dose with the prescriber"
     )
 
@@ -421,7 +439,8 @@ RULE = Rule(
     title="Pattern of steroid myopathy",
     question="Could the steroid itself be weakening this patient?",
     why_it_matters=(
-        "The same falling score asks for more treatment in a flare and for less steroid in steroid myopathy. More steroid "
+        "The same falling score asks for more treatment in a flare and for less steroid in steroid myopathy. "
+        "More steroid "
         "for a steroid myopathy makes it worse."
     ),
     evaluate=evaluate,
@@ -430,13 +449,34 @@ RULE = Rule(
     parameters=Parameters,
     subject="patient",
     reads=(
-        *INSTRUMENTS, "ck", "crp", "esr", "aldolase", "extramuscular_global", "dysphagia", "rash", "weight", "medications",
+        *INSTRUMENTS,
+        "ck",
+        "crp",
+        "esr",
+        "aldolase",
+        "extramuscular_global",
+        "dysphagia",
+        "rash",
+        "weight",
+        "medications",
         "declining-strength",
     ),
     sources=(
-        Source("Corticosteroid-induced myopathy", 2023, "emedicine.medscape.com/article/313842", "seen", "30 mg/day and more; CK normal; the acute form can raise it"),
+        Source(
+            "Corticosteroid-induced myopathy",
+            2023,
+            "emedicine.medscape.com/article/313842",
+            "seen",
+            "30 mg/day and more; CK normal; the acute form can raise it",
+        ),
         Source("Steroid myopathy against flare", None, "aplar.org", "seen", "CK typically below twice normal"),
-        Source("Variation of creatine kinase", 2017, "Carobene, doi 10.1373/clinchem.2016.269811", "seen", "change beyond 1.5 or 0.67"),
+        Source(
+            "Variation of creatine kinase",
+            2017,
+            "Carobene, doi 10.1373/clinchem.2016.269811",
+            "seen",
+            "change beyond 1.5 or 0.67",
+        ),
         Source("Steroid myopathy", 2023, "educational page", "seed"),
     ),
     known_false_alarms=(
@@ -447,7 +487,8 @@ RULE = Rule(
     after=("declining-strength",),
     topic="strength",
     limitations=(
-        "No limits for this pattern have been validated; three weeks and a fortnight are site settings. Never a diagnosis, "
+        "No limits for this pattern have been validated; three weeks and a fortnight are site settings. Never "
+        "a diagnosis, "
         "and never a reason to stop a steroid at once."
     ),
     catalogue=("PH-04", "PH-04b", "GC-06"),

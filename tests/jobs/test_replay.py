@@ -43,14 +43,11 @@ def test_a_replay_opens_exactly_what_a_clinic_run_day_by_day_opened(tmp_path, cl
     import_paths(engines["whole"], [tmp_path / "cohort"], timezone="UTC", by="test", now=NOW)
     day = FIRST
     live = []
-    sent = {name: 0 for name in ("observations", "medications", "events")}
+    sent = dict.fromkeys(("observations", "medications", "events"), 0)
     while day <= LAST:
         until = day.isoformat()
         since = (day - dt.timedelta(days=1)).isoformat() if day > FIRST else ""
-        new = {
-            name: [row for row in facts[name] if since < day_received(row) <= until]
-            for name in sent
-        }
+        new = {name: [row for row in facts[name] if since < day_received(row) <= until] for name in sent}
         new = {name: rows for name, rows in new.items() if rows}
         if day == FIRST:
             new["patients"] = facts["patients"]
@@ -60,7 +57,9 @@ def test_a_replay_opens_exactly_what_a_clinic_run_day_by_day_opened(tmp_path, cl
         evaluate(engines["live"], day, timezone="UTC", now=NOW, collect=False)
         day += dt.timedelta(days=1)
     with reading(engines["live"]) as session:
-        for alert, mrn in session.exec(select(Alert, Patient.mrn).join(Patient, col(Patient.id) == col(Alert.patient_id))):
+        for alert, mrn in session.exec(
+            select(Alert, Patient.mrn).join(Patient, col(Patient.id) == col(Alert.patient_id))
+        ):
             live.append((mrn, alert.rule, alert.subject, alert.opened_for.isoformat()))
     report = replay(engines["whole"], FIRST, LAST, timezone="UTC")
     played = [(one["mrn"], one["rule"], one["subject"], one["opened_on"]) for one in report["alerts"]]

@@ -200,7 +200,15 @@ def panel_of(seed: int) -> dict[str, list[dict[str, Any]]]:
                 if drug == "methylprednisolone":
                     stop = str(dt.date.fromisoformat(start) + dt.timedelta(days=2))
                 facts["medications"].append(
-                    {"mrn": mrn, "drug": drug, "dose": dose, "unit": unit, "frequency": frequency, "start": start, "end": stop}
+                    {
+                        "mrn": mrn,
+                        "drug": drug,
+                        "dose": dose,
+                        "unit": unit,
+                        "frequency": frequency,
+                        "start": start,
+                        "end": stop,
+                    }
                 )
         for event in (
             "dysphagia", "dyspnoea", "areflexia", "myalgia", "rash", "strenuous_exercise", "plasmapheresis",
@@ -209,7 +217,9 @@ def panel_of(seed: int) -> dict[str, list[dict[str, Any]]]:
             for _ in range(int(random.integers(1, 3)) if random.random() < 0.15 else 0):
                 start = day()
                 present = any_of("yes", "yes", "no")
-                facts["events"].append({"mrn": mrn, "event": event, "day": start, "end": end(start), "present": present})
+                facts["events"].append(
+                    {"mrn": mrn, "event": event, "day": start, "end": end(start), "present": present}
+                )
     return facts
 
 
@@ -246,7 +256,9 @@ def _a_telling_course(facts: dict[str, list[dict[str, Any]]], mrn: str, random: 
         taken("prednisone", 10, str(dt.date.fromisoformat(stop) + dt.timedelta(days=1)))
     else:
         taken("ivig", 2, ago(12), unit="g/kg", frequency="once", route="iv")
-        facts["events"].append({"mrn": mrn, "event": "plasmapheresis", "day": str(AS_OF), "end": None, "present": "yes"})
+        facts["events"].append(
+            {"mrn": mrn, "event": "plasmapheresis", "day": str(AS_OF), "end": None, "present": "yes"}
+        )
         taken("azathioprine", 150, ago(210))
 
 
@@ -307,7 +319,11 @@ def test_an_answer_changes_with_new_facts_or_on_the_day_it_named_and_never_else(
             was, is_now = kept[one.key].get(patient, {}), now[one.key].get(patient, {})
             assert sorted(was) == sorted(is_now), f"patient {patient}, {day}"
             for subject, cells in was.items():
-                changed = {name: (value, is_now[subject][name]) for name, value in cells.items() if value != is_now[subject][name]}
+                changed = {
+                    name: (value, is_now[subject][name])
+                    for name, value in cells.items()
+                    if value != is_now[subject][name]
+                }
                 assert not changed, f"patient {patient}, {day}, {subject}"
 
 
@@ -338,7 +354,9 @@ def test_every_answer_of_the_random_histories_is_explained_and_can_be_stored(
         assert (row["severity"] in {"urgent", "action", "watch"}) == (row["state"] == MET)
         assert (row["state"] == CANNOT_TELL) == isinstance(row["cannot_tell_because"], str)
         assert all(fact[0] in "ome" and fact[1:].isdigit() for fact in row["evidence"]), row["evidence"]
-        own = {name: value for name, value in row.items() if name not in COLUMNS and not isinstance(value, pd.Timestamp)}
+        own = {
+            name: value for name, value in row.items() if name not in COLUMNS and not isinstance(value, pd.Timestamp)
+        }
         json.dumps({name: None if value is pd.NaT else value for name, value in own.items()})
 
 
@@ -348,4 +366,6 @@ def test_the_order_of_the_patients_and_who_else_is_there_does_not_matter(one: Ru
     everybody = answers(one, AS_OF, panel)
     some = panel.only(range(3, RANDOM, 7))
     some.assessments.clear()
-    assert answers(one, AS_OF, some) == {who: rows for who, rows in everybody.items() if who in set(range(3, RANDOM, 7))}
+    assert answers(one, AS_OF, some) == {
+        who: rows for who, rows in everybody.items() if who in set(range(3, RANDOM, 7))
+    }

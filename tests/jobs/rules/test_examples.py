@@ -27,9 +27,7 @@ def as_expected(value: Any, name: str) -> Any:
     return value
 
 
-@pytest.mark.parametrize(
-    ("one", "example"), EXAMPLES, ids=[f"{one.key}: {example.title}" for one, example in EXAMPLES]
-)
+@pytest.mark.parametrize(("one", "example"), EXAMPLES, ids=[f"{one.key}: {example.title}" for one, example in EXAMPLES])
 def test_the_example_is_true(one: Rule, example: Example) -> None:
     wanted = dict(example.expect)
     assert "state" in wanted, "an example says at least which state it expects"

@@ -78,7 +78,7 @@ browser:
 	fi
 
 bench: install ## the benchmark table
-	$(BIN)/python -m benchmarks $(ARGS)
+	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 # Maintainers: after changing dependencies in pyproject.toml. Keeps today's versions where they still fit;
 # UPGRADE=--upgrade takes the newest ones.

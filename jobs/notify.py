@@ -139,7 +139,7 @@ def write_to(
 
 def address(settings: Settings) -> str:
     """Where the reader finds the list."""
-    return f"http://{settings.host}:{settings.port}"
+    return settings.public_address.rstrip("/") or f"http://{settings.host}:{settings.port}"
 
 
 def _by_severity(alerts: Sequence[Alert]) -> list[Sentence]:

@@ -59,8 +59,8 @@ def replay(
     """Evaluate every day from `first` to `last` with the knowledge of its evening.
 
     Returns:
-        `rules`: per rule the alerts opened, per week and per 100 patient-months; `alerts`: each episode with the days it
-        opened and settled; `failures`: rules that failed, with the day.
+        `rules`: per rule the alerts opened, per week and per 100 patient-months; `alerts`: each episode, with the
+        days it opened and settled; `failures`: rules that failed, with the day.
 
     Raises:
         UsageError: an unknown rule. ActionRefused: an override that no rule has, or out of range.

@@ -260,7 +260,12 @@ def assessments(
         columns[name] = (
             value if isinstance(value, np.ndarray) else np.asarray(value if np.ndim(value) else [value] * count)
         )
-    return pd.DataFrame(columns, copy=False)
+    # Columns of text stay columns of objects: pandas would make them strings and every None in them a NaN.
+    kept = {
+        name: pd.Series(value, dtype=object) if getattr(value, "dtype", None) == object else value
+        for name, value in columns.items()
+    }
+    return pd.DataFrame(kept, copy=False)
 
 
 def number(value: float | None, digits: int = 1) -> str:
@@ -273,7 +278,7 @@ def number(value: float | None, digits: int = 1) -> str:
 
 def day_text(value: Any) -> str:
     """A date for a sentence: `3 Mar 2026`."""
-    stamp = pd.Timestamp(value)
+    stamp: Any = pd.Timestamp(value)
     if pd.isna(stamp):
         return "an unknown day"
     return f"{stamp.day} {stamp.strftime('%b %Y')}"

@@ -10,7 +10,6 @@ import datetime as dt
 import json
 import logging
 import os
-import re
 import secrets
 import socket
 import traceback
@@ -27,8 +26,7 @@ from jobs.schedule import Job, Outcome, Work, due_slot, job_named, jobs_of, slot
 from models.assessment import EvaluationRun
 from models.clock import clinic_date, seconds
 from models.database import reading, writing
-from models.errors import told
-from models.errors import MyopanelError
+from models.errors import MyopanelError, told
 from models.job_run import Installation, JobRun
 from models.patient import Patient
 from models.settings import Settings

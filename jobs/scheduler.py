@@ -16,9 +16,10 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.engine import Engine
 
 from jobs import lease
-from jobs.runner import asked_for, begin_schedule, close_dead_runs, owed, run_job, told
+from jobs.runner import asked_for, begin_schedule, close_dead_runs, owed, run_job
 from jobs.schedule import Job, jobs_of
 from models.clock import utc_now
+from models.errors import told
 from models.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -16,19 +16,23 @@ import sqlalchemy as sa
 from models.clock import clinic_date, end_of_day
 from models.event import ClinicalEvent
 from models.frames import Frames, SeriesByMeasure, text_column, texts
+from models.import_batch import ImportBatch
 from models.medication import MedicationStatement
 from models.observation import VALID, Observation
 from models.patient import STATUSES, Patient
 from models.patient_series import read_columns, read_series
 from models.rows import columns_of, days, fetch, floats
 from models.taper_plan import MonitoringPause, TaperPlan, TaperStep
+from models.vocabulary import measures
 
 HORIZON_DAYS = 550
 """Observations older than this are read only where they are the patient's last of their measure."""
 
 FEED_NORMAL_DAYS = 60
 FEED_MEMORY_DAYS = 180
-"""A feed that has been silent for longer than this (less the 60 days) is taken to have ended, not to have failed."""
+"""A feed that has been silent for longer than this is taken to have ended, not to have failed."""
+MOST_COUNTED = 1000
+"""Results are counted up to this many: enough to tell a feed that normally delivers."""
 
 
 def _known(table: Any, known_at: dt.datetime | None) -> list[Any]:
@@ -154,7 +158,7 @@ def _observations(
             kept[old[columns.day[old] == last_day]] = True
     if not kept.all():
         columns = columns.take(np.flatnonzero(kept))
-    # The day is compared here, not in the query: a bound on it would lead SQLite away from the small index of these rows.
+    # The day is compared here, not in the query: a bound on it would lead SQLite away from these rows' small index.
     query = sa.select(table.id, table.patient_id, table.measure, table.effective_on, table.reason).where(
         *_known(table, known_at), sa.literal_column("status = 'not-done'")
     )
@@ -312,28 +316,42 @@ def read_feeds(
     """How regularly each sender delivered each measure, judged by the days on which results were received.
 
     Columns: `sender`, `measure`, `last_day` (newest delivery up to `as_of`), `results` (delivered in the
-    60 days up to and including `last_day`).
+    60 days up to and including `last_day`, counted up to `MOST_COUNTED`).
     """
     table: Any = Observation
-    last = as_of if known_at is None else min(as_of, clinic_date(known_at, timezone))
-    query = (
-        sa.select(table.sender, table.measure, table.received_on, sa.func.count())
-        .where(table.received_on <= last, table.received_on > last - dt.timedelta(days=FEED_MEMORY_DAYS))
-        .group_by(table.received_on, table.sender, table.measure)
+    end = as_of if known_at is None else min(as_of, clinic_date(known_at, timezone))
+    senders = {
+        str(row[0]) for row in connection.execute(sa.select(sa.column("sender")).select_from(ImportBatch).distinct())
+    }
+    delivered = (table.sender == sa.bindparam("sender"), table.measure == sa.bindparam("measure"))
+    newest = sa.select(sa.func.max(table.received_on)).where(
+        *delivered, table.received_on <= end, table.received_on > end - dt.timedelta(days=FEED_MEMORY_DAYS)
     )
-    columns = columns_of(fetch(connection, query), 4)
-    frame = pd.DataFrame(
+    within = (
+        sa.select(table.id)
+        .where(*delivered, table.received_on <= sa.bindparam("last"), table.received_on > sa.bindparam("first"))
+        .limit(MOST_COUNTED)
+        .subquery()
+    )
+    counted = sa.select(sa.func.count()).select_from(within)
+    found: dict[str, list[Any]] = {"sender": [], "measure": [], "last_day": [], "results": []}
+    # Two probes of the index for each sender and measure: the cost does not grow with the panel.
+    for sender in sorted(senders):
+        for measure in measures():
+            pair = {"sender": sender, "measure": measure}
+            last = connection.execute(newest, pair).scalar()
+            if last is None:
+                continue
+            span = {"last": last, "first": last - dt.timedelta(days=FEED_NORMAL_DAYS)}
+            found["sender"].append(sender)
+            found["measure"].append(measure)
+            found["last_day"].append(last)
+            found["results"].append(connection.execute(counted, pair | span).scalar_one())
+    return pd.DataFrame(
         {
-            "sender": text_column(columns[0]),
-            "measure": text_column(columns[1]),
-            "day": days(columns[2]),
-            "results": np.array(columns[3], "int64"),
+            "sender": text_column(found["sender"]),
+            "measure": text_column(found["measure"]),
+            "last_day": days(found["last_day"]),
+            "results": np.array(found["results"], "int64"),
         }
-    )
-    if frame.empty:
-        return pd.DataFrame({"sender": [], "measure": [], "last_day": days([]), "results": np.array([], "int64")})
-    frame["last_day"] = frame.groupby(["sender", "measure"])["day"].transform("max")
-    recent = frame[frame["day"] > frame["last_day"] - pd.Timedelta(days=FEED_NORMAL_DAYS)]
-    return recent.groupby(["sender", "measure"], as_index=False).agg(
-        last_day=("last_day", "first"), results=("results", "sum")
     )

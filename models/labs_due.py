@@ -59,7 +59,7 @@ def labs_rows(session: Session, *, mrn: str | None = None) -> list[dict[str, Any
                 "clinician": row.clinician,
                 "test": row.subject,
                 "label": str(numbers.get("label") or row.subject),
-                "state": "cannot_tell" if row.state == "cannot_tell" else str(numbers.get("due_state", "")),
+                "state": _state(row.state, numbers),
                 "due": row.due,
                 "last": dt.date.fromisoformat(last) if last and numbers.get("measured") else None,
                 "interval": numbers.get("interval_days"),
@@ -69,6 +69,13 @@ def labs_rows(session: Session, *, mrn: str | None = None) -> list[dict[str, Any
             }
         )
     return rows
+
+
+def _state(answer: str, numbers: dict[str, Any]) -> str:
+    if answer == "cannot_tell":
+        return answer
+    # Stored by another version of the rule, without the state in words: what the answer itself says still stands.
+    return str(numbers.get("due_state") or ("overdue" if answer == "met" else "not_due"))
 
 
 def active_patients(session: Session) -> int:

@@ -34,7 +34,7 @@ class Observation(Recorded, table=True):
         sa.Index("ix_observation_day", "effective_on", "patient_id"),
         sa.Index("ix_observation_identity", "identity"),
         # Which sender delivered what on which day, without touching a row.
-        sa.Index("ix_observation_received", "received_on", "sender", "measure"),
+        sa.Index("ix_observation_received", "sender", "measure", "received_on"),
         sa.Index(
             "ix_observation_not_done",
             "patient_id",

@@ -23,7 +23,7 @@ def runs(session: Session, *, job: str = "", status: str = "", limit: int = 100)
 def run_counts(session: Session) -> dict[str, int]:
     """How many runs are on record, by status."""
     query = sa.select(col(JobRun.status), sa.func.count()).group_by(col(JobRun.status))
-    return dict(session.execute(query).tuples().all())
+    return {str(row[0]): int(row[1]) for row in session.execute(query)}
 
 
 def leases(session: Session) -> list[Lease]:

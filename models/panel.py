@@ -145,49 +145,62 @@ def steroid_answers(session: Session) -> dict[int, dict[str, Any]]:
 
 
 def alert_states(session: Session, today: dt.date) -> dict[tuple[int, str, str], dict[str, Any]]:
-    """The newest alert of each identity: `id`, `state`, `owner`, `covered_by`, `snoozed_until`, `outcome`."""
-    newest: dict[tuple[int, str, str], dict[str, Any]] = {}
-    table: Any = Alert
-    query = sa.select(
-        table.id, table.patient_id, table.rule, table.subject, table.owner, table.covered_by, table.snoozed_until,
-        table.outcome, table.withdrawn_at, table.resolved_at, table.settled_at, table.acknowledged_at, table.lapses_on,
-    ).order_by(table.id)  # fmt: skip
-    for row in session.execute(query):
-        newest[row.patient_id, row.rule, row.subject] = {
-            "id": row.id,
-            "state": state_of(row, today),  # type: ignore[arg-type]  # it reads the stored moments only
-            "owner": row.owner,
-            "covered_by": row.covered_by,
-            "snoozed_until": row.snoozed_until,
-            "outcome": row.outcome,
-        }
-    return newest
+    """The alert behind each answer `met`: the running one, or the resolved one where the same thing is still true.
+
+    By (patient id, rule, subject): `state` and `covered_by`.
+    """
+    alert: Any = Alert
+    answer: Any = Assessment
+    columns = (
+        alert.patient_id, alert.rule, alert.subject, alert.covered_by, alert.snoozed_until, alert.withdrawn_at,
+        alert.resolved_at, alert.settled_at, alert.acknowledged_at, alert.lapses_on,
+    )  # fmt: skip
+    running = sa.select(*columns).where(alert.ended_at.is_(None))
+    # Ended episodes pile up over the years: only those whose question is still answered `met` are read.
+    same = sa.and_(
+        answer.patient_id == alert.patient_id, answer.rule == alert.rule, answer.subject == alert.subject
+    )
+    resolved = (
+        sa.select(*columns).join(answer, same).where(alert.resolved_at.is_not(None), answer.state == "met")
+    ).order_by(alert.id)
+    states: dict[tuple[int, str, str], dict[str, Any]] = {}
+    for query in (resolved, running):
+        row: Any
+        for row in session.execute(query):
+            identity = (row.patient_id, row.rule, row.subject)
+            states[identity] = {"state": state_of(row, today), "covered_by": row.covered_by}
+    return states
 
 
 def alert_rows(session: Session, today: dt.date, *, ids: list[int] | None = None) -> list[dict[str, Any]]:
     """Alerts of the nurse list, worst patient first: everything running, and what settled without being seen.
 
     `ids` asks for some alerts whatever their state, to redraw them after an action. Rows: the alert's columns that are
-    shown, `state`, `needs_a_look`, `numbers` (dict), and the patient's `mrn`, `name`, `diagnosis`, `clinician`.
+    shown, `state`, `needs_a_look`, `numbers` (dict), `evidence` (as stored), and the patient's `mrn`, `name`,
+    `diagnosis`, `clinician`.
     """
-    query = select(Alert, Patient).join(Patient, col(Patient.id) == col(Alert.patient_id))
+    alert: Any = Alert
+    patient: Any = Patient
+    # Columns instead of objects: a list of thousands is read every time somebody acts.
+    query = sa.select(
+        *(getattr(alert, name) for name in _ALERT_COLUMNS),
+        patient.mrn, patient.given_name, patient.family_name, patient.diagnosis, patient.clinician,
+    ).join(patient, patient.id == alert.patient_id)  # fmt: skip
     if ids is None:
-        running = query.where(col(Alert.ended_at).is_(None), col(Patient.status) == "active")
+        running = query.where(alert.ended_at.is_(None), patient.status == "active")
         unseen = (
-            query.where(
-                col(Alert.ended_at).is_not(None), col(Alert.seen_at).is_(None), col(Alert.resolved_at).is_(None)
-            )
-            .order_by(col(Alert.ended_at).desc())
+            query.where(alert.ended_at.is_not(None), alert.seen_at.is_(None), alert.resolved_at.is_(None))
+            .order_by(alert.ended_at.desc())
             .limit(UNSEEN_SHOWN)
         )
-        pairs = [*session.exec(running).all(), *session.exec(unseen).all()]
+        found = [*session.execute(running), *session.execute(unseen)]
     else:
-        pairs = [
-            pair
+        found = [
+            row
             for start in range(0, len(ids), 500)
-            for pair in session.exec(query.where(col(Alert.id).in_(ids[start : start + 500]))).all()
+            for row in session.execute(query.where(alert.id.in_(ids[start : start + 500])))
         ]
-    rows = [_alert_row(alert, patient, today) for alert, patient in pairs]
+    rows = [_alert_row(row, today) for row in found]
     worst: dict[int, tuple[int, dt.date]] = {}
     for row in rows:
         asks = row["state"] == "open" and row["covered_by"] is None
@@ -205,38 +218,21 @@ def alert_rows(session: Session, today: dt.date, *, ids: list[int] | None = None
     return rows
 
 
-def _alert_row(alert: Alert, patient: Patient, today: dt.date) -> dict[str, Any]:
-    return {
-        "id": alert.id,
-        "patient_id": alert.patient_id,
-        "mrn": patient.mrn,
-        "name": patient.name,
-        "diagnosis": patient.diagnosis,
-        "clinician": patient.clinician,
-        "rule": alert.rule,
-        "subject": alert.subject,
-        "severity": alert.severity,
-        "grade": alert.grade,
-        "since": alert.since,
-        "due": alert.due,
-        "explanation": alert.explanation,
-        "suggested_action": alert.suggested_action,
-        "clears_when": alert.clears_when,
-        "cannot_tell_because": alert.cannot_tell_because,
-        "numbers": json.loads(alert.numbers),
-        "evidence": json.loads(alert.evidence),
-        "opened_at": alert.opened_at,
-        "owner": alert.owner,
-        "state": state_of(alert, today),
-        "needs_a_look": needs_a_look(alert),
-        "acknowledged_by": alert.acknowledged_by,
-        "snoozed_until": alert.snoozed_until,
-        "lapses_on": alert.lapses_on,
-        "worsened_at": alert.worsened_at,
-        "withdrawn_at": alert.withdrawn_at,
-        "covered_by": alert.covered_by,
-        "escalation": alert.escalation,
-        "previous_id": alert.previous_id,
+_ALERT_COLUMNS = (
+    "id", "patient_id", "rule", "subject", "severity", "grade", "since", "due", "explanation", "suggested_action",
+    "clears_when", "cannot_tell_because", "numbers", "evidence", "opened_at", "owner", "acknowledged_at",
+    "acknowledged_by", "snoozed_until", "lapses_on", "worsened_at", "settled_at", "seen_at", "resolved_at",
+    "withdrawn_at", "covered_by", "escalation", "previous_id",
+)  # fmt: skip
+
+
+def _alert_row(found: Any, today: dt.date) -> dict[str, Any]:
+    row = {name: getattr(found, name) for name in (*_ALERT_COLUMNS, "mrn", "diagnosis", "clinician")}
+    return row | {
+        "name": _name(found.given_name, found.family_name, found.mrn),
+        "numbers": json.loads(found.numbers),
+        "state": state_of(found, today),
+        "needs_a_look": needs_a_look(found),
     }
 
 
@@ -247,13 +243,13 @@ def list_version(session: Session) -> str:
     return f"{event}.{run}"
 
 
-def evidence_rows(session: Session, evidence: list[Any]) -> list[dict[str, Any]]:
+def evidence_rows(session: Session, evidence: str) -> list[dict[str, Any]]:
     """The facts an alert rests on, newest first: `date`, `what`, `value`, `unit`, `upper_limit`, `detail`, `status`.
 
-    `evidence` is the stored list: documents with `kind` and `id`, or short ids such as `o17`, `m4`, `e2`.
+    `evidence` is the stored JSON list: documents with `kind` and `id`, or short ids such as `o17`, `m4`, `e2`.
     """
     wanted: dict[str, list[int]] = {"o": [], "m": [], "e": []}
-    for item in evidence:
+    for item in json.loads(evidence):
         if isinstance(item, dict):
             kind, number = str(item.get("kind", ""))[:1], item.get("id")
         else:

@@ -126,7 +126,7 @@ def refresh(connection: sa.Connection, patient_ids: Sequence[int]) -> int:
     packed = 0
     for chunk in _chunks(sorted(patient_ids)):
         stale: dict[int, int] = {
-            int(row[0]): int(row[1])
+            int(row[0] or 0): int(row[1])
             for row in connection.execute(
                 sa.select(col(Patient.id), col(Patient.revision))
                 .join(PatientSeries, col(PatientSeries.patient_id) == col(Patient.id), isouter=True)

@@ -44,13 +44,13 @@ def causes_of_silence(session: Session, rule: str) -> list[tuple[str, int]]:
 def open_alerts(session: Session) -> dict[str, int]:
     """By rule, how many alerts are running (open, acknowledged or snoozed)."""
     query = sa.select(col(Alert.rule), sa.func.count()).where(col(Alert.ended_at).is_(None)).group_by(col(Alert.rule))
-    return dict(session.execute(query).tuples().all())
+    return {str(row[0]): int(row[1]) for row in session.execute(query)}
 
 
 def opened_since(session: Session, since: dt.datetime) -> dict[str, int]:
     """By rule, how many alerts were opened from an instant on."""
     query = sa.select(col(Alert.rule), sa.func.count()).where(col(Alert.opened_at) >= since).group_by(col(Alert.rule))
-    return dict(session.execute(query).tuples().all())
+    return {str(row[0]): int(row[1]) for row in session.execute(query)}
 
 
 def last_run(session: Session) -> EvaluationRun | None:

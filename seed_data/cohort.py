@@ -520,7 +520,17 @@ class _Block:
                 self._medicine(i, "calcium carbonate", 1000, bone)
                 self._medicine(i, "cholecalciferol", 0.02, bone)
                 if not self.child[i]:
-                    self._event(i, "dxa", bone + 14)
+                    # Bone density again before two years are over; a few never come back for it.
+                    for scan in range(bone + 14, 1 if screened[i] < 0.9 else bone + 15, 640):
+                        self._event(i, "dxa", scan)
+                    if self.maintenance[i] > 0 and screened[i] < 0.8:
+                        self._medicine(i, "alendronate", 70, bone + 30, frequency="weekly")
+            for j in np.flatnonzero(self.treated[i]).tolist():
+                high = int(self.course[i, j])
+                if second[i] < 0.9:
+                    self._medicine(i, "atovaquone", 750, high + 3, high + 200, frequency="twice-daily")
+                if screened[i] < 0.9 and not self.child[i] and not (self.maintenance[i] > 0 and screened[i] < 0.8):
+                    self._medicine(i, "alendronate", 70, high + 10, high + 400, frequency="weekly")
             if self.real[i, 2] and self.treated[i, 2]:
                 again = int(self.course[i, 2]) + 30
                 if second[i] < 0.6:

@@ -1,12 +1,12 @@
 """A reason in one short line: what a nurse would say at the board. The full explanation is one click away.
 
-The numbers are the rule's own (the columns its explanation quotes). A rule without words of its own here is told by
-its title and the first sentence of its explanation.
+The numbers are the rule's own (the columns its explanation quotes). A rule without words of its own here is told by the
+first sentence of its explanation.
 """
 
 import datetime as dt
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -56,7 +56,8 @@ def short_reason(row: Mapping[str, Any], today: dt.date, *, since: bool = True) 
             told = ""
         if told:
             return told
-    return f"{rule_title(str(row['rule']))}: {first_sentence(str(row['explanation']))}".replace("->", "→")
+    # An explanation is a sentence that stands by itself; the year goes without saying while it is this one.
+    return first_sentence(str(row["explanation"])).replace("->", "→").replace(f" {today.year}", "")
 
 
 def first_sentence(text: str) -> str:
@@ -96,7 +97,21 @@ def _steroids(row: Mapping[str, Any], numbers: Mapping[str, Any], today: dt.date
     return f"{number(numbers['dose'])} mg/day, day {number(numbers['high_days'])} at high dose{ending}"
 
 
+def _one_protection(row: Mapping[str, Any], numbers: Mapping[str, Any], today: dt.date) -> str:
+    del numbers
+    return _protection([row], today)
+
+
+def _sparing(row: Mapping[str, Any], numbers: Mapping[str, Any], today: dt.date) -> str:
+    if numbers["outcome"] != "decline":
+        return ""
+    started = short_day(dt.date.fromisoformat(str(numbers["started"])[:10]), today)
+    return f"{subject_label(str(row['subject']))} since {started}: weaker despite it"
+
+
 _WORDS = {
+    "steroid-sparing-not-working": _sparing,
+    "missing-prophylaxis": _one_protection,
     "declining-strength": _strength,
     "rising-muscle-enzymes": _enzyme,
     "raised-troponin": _troponin,
@@ -104,18 +119,19 @@ _WORDS = {
 }
 
 
-TOGETHER = ("overdue-labs", "rising-muscle-enzymes")
-"""Rules whose answers about one patient make one line: five enzymes that rise are one event."""
+def group_of(row: Mapping[str, Any]) -> tuple[str, str]:
+    """Answers about one patient with the same group make one line: five enzymes that rise are one event."""
+    rule = str(row["rule"])
+    if rule == "drug-safety":
+        issue = str(row["numbers"].get("issue"))
+        return rule, issue if issue == "limit" else str(row["subject"])
+    return rule, "" if rule in _TOGETHER else str(row["subject"])
 
 
 def together(rows: Sequence[Mapping[str, Any]], today: dt.date) -> str:
-    """Several answers of one rule of `TOGETHER` about one patient in one line; of another rule, the first one's."""
-    if rows[0]["rule"] == "overdue-labs":
-        return _overdue(rows, today)
-    ranked = sorted(rows, key=lambda row: -float(row["numbers"].get("times_limit") or 0))
-    first = next((row for row in ranked if row["subject"] == "ck"), ranked[0])
-    others = ", ".join(subject_label(str(row["subject"])) for row in ranked if row is not first)
-    return short_reason(first, today) + (f"; also {others}" if others else "")
+    """The answers of one group (see `group_of`) in one line."""
+    tell = _TOGETHER.get(str(rows[0]["rule"]))
+    return tell(rows, today) if tell is not None and len(rows) > 1 else short_reason(rows[0], today)
 
 
 def _overdue(rows: Sequence[Mapping[str, Any]], today: dt.date) -> str:
@@ -124,3 +140,46 @@ def _overdue(rows: Sequence[Mapping[str, Any]], today: dt.date) -> str:
     first = found[0]["due"]
     due = f" · due {short_day(first, today)} ({ago(first, today)})" if first else ""
     return f"Overdue: {names}{due}"
+
+
+def _enzymes(rows: Sequence[Mapping[str, Any]], today: dt.date) -> str:
+    ranked = sorted(rows, key=lambda row: -float(row["numbers"].get("times_limit") or 0))
+    first = next((row for row in ranked if row["subject"] == "ck"), ranked[0])
+    others = ", ".join(subject_label(str(row["subject"])) for row in ranked if row is not first)
+    return f"{short_reason(first, today)}; also {others}"
+
+
+def _protection(rows: Sequence[Mapping[str, Any]], today: dt.date) -> str:
+    del today
+    names = (_PROTECTION.get(str(row["subject"]), subject_label(str(row["subject"])).lower()) for row in rows)
+    return f"Missing beside steroids: {', '.join(names)}"
+
+
+_PROTECTION = {
+    "pneumocystis": "Pneumocystis protection",
+    "bone-protection": "bone protection",
+    "bone-density": "bone density scan",
+    "calcium-vitamin-d": "calcium and vitamin D",
+}
+
+
+def _screens(rows: Sequence[Mapping[str, Any]], today: dt.date) -> str:
+    del today
+    drugs = ", ".join(dict.fromkeys(str(row["numbers"].get("drug", "")) for row in rows))
+    return f"Screening missing: {', '.join(str(row['numbers'].get('screen')) for row in rows)} ({drugs})"
+
+
+def _limits(rows: Sequence[Mapping[str, Any]], today: dt.date) -> str:
+    del today
+    pairs = [str(row["subject"]).partition(":") for row in rows]
+    measured = ", ".join(dict.fromkeys(subject_label(measure or drug) for drug, _, measure in pairs))
+    return f"{measured} beyond the action limit under {', '.join(dict.fromkeys(drug for drug, _, _ in pairs))}"
+
+
+_TOGETHER: Mapping[str, Callable[[Sequence[Mapping[str, Any]], dt.date], str]] = {
+    "overdue-labs": _overdue,
+    "rising-muscle-enzymes": _enzymes,
+    "missing-prophylaxis": _protection,
+    "missing-safety-screen": _screens,
+    "drug-safety": _limits,
+}

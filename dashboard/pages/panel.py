@@ -14,7 +14,7 @@ from dashboard.components.accessible import aria, data
 from dashboard.components.badges import SEVERITY_WORDS
 from dashboard.components.dates import age, ago, day_and_ago
 from dashboard.components.formats import counted, number
-from dashboard.components.reasons import TOGETHER, rule_title, short_reason, together
+from dashboard.components.reasons import group_of, rule_title, together
 from dashboard.components.states import empty_state, page_head
 from dashboard.secure import READERS, Current, Page, SecureDash, current
 from dashboard.trends import TrendCache
@@ -47,7 +47,7 @@ FILTERS = {
 """Filters by their name in the address."""
 
 QUIET = ("acknowledged", "snoozed", "resolved")
-_OWN_DATE = re.compile(r" (than|on) \d{1,2} \w{3} \d{4}$")
+_OWN_DATE = re.compile(r"(?<!feed silent) (?:than|since|on) \d{1,2} \w{3} \d{4}")
 
 
 def layout(**query: str) -> Any:
@@ -181,11 +181,11 @@ def _reasons(
     groups: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
     for answer in answers:
         quiet = _quiet(states.get((who, answer["rule"], answer["subject"])))
-        groups[answer["rule"], "" if answer["rule"] in TOGETHER else answer["subject"], quiet].append(answer)
+        groups[(*group_of(answer), quiet)].append(answer)
     for (_rule, _subject, quiet), found in groups.items():
         worst = max(SEVERITIES.get(str(one["severity"]), 0) for one in found)
         severity = next((key for key, value in SEVERITIES.items() if value == worst), "watch")
-        text = together(found, today) if len(found) > 1 else short_reason(found[0], today)
+        text = together(found, today)
         starts = min((one["since"] for one in found if one["since"]), default=today)
         lines.append((int(bool(quiet)), -worst, starts, [severity, text, quiet]))
     lines.sort(key=lambda line: line[:3])

@@ -103,7 +103,7 @@ def _card(
     if card["cautions"]:
         parts.append(html.P([html.B("Cautions: "), " ".join(card["cautions"])]))
     parts += [
-        html.P([html.B("Sources differ: "), conflict], className="c-warn") for conflict in card.get("conflicts", [])
+        html.P([html.B("Sources differ: "), conflict], className="quiet") for conflict in card.get("conflicts", [])
     ]
     if acts:
         parts.append(

@@ -211,7 +211,18 @@ def alerts_section(view: PatientView, zone: ZoneInfo, today: dt.date, *, acts: b
         return section("Alerts", html.P(text, className="quiet"), id="patient-alerts")
     top = [(alert, told) for alert, told in rows if not alert.covered_by]
     covered = [(alert, told) for alert, told in rows if alert.covered_by]
-    body: list[Any] = [alert_card(alert, told, view, zone, today, acts=acts) for alert, told in top]
+    body: list[Any] = []
+    groups: dict[tuple[str, str], list[tuple[Alert, list[AlertEvent]]]] = {}
+    for alert, told in top:
+        groups.setdefault((alert.rule, alert.severity), []).append((alert, told))
+    for (first, first_told), *others in groups.values():
+        body.append(alert_card(first, first_told, view, zone, today, acts=acts))
+        if others:
+            names = ", ".join(thing_label(alert.subject).split(" (")[0] or "again" for alert, _ in others)
+            cards = [alert_card(alert, told, view, zone, today, acts=acts) for alert, told in others]
+            body.append(
+                html.Details([html.Summary(f"{len(others)} more like it: {names}"), *cards], className="covered")
+            )
     if covered:
         body.append(
             html.Details(

@@ -520,7 +520,7 @@ RULE = Rule(
         "one low score among stable ones: so a single fall is called possible, and the first step is to repeat it",
     ),
     clears_when="a later score of the same instrument comes back to within half a step of the reference",
-    covers=("overdue-assessment", "rising-muscle-enzymes"),
+    covers=("overdue-assessment", "rising-muscle-enzymes", "steroid-sparing-not-working"),
     topic="strength",
     limitations=(
         "The steps for MMT8 and MMT are derived, not validated. Healthy four-year-olds score 46.6 of 52 on CMAS on "

@@ -413,7 +413,7 @@ def _weight(finding: _Finding) -> tuple[bool, int]:
 def _longest_running(
     taken: Mapping[str, _Taken], applies_to: str, panel: series.Ints
 ) -> tuple[np.ndarray, series.Ints, series.Ints, series.Ints]:
-    """Per patient the drug the limit is for that has been taken longest: name, start, day after its end, statement (-1: none)."""
+    """Per patient the longest-taken drug the limit is for: name, start, day after its end, statement (-1: none)."""
     name = np.full(len(panel), "", dtype=object)
     start, ends = np.full(len(panel), FAR, dtype="int64"), np.full(len(panel), FAR, dtype="int64")
     statement = np.full(len(panel), -1, dtype="int64")

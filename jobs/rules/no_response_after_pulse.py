@@ -1,7 +1,7 @@
 """Did the steroid pulse help?
 
-Looked at: strength and CK before the last pulse and from the 28th day after it on. What counts as a response: strength up
-by at least the instrument's step, or CK down by more than its natural variation. What does not: a result within the
+Looked at: strength and CK before the last pulse and from the 28th day after it on. What counts as a response: strength
+up by at least the instrument's step, or CK down by more than its natural variation. What does not: a result within the
 first four weeks, a CK that was normal before, a score that could not have become better. Without a result in or after
 the response window nobody can tell.
 """

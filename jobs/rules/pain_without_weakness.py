@@ -183,7 +183,7 @@ def _day(number_of_day: Any) -> str:
 def _strength(
     frames: Frames, who: series.Ints, rows: series.Ints, today: int, parameters: Parameters
 ) -> tuple[series.Bools, list[str], series.Bools, list[tuple[str, ...]], series.Ints]:
-    """Weak and why; whether any fresh score is normal; the ids of those scores; the day the first of them grows too old."""
+    """Weak and why; whether there is a fresh score; the ids of those; the day the first of them grows too old."""
     verdicts = strength_verdicts(frames, who)
     weak = verdicts.met[rows].copy()
     why = ["strength is falling" if flag else "" for flag in weak]

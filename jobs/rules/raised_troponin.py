@@ -75,9 +75,9 @@ def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataF
         (no_limit[latest], "no upper limit on file for this value"),
     ):
         state[mask], because[mask] = CANNOT_TELL, text
-    for place in np.flatnonzero(too_old[latest]):
-        state[place] = CANNOT_TELL
-        because[place] = f"no newer value than {day_text(np.datetime64(int(day[latest[place]]), 'D'))}"
+    for old in np.flatnonzero(too_old[latest]):
+        state[old] = CANNOT_TELL
+        because[old] = f"no newer value than {day_text(np.datetime64(int(day[latest[old]]), 'D'))}"
 
     # Since when: the first value of the run of raised values that ends with the newest one.
     broken = np.where(~raised, np.arange(len(raised)), -1)
@@ -118,7 +118,7 @@ def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataF
     return assessments(
         patient_id=patient[groups.first],
         subject=np.array(
-            [f"{kind[row]}:{assay[row]}" if assay[row] else str(kind[row]) for row in latest], dtype=object
+            [f"{kind[one]}:{assay[one]}" if assay[one] else str(kind[one]) for one in latest.tolist()], dtype=object
         ),
         state=state,
         severity=severity,

@@ -1,6 +1,6 @@
 """Is there a sign that cannot wait until the next visit?
 
-Looked at: difficulty swallowing, shortness of breath, absent reflexes, the strength of breathing in, the vital capacity,
+Looked at: difficulty swallowing, shortness of breath, absent reflexes, the strength of breathing in, vital capacity,
 and weakness or raised CK after a checkpoint inhibitor. What counts: the newest word on each sign. A symptom without an
 end is taken to be there for four weeks; after that nobody knows, and we say so. It is over when somebody says so.
 """

@@ -1,6 +1,6 @@
 """Could the steroid itself be weakening this patient?
 
-Looked at: falling strength, CK against the patient's own baseline, the steroid dose of the last weeks, and the signs that
+Looked at: falling strength, CK against the patient's own baseline, the steroid dose of the last weeks, and signs that
 speak for a flare. What counts: weaker, CK not up, and three weeks at high dose or a pulse within a fortnight; or weaker
 after a week at very high doses, when CK does not help because the acute form can raise it. What does not: weakness with
 raised CRP or ESR, rash, difficulty swallowing, raised aldolase or worse activity outside the muscle.
@@ -155,7 +155,7 @@ class Parameters:
 
 @dataclass(frozen=True)
 class _Dose:
-    """Per patient: exposed for long enough, since when, what could be, when time alone may change it, for a sentence."""
+    """Per patient: exposed for long enough and since when, what could be, and when time alone may change it."""
 
     long: series.Bools
     since: series.Ints

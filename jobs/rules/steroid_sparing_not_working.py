@@ -1,9 +1,10 @@
 """Is the steroid-sparing drug doing its work?
 
 Looked at: each conventional steroid-sparing drug being taken, strength, CK and the steroid dose when it began and now.
-What counts: a fall of strength that is more than scatter, after the first three months on the drug; or, after six months, neither strength up nor
-CK down nor the steroid halved. What does not: anything before day 90, when these drugs have not had time to work, and
-patients who had nothing to gain. It is for the next visit: the fall itself is declining-strength's to report.
+What counts: a fall of strength that is more than scatter, after the first three months on the drug; or, after six
+months, neither strength up nor CK down nor the steroid halved. What does not: anything before day 90, when these drugs
+have not had time to work, and patients who had nothing to gain. It is for the next visit: the fall itself is
+declining-strength's to report.
 """
 
 import datetime as dt

@@ -1,5 +1,6 @@
 """The nurse list: what stands in it, and what can be done to an alert."""
 
+import json
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -107,7 +108,7 @@ def test_evidence_shows_each_fact_with_its_date_value_and_who_measured(filled: C
 )
 def test_evidence_is_read_in_either_spelling(filled: Clinic, evidence: list[Any]) -> None:
     with reading(filled.engine) as session:
-        assert len(evidence_rows(session, evidence)) == 2
+        assert len(evidence_rows(session, json.dumps(evidence))) == 2
 
 
 # -------------------------------------------------------------------------------------------------------------- acting

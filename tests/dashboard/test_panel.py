@@ -7,13 +7,24 @@ from typing import Any
 import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
+from sqlalchemy import Engine
 
-from dashboard.components.reasons import first_sentence, short_reason, together
+from dashboard.components.reasons import first_sentence, group_of, short_reason, together
 from dashboard.trends import TrendCache, trends
 from models.accounts import Principal
 from models.database import reading, writing
-from models.panel import nav_counts, search_patients
-from tests.dashboard.conftest import NOW, TODAY, Clinic, days
+from models.panel import (
+    alert_rows,
+    alert_states,
+    cannot_tell,
+    evidence_rows,
+    nav_counts,
+    next_labs,
+    panel_patients,
+    reasons,
+    search_patients,
+)
+from tests.dashboard.conftest import NOW, TODAY, Clinic, days, fill
 from tests.frames_builder import frames
 
 
@@ -56,6 +67,20 @@ def test_who_could_not_be_evaluated_is_listed_with_the_cause_and_stands_before_w
     _, unable = panel(filled)
     assert unable == {"Rising muscle enzymes: no upper limit on file": {"0050"}}
     assert row(filled, "0050")["r"] == 1
+
+
+@pytest.mark.parametrize(
+    ("because", "cause"),
+    [
+        ("no newer value than 14 Aug 2026", "no newer value"),
+        ("recorded on 21 Aug 2026 and never mentioned again", "recorded and never mentioned again"),
+        ("feed silent since 12 Nov 2026", "feed silent since 12 Nov 2026"),
+    ],
+)
+def test_a_cause_stands_without_the_one_patients_date_but_a_silent_feed_keeps_its_own(because: str, cause: str) -> None:
+    from dashboard.pages.panel import _cause
+
+    assert _cause("raised-troponin", because) == f"Raised troponin: {cause}"
 
 
 def test_what_somebody_has_acknowledged_stays_on_the_panel_but_no_longer_leads_it(filled: Clinic) -> None:
@@ -144,6 +169,22 @@ def test_search_finds_by_part_of_a_name_and_by_the_start_of_a_record_number(
     assert mrns[-1:] == found[-1:]
 
 
+def test_what_the_pages_read_is_the_same_on_either_database(engine: Engine) -> None:
+    with writing(engine) as session:
+        known = fill(session)
+    with reading(engine) as session:
+        assert len(panel_patients(session)) == 4
+        assert {row["subject"] for row in reasons(session)} == {"cmas", "ck", "crp", "troponin_t", "mmt8"}
+        assert next_labs(session) == {known["0012"]: days(-12)}
+        assert cannot_tell(session) == [(known["0050"], "rising-muscle-enzymes", "no upper limit on file")]
+        assert [row["mrn"] for row in search_patients(session, "kar")] == ["0012"]
+        assert nav_counts(session, TODAY) == {"Alerts": 4, "Labs due": 1}
+        assert {state["state"] for state in alert_states(session, TODAY).values()} == {"open"}
+        rows = alert_rows(session, TODAY)
+        assert [row["mrn"] for row in rows] == ["0012", "0012", "0012", "0044"]
+        assert len(evidence_rows(session, rows[0]["evidence"])) == 2
+
+
 # --------------------------------------------------------------------------------------------------------------- words
 
 
@@ -171,8 +212,12 @@ def answer(rule: str, subject: str, numbers: dict[str, Any], **more: Any) -> dic
             answer("prolonged-high-dose-steroids", "steroids", {"dose": 40, "high_days": 33}),
             "40 mg/day, day 33 at high dose, no taper begun or behind it",
         ),
-        (answer("declining-strength", "cmas", {}), "Declining strength: First sentence"),
-        (answer("a-rule-of-tomorrow", "x", {}), "A rule of tomorrow: First sentence"),
+        (
+            answer("steroid-sparing-not-working", "methotrexate", {"outcome": "decline", "started": "2026-03-27"}),
+            "Methotrexate since 27 Mar: weaker despite it",
+        ),
+        (answer("declining-strength", "cmas", {}), "First sentence"),
+        (answer("a-rule-of-tomorrow", "x", {}), "First sentence"),
     ],
 )
 def test_a_reason_is_one_short_line(told: dict[str, Any], words: str) -> None:
@@ -186,6 +231,15 @@ def test_several_rising_enzymes_are_one_event_told_by_ck() -> None:
     ]
     assert together(told, TODAY).endswith("; also AST")
     assert together(told, TODAY).startswith("CK rising")
+
+
+def test_protection_that_is_missing_beside_steroids_is_one_line_and_an_interaction_stays_its_own() -> None:
+    missing = [answer("missing-prophylaxis", subject, {}) for subject in ("pneumocystis", "bone-density")]
+    assert together(missing, TODAY) == "Missing beside steroids: Pneumocystis protection, bone density scan"
+    limits = [answer("drug-safety", f"methotrexate:{one}", {"issue": "limit"}) for one in ("alt", "ast")]
+    assert together(limits, TODAY) == "ALT, AST beyond the action limit under methotrexate"
+    assert group_of(limits[0]) == group_of(limits[1])
+    assert group_of(answer("drug-safety", "a+b", {"issue": "interaction"})) != group_of(limits[0])
 
 
 def test_a_decimal_point_does_not_end_a_sentence() -> None:

@@ -12,10 +12,10 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from jobs.lease import SCHEDULER, acquire
-from jobs.runner import RETRY_AFTER, begin_schedule, close_dead_runs, forget_runs, owed, run_job, told
+from jobs.runner import RETRY_AFTER, begin_schedule, close_dead_runs, forget_runs, owed, run_job
 from jobs.schedule import Daily, Every, Job, Outcome, Work, due_slot, slot_text
 from models.database import engine_for, reading, writing
-from models.errors import UsageError
+from models.errors import UsageError, told
 from models.job_run import Installation, JobRun
 from models.settings import Settings
 

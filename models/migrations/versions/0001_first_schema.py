@@ -369,7 +369,7 @@ def upgrade() -> None:
         batch_op.create_index('ix_observation_day', ['effective_on', 'patient_id'], unique=False)
         batch_op.create_index('ix_observation_identity', ['identity'], unique=False)
         batch_op.create_index('ix_observation_not_done', ['patient_id', 'effective_on'], unique=False, sqlite_where=sa.text("status = 'not-done'"), postgresql_where=sa.text("status = 'not-done'"))
-        batch_op.create_index('ix_observation_received', ['received_on', 'sender', 'measure'], unique=False)
+        batch_op.create_index('ix_observation_received', ['sender', 'measure', 'received_on'], unique=False)
 
     op.create_table('patient_review',
     sa.Column('id', sa.Integer(), nullable=False),

@@ -130,11 +130,11 @@ def test_every_answer_of_an_example_is_whole_and_explained(one: Rule) -> None:
                 assert one.suggested_action(row, one.defaults()).strip()
 
 
-# ---------------------------------------------------------------------------------- a run that computes only what is due
+# --------------------------------------------------------------------------------- a run that computes only what is due
 
 
-LATER = (1, 2, 3, 5, 8, 13, 15, 22, 29, 30, 43, 50, 64, 91, 92, 120, 183, 200, 370)
-RANDOM = 120
+LATER = (1, 2, 3, 8, 15, 22, 29, 43, 64, 91, 92, 120, 183, 200, 370)
+RANDOM = 100
 
 
 def panel_of(seed: int) -> dict[str, list[dict[str, Any]]]:
@@ -212,7 +212,8 @@ def panel_of(seed: int) -> dict[str, list[dict[str, Any]]]:
                 )
         for event in (
             "dysphagia", "dyspnoea", "areflexia", "myalgia", "rash", "strenuous_exercise", "plasmapheresis",
-            "pregnancy_possible", "contraception", "interstitial_lung_disease", "dxa", "vaccines_updated", "chest_x_ray",
+            "pregnancy_possible", "contraception", "interstitial_lung_disease", "dxa", "vaccines_updated",
+            "chest_x_ray",
         ):  # fmt: skip
             for _ in range(int(random.integers(1, 3)) if random.random() < 0.15 else 0):
                 start = day()
@@ -267,7 +268,10 @@ def on(day: dt.date, facts: dict[str, list[dict[str, Any]]]) -> Frames:
 
 
 def answers(one: Rule, day: dt.date, panel: Frames) -> dict[int, dict[str, dict[str, Any]]]:
-    """The rule's rows by patient and subject, every cell comparable."""
+    """The rule's rows by patient and subject, every cell comparable; worked out once for each panel."""
+    if one.key in panel.derived.setdefault("answers", {}):
+        known: dict[int, dict[str, dict[str, Any]]] = panel.derived["answers"][one.key]
+        return known
     for key in one.after:
         if key not in panel.assessments:
             panel.assessments[key] = rule(key).evaluate(panel, day, rule(key).defaults())
@@ -277,6 +281,7 @@ def answers(one: Rule, day: dt.date, panel: Frames) -> dict[int, dict[str, dict[
         mine = out.setdefault(row["patient_id"], {})
         assert row["subject"] not in mine, f"two answers for {row['subject']}"
         mine[row["subject"]] = cells
+    panel.derived["answers"][one.key] = out
     return out
 
 
@@ -327,15 +332,14 @@ def test_an_answer_changes_with_new_facts_or_on_the_day_it_named_and_never_else(
                 assert not changed, f"patient {patient}, {day}, {subject}"
 
 
-def test_the_random_histories_reach_every_rule(
-    passing_days: list[tuple[dt.date, dt.date, dict[str, Any], Frames]],
-) -> None:
-    _, day, _, panel = passing_days[0]
-    silent = {
-        one.key
-        for one in all_rules()
-        if not any(row["state"] == MET for mine in answers(one, day, panel).values() for row in mine.values())
-    }
+def test_the_random_histories_reach_every_rule() -> None:
+    silent = {one.key for one in all_rules()}
+    for seed in (1, 2, 3, 4):
+        panel = on(AS_OF, panel_of(seed))
+        for one in all_rules():
+            rows = (row for mine in answers(one, AS_OF, panel).values() for row in mine.values())
+            if any(row["state"] == MET for row in rows):
+                silent.discard(one.key)
     assert not silent
 
 

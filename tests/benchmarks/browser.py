@@ -1,0 +1,145 @@
+"""What a person at a screen waits for, measured by the page's own clock in headless Chromium."""
+
+import os
+import shutil
+import statistics
+import threading
+from typing import Any
+
+from dashboard.app import create_app
+from models.accounts import add_user
+from models.database import engine_for, writing
+from models.settings import Settings
+from tests.benchmarks import ours
+from tests.benchmarks.clinic import AS_OF, NOW, Clinic
+
+PASSWORD = "a long enough password"
+FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+ROW = ".ag-center-cols-container .ag-row"
+TIMELINE = ".js-plotly-plot .main-svg"
+SEARCH = "input[placeholder='Filter by name or MRN']"
+# Notes when `selector` first matches, from the start of the navigation.
+FIRST_SEEN = """(() => {
+  const look = () => { if (document.querySelector(%r)) { window.__seen = performance.now(); } else { setTimeout(look, 2); } };
+  look(); })()"""
+WHEN_FILTERED = """mrn => { window.__done = undefined; window.__begun = undefined;
+  document.addEventListener('input', () => { window.__begun ??= performance.now(); }, {capture: true});
+  const look = () => {
+    const rows = document.querySelectorAll('.ag-center-cols-container .ag-row');
+    if (window.__begun !== undefined && rows.length === 1 && rows[0].textContent.includes(mrn)) {
+      requestAnimationFrame(() => { window.__done = performance.now(); });
+    } else { setTimeout(look, 2); } };
+  look(); }"""
+
+Measured = tuple[str, float, str, float | None, str]
+
+
+def chromium() -> str | None:
+    """The browser, or None."""
+    given = os.environ.get("CHROMIUM")
+    names = (given,) if given else ("chromium", "chromium-browser", "google-chrome")
+    return next((found for found in map(shutil.which, names) if found), None)
+
+
+def measure_screens(clinic: Clinic, repeats: int) -> list[Measured] | str:
+    """Rows (metric, value, unit, limit, target) of the panel and a patient's timeline, or why they were not measured."""
+    executable = chromium()
+    if executable is None:
+        return "no Chromium found (CHROMIUM=/path names one)"
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        return "playwright is not installed"
+    from waitress.server import create_server
+
+    database = clinic.copy("screens.db")
+    ours.full_evaluation(database, AS_OF)
+    engine = engine_for(f"sqlite:///{database}")
+    with writing(engine) as session:
+        add_user(session, "nora", "nurse", PASSWORD, now=NOW, display_name="Nora Test")
+    settings = Settings(database_url=f"sqlite:///{database}", secret_key="0123456789abcdefghijklmnopqrstuvwxyz")
+    app = create_app(settings, engine, clock=lambda: NOW)
+    server: Any = create_server(app.server, host="127.0.0.1", port=0, threads=4)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    address = f"http://127.0.0.1:{server.effective_port}"
+    try:
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=executable, args=list(FLAGS))
+            turns = [_one_visit(browser, address) for _ in range(repeats + 1)][1:]
+            browser.close()
+    finally:
+        server.close()
+        thread.join(timeout=5)
+        engine.dispose()
+    middle = {name: statistics.median(turn[name] for turn in turns) for name in turns[0]}
+    people = f"{clinic.patients:,} patients"
+    return [
+        (f"panel of {people}, first row, cold cache", middle["panel_ms"], "ms", 716, "best Dash table, 10,000 rows: 716 ms"),
+        (f"panel of {people}, sent before the first row", middle["panel_mb"], "MB", 2.5, "< 2.5 MB"),
+        (f"panel of {people}, filter, keystroke to row", middle["filter_ms"], "ms", 100, "< 100 ms"),
+        ("patient page, timeline drawn, cold cache", middle["timeline_ms"], "ms", 1100, "Bokeh: 1,100 ms"),
+        ("patient page, sent before the timeline", middle["timeline_mb"], "MB", 2.5, "< 2.5 MB"),
+    ]
+
+
+def _one_visit(browser: Any, address: str) -> dict[str, float]:
+    """A fresh browser context that signs in, empties its cache and opens the panel; another for a patient's page."""
+    found: dict[str, float] = {}
+    cookies = _signed_in(browser, address)
+    page = _fresh_page(browser, cookies)
+    found["panel_ms"], found["panel_mb"] = _open(page, f"{address}/", ROW)
+    page.wait_for_load_state("networkidle")
+    rows = page.locator(ROW)
+    mrn = rows.nth(min(3, rows.count() - 1)).get_attribute("row-id")
+    page.evaluate(WHEN_FILTERED, mrn)
+    # The number up to its last digit first: only the last keystroke is timed.
+    search = page.locator(SEARCH)
+    search.fill(mrn[:-1])
+    page.wait_for_timeout(400)
+    page.evaluate("() => { window.__begun = undefined; window.__done = undefined; }")
+    page.evaluate(WHEN_FILTERED, mrn)
+    search.press_sequentially(mrn[-1])
+    page.wait_for_function("window.__done", polling=20)
+    found["filter_ms"] = page.evaluate("window.__done - window.__begun")
+    page.context.close()
+    page = _fresh_page(browser, cookies)
+    found["timeline_ms"], found["timeline_mb"] = _open(page, f"{address}/patients/{mrn}", TIMELINE)
+    page.context.close()
+    return found
+
+
+def _signed_in(browser: Any, address: str) -> list[Any]:
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{address}/sign-in")
+    page.fill("main > form input[name=name]", "nora")
+    page.fill("main > form input[name=password]", PASSWORD)
+    page.click("main > form button")
+    page.wait_for_selector(".page")
+    cookies: list[Any] = context.cookies()
+    context.close()
+    return cookies
+
+
+def _fresh_page(browser: Any, cookies: list[Any]) -> Any:
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB", timezone_id="UTC")
+    context.add_cookies(cookies)
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    return page
+
+
+def _open(page: Any, url: str, selector: str) -> tuple[float, float]:
+    """Milliseconds from navigation to the first match of `selector`, and megabytes received by then."""
+    received = [0.0]
+    network = page.context.new_cdp_session(page)
+    network.send("Network.enable")
+    network.on("Network.loadingFinished", lambda event: received.__setitem__(0, received[0] + event["encodedDataLength"]))
+    page.add_init_script(FIRST_SEEN % selector)
+    page.goto(url, wait_until="commit")
+    page.wait_for_function("window.__seen", polling=10)
+    return float(page.evaluate("window.__seen")), received[0] / 1e6

@@ -470,7 +470,7 @@ def _exposure(frames: Frames) -> Exposure:
             }
         ),
         weight=weight,
-        next_change=_next_change(today, patient, first, end, every, in_time & ~no_end),
+        next_change=_next_change(today, patient, first, end, every, in_time),
     )
 
 
@@ -651,18 +651,21 @@ def _next_change(today: int, patient: Ints, first: Ints, end: Ints, every: Ints,
 
 def evidence(found: Exposure, patient_ids: Ints, since: Ints) -> list[tuple[str, ...]]:
     """For each of the (sorted) patients the statements taken on or after the patient's day `since`, oldest first."""
-    out: list[list[str]] = [[] for _ in range(len(patient_ids))]
-    if len(patient_ids):
-        parts = [
-            frame[["id", "patient_id", "first", "last"]] for frame in (found.statements, found.unknown) if len(frame)
-        ]
-        for frame in parts:
-            who = frame["patient_id"].to_numpy()
-            place = np.minimum(np.searchsorted(patient_ids, who), len(patient_ids) - 1)
-            used = (patient_ids[place] == who) & (frame["last"].to_numpy() >= since[place])
-            for row, identifier in zip(place[used], frame["id"].to_numpy()[used], strict=True):
-                out[row].append(f"m{identifier}")
-    return [tuple(facts) for facts in out]
+    out: list[tuple[str, ...]] = [()] * len(patient_ids)
+    parts = [frame for frame in (found.statements, found.unknown) if len(frame)]
+    if not len(patient_ids) or not parts:
+        return out
+    who = np.concatenate([frame["patient_id"].to_numpy() for frame in parts])
+    last = np.concatenate([frame["last"].to_numpy() for frame in parts])
+    identifier = np.concatenate([frame["id"].to_numpy() for frame in parts])
+    place = np.minimum(np.searchsorted(patient_ids, who), len(patient_ids) - 1)
+    used = np.flatnonzero((patient_ids[place] == who) & (last >= since[place]))
+    used = used[np.argsort(place[used], kind="stable")]
+    names = [f"m{number}" for number in identifier[used].tolist()]
+    rows, begins = np.unique(place[used], return_index=True)
+    for row, begin, end in zip(rows.tolist(), begins.tolist(), [*begins[1:].tolist(), len(used)], strict=True):
+        out[row] = tuple(names[begin:end])
+    return out
 
 
 def why_unknown(found: Exposure, patient_id: int) -> str:

@@ -262,7 +262,7 @@ def assessments(
         )
     # Columns of text stay columns of objects: pandas would make them strings and every None in them a NaN.
     kept = {
-        name: pd.Series(value, dtype=object) if getattr(value, "dtype", None) == object else value
+        name: pd.Series(value, dtype=object) if value.dtype.kind == "O" else value
         for name, value in columns.items()
     }
     return pd.DataFrame(kept, copy=False)

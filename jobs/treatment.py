@@ -15,6 +15,9 @@ from models.vocabulary.rows import STEROID_ROUTES_NOT_COUNTED
 GAP_DAYS = 14
 """A pause of up to this long does not end a course (site setting in spirit; a forgotten prescription is not a stop)."""
 
+CONTINUING = 1_000_000
+"""Day number that stands for "no end": the same whatever day is asked about, so that answers do not drift with it."""
+
 COLUMNS = ("patient_id", "drug", "start", "increased", "through", "last_statement", "ids", "weekly_dose", "unit")
 
 
@@ -42,7 +45,7 @@ def known_drug(name: str) -> Drug | None:
 def _courses(frames: Frames) -> pd.DataFrame:
     table = frames.medications
     today = int(np.datetime64(frames.as_of, "D").astype("int64"))
-    never = today + 100_000
+    never = CONTINUING
     if table.empty:
         return pd.DataFrame({name: [] for name in COLUMNS})
     code_of, names = pd.factorize(table["drug"].to_numpy(dtype=object), sort=True)
@@ -73,7 +76,7 @@ def _courses(frames: Frames) -> pd.DataFrame:
     unit = table["unit"].to_numpy()[order]
     # The furthest day covered by any earlier statement of the drug: a start beyond it plus the gap is a new course.
     reach = np.empty(len(start), dtype="int64")
-    lift = groups.of * (4 * 10**5)
+    lift = groups.of * (4 * CONTINUING)
     reach[:] = np.maximum.accumulate(through + lift) - lift
     fresh = np.zeros(len(start), dtype=bool)
     fresh[groups.first] = True

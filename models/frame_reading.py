@@ -320,9 +320,8 @@ def read_feeds(
     """
     table: Any = Observation
     end = as_of if known_at is None else min(as_of, clinic_date(known_at, timezone))
-    senders = {
-        str(row[0]) for row in connection.execute(sa.select(sa.column("sender")).select_from(ImportBatch).distinct())
-    }
+    batch: Any = ImportBatch
+    senders = {str(row[0]) for row in connection.execute(sa.select(batch.sender).distinct())}
     delivered = (table.sender == sa.bindparam("sender"), table.measure == sa.bindparam("measure"))
     newest = sa.select(sa.func.max(table.received_on)).where(
         *delivered, table.received_on <= end, table.received_on > end - dt.timedelta(days=FEED_MEMORY_DAYS)

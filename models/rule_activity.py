@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import re
 from collections import defaultdict
 from typing import Any
 
@@ -14,6 +15,9 @@ from models.patient import Patient
 from models.rule_setting import RuleSetting, RuleStatusChange
 
 RUNS_LOOKED_AT = 200
+
+_DAY = re.compile(r"\b\d{1,2} [A-Z][a-z]{2} \d{4}\b")
+"""A day as rules write it in a sentence."""
 
 
 def answers_now(session: Session) -> dict[str, dict[str, int]]:
@@ -30,15 +34,17 @@ def answers_now(session: Session) -> dict[str, dict[str, int]]:
 
 
 def causes_of_silence(session: Session, rule: str) -> list[tuple[str, int]]:
-    """Why a rule could not tell, and how often; the commonest first."""
+    """Why a rule could not tell, and how often; the commonest first. Causes that differ in a date only are one."""
     table: Any = Assessment
     query = (
         sa.select(table.cannot_tell_because, sa.func.count())
         .where(table.rule == rule, table.state == "cannot_tell")
         .group_by(table.cannot_tell_because)
     )
-    found = [(because or "no reason given", count) for because, count in session.execute(query)]
-    return sorted(found, key=lambda pair: (-pair[1], pair[0]))
+    counts: dict[str, int] = defaultdict(int)
+    for because, count in session.execute(query):
+        counts[_DAY.sub("…", because or "no reason given")] += count
+    return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
 def open_alerts(session: Session) -> dict[str, int]:

@@ -598,6 +598,11 @@ def _log_axis(values: Iterable[float]) -> dict[str, Any]:
     mantissas = (1, 2, 5) if span < 2.2 else (1,)
     ticks = [m * 10.0**e for e in range(math.floor(low - air), math.ceil(high + air) + 1) for m in mantissas]
     inside = [tick for tick in ticks if low - air <= math.log10(tick) <= high + air]
+    if len(inside) < 3:
+        fine = [
+            m * 10.0**e for e in range(math.floor(low - air), math.ceil(high + air) + 1) for m in (1, 1.5, 2, 3, 5, 7)
+        ]
+        inside = [tick for tick in fine if low - air <= math.log10(tick) <= high + air]
     return {
         "type": "log",
         "range": [low - air, high + air],

@@ -636,7 +636,7 @@ def print_list(here: Current, rows: list[Row], query: Mapping[str, str], today: 
                 ),
                 table(["Patient", "Born", "Tests", "Taken by, when"], lines, label="Blood to take", kind="paper"),
             ],
-            className="sheet",
+            className="blood-list",
         ),
     ]
 

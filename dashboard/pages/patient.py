@@ -176,7 +176,9 @@ def chart_card(view: PatientView, *, shown: str = "", scale: str = "times", as_t
             "Scores, results, treatments and events will stand here on one time axis. They come with the next import, "
             "or can be typed in with “Add to record”.",
         )
-        return html.Section(nothing, className="card chart")
+        # The switches that redrawing reads are not there yet: empty stores stand for them.
+        unset = [dcc.Store(id=f"patient-{name}") for name in ("range", "scale", "table")]
+        return html.Section([nothing, *unset], className="card chart")
     choice = shown or starting_range(data)
     figure = timeline(data, scale="units" if scale == "units" else "times", shown=choice)
     label = f"Strength, CK, troponin, steroid dose, treatments, events and alerts of {view.patient.name} over time"
@@ -202,7 +204,7 @@ def chart_card(view: PatientView, *, shown: str = "", scale: str = "times", as_t
                         id="patient-known",
                         value=view.past.isoformat() if view.past else None,
                         placeholder="As known on …",
-                        valueFormat="[As known on] D MMM YYYY",
+                        valueFormat="D MMM YYYY",
                         size="xs",
                         clearable=True,
                         className="known",
@@ -222,7 +224,7 @@ def chart_card(view: PatientView, *, shown: str = "", scale: str = "times", as_t
                 id="patient-chart",
                 hidden=as_table,
             ),
-            html.Div(flowsheet(view), id="patient-numbers", hidden=not as_table),
+            html.Div(flowsheet(view) if as_table else None, id="patient-numbers", hidden=not as_table),
         ],
         className="card chart",
         **aria(label="Course"),
@@ -388,6 +390,21 @@ def _register_view(app: SecureDash) -> None:
             raise PreventUpdate
         figure = timeline(timeline_data(view), scale="units" if scale == "units" else "times", shown=shown)
         return figure.update_layout(template=TEMPLATE)
+
+    @app.callback(
+        Output("patient-numbers", "children"),
+        Input("patient-table", "value"),
+        State(REF, "data"),
+        prevent_initial_call=True,
+        roles=READERS,
+    )
+    def show_table(choice: str | None, ref: Mapping[str, str]) -> Any:
+        if choice != "table":
+            raise PreventUpdate
+        view = gather(current(), ref["mrn"], parse_day(ref["known"]))
+        if view is None:
+            raise PreventUpdate
+        return flowsheet(view)
 
     @app.callback(
         Output(LATE, "children"),

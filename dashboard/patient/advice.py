@@ -202,7 +202,14 @@ def explanations_section(told: Mapping[str, Any]) -> html.Section | None:
         html.Div(
             html.Table(
                 [
-                    html.Thead(html.Tr([html.Th(""), *[html.Th(row["title"]) for row in rows]])),
+                    html.Thead(
+                        html.Tr(
+                            [
+                                html.Th(html.Span("Direction", className="only-read")),
+                                *[html.Th(row["title"]) for row in rows],
+                            ]
+                        )
+                    ),
                     html.Tbody(
                         [
                             html.Tr([html.Th(label, scope="row"), *[html.Td(facts(row[key])) for row in rows]])

@@ -602,7 +602,14 @@ def record_table(rows: Sequence[FactOnFile], today: dt.date) -> Any:
         return html.P("Nothing on file yet.", className="quiet")
     return html.Table(
         [
-            html.Thead(html.Tr([html.Th(text) for text in ("Day", "Entry", "Value", "From", "")])),
+            html.Thead(
+                html.Tr(
+                    [
+                        *[html.Th(text) for text in ("Day", "Entry", "Value", "From")],
+                        html.Th(html.Span("Change", className="only-read")),
+                    ]
+                )
+            ),
             html.Tbody([_record_row(row, today) for row in rows]),
         ],
         className="plain record",

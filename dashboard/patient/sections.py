@@ -55,6 +55,14 @@ def rules_by_key() -> dict[str, Rule]:
     return {rule.key: rule for rule in all_rules()}
 
 
+def question_title(rule: str, subject: str) -> str:
+    """A rule's title, and what it looked at unless the title says so already."""
+    known = rules_by_key().get(rule)
+    title = known.title if known else rule.replace("-", " ").capitalize()
+    about = thing_label(subject).split(" (")[0]
+    return title if not about or about.lower() in title.lower() else f"{title} · {about}"
+
+
 def thing_label(subject: str) -> str:
     """A subject of a rule in words: a measure, a drug, a test, an event; empty for the patient as a whole."""
     if subject in {"", "patient"}:
@@ -242,8 +250,7 @@ def alert_card(
     """One alert: why, what to do first, what can be done about it, and everything it rests on."""
     rule = rules_by_key().get(alert.rule)
     state = view.states[alert.id or 0]
-    about = thing_label(alert.subject)
-    title = (rule.title if rule else alert.rule) + (f" · {about}" if about else "")
+    title = question_title(alert.rule, alert.subject)
     marks: list[Any] = []
     if alert.grade:
         marks.append(tag(alert.grade))
@@ -308,7 +315,8 @@ def _history(told: Iterable[AlertEvent], zone: ZoneInfo, today: dt.date) -> Iter
     for event in told:
         code = event.reason or ""
         reason = codes[code].label.lower() if code in codes else code
-        said = ": ".join(part for part in (reason, event.note) if part)
+        # The first note repeats the explanation that stands above.
+        said = "" if event.event == "opened" else ": ".join(part for part in (reason, event.note) if part)
         when = clock_time(event.at, zone, today)
         yield html.Li(
             [
@@ -327,7 +335,7 @@ def _said_then(view: PatientView) -> html.Section:
                 html.Div(
                     [
                         severity_badge(row["severity"]),
-                        html.H3(" · ".join(filter(None, (known[row["rule"]].title, thing_label(row["subject"]))))),
+                        html.H3(question_title(row["rule"], row["subject"])),
                     ],
                     className="alert-head",
                 ),
@@ -561,7 +569,6 @@ def definition_rows(rows: Sequence[tuple[str, Any]]) -> html.Dl:
 
 def could_not_tell_section(view: PatientView) -> html.Section | None:
     """What the rules could not answer, and why: silence is not all clear."""
-    known = rules_by_key()
     rows = view.could_not_tell()
     if not rows:
         return None
@@ -571,17 +578,7 @@ def could_not_tell_section(view: PatientView) -> html.Section | None:
             [
                 html.Li(
                     [
-                        html.B(
-                            " · ".join(
-                                filter(
-                                    None,
-                                    (
-                                        known[row["rule"]].title if row["rule"] in known else row["rule"],
-                                        thing_label(row["subject"]),
-                                    ),
-                                )
-                            )
-                        ),
+                        html.B(question_title(row["rule"], row["subject"])),
                         f": {row['cannot_tell_because']}",
                     ]
                 )
@@ -598,18 +595,21 @@ def could_not_tell_section(view: PatientView) -> html.Section | None:
 MAIN_MEASURES = ("cmas", "mmt8", "mmt8_bilateral", "mmt_total", "ck", "troponin_t", "troponin_i")
 
 
-def flowsheet(view: PatientView, *, most_days: int | None = None) -> Any:
-    """The numbers of the chart as a table: a row a day, newest first; columns as far as there are values."""
+def flowsheet(view: PatientView, *, most_days: int | None = None, main_only: bool = False) -> Any:
+    """The numbers of the chart as a table: a row a day, newest first; columns as far as there are values.
+
+    `main_only` leaves out everything but strength, CK, troponin and steroid, for the printed sheet.
+    """
     names = measures()
     present = [key for key in names if len(view.readings(key))]
     columns = [key for key in MAIN_MEASURES if key in present]
-    others = [key for key in present if key not in columns]
+    others = [] if main_only else [key for key in present if key not in columns]
     cells: dict[dt.date, dict[str, list[str]]] = {}
 
     def put(day: dt.date, column: str, text: str) -> None:
         cells.setdefault(day, {}).setdefault(column, []).append(text)
 
-    for key in present:
+    for key in (*columns, *others):
         row = names[key]
         for reading in rows_of(view.readings(key)):
             text = f"{reading.comparator}{number(reading.value, 2)}"
@@ -622,11 +622,11 @@ def flowsheet(view: PatientView, *, most_days: int | None = None) -> Any:
                 put(as_day(reading.day), key, text)
             else:
                 put(as_day(reading.day), "other", f"{row.short_label} {text}{' ' + row.unit if row.unit else ''}")
-    for event in rows_of(view.frames.events):
+    for event in rows_of(view.frames.events) if not main_only else ():
         kind = events().get(str(event.event))
         label = kind.label if kind else str(event.event)
         put(as_day(event.day), "event", label if event.present else f"no {label.lower()}")
-    for given in rows_of(view.frames.medications):
+    for given in rows_of(view.frames.medications) if not main_only else ():
         known = drug(str(given.drug))
         label = known.label if known else str(given.drug)
         dose = dose_text(float(given.dose), str(given.unit), str(given.frequency))
@@ -644,7 +644,7 @@ def flowsheet(view: PatientView, *, most_days: int | None = None) -> Any:
         heads.append(html.Th([row.short_label, html.Small(f" {unit}")], className="num"))
     heads += [html.Th(["Steroid", html.Small(" mg/d")], className="num")] if steroid else []
     heads += [html.Th("Other results")] if others else []
-    heads += [html.Th("Treatments and events")]
+    heads += [] if main_only else [html.Th("Treatments and events")]
     body = []
     for day in days:
         found = cells[day]
@@ -652,7 +652,7 @@ def flowsheet(view: PatientView, *, most_days: int | None = None) -> Any:
         line += [html.Td(", ".join(found.get(key, [])), className="num") for key in columns]
         line += [html.Td(_dose_text_on(view, day), className="num quiet")] if steroid else []
         line += [html.Td(", ".join(found.get("other", [])))] if others else []
-        line += [html.Td("; ".join(found.get("event", [])))]
+        line += [] if main_only else [html.Td("; ".join(found.get("event", [])))]
         body.append(html.Tr(line))
     return html.Div(
         html.Table([html.Thead(html.Tr(heads)), html.Tbody(body)], className="plain flowsheet"),
@@ -675,7 +675,6 @@ def _dose_text_on(view: PatientView, day: dt.date) -> str:
 def visit_sheet(view: PatientView, today: dt.date) -> html.Section:
     """One printed page for the visit: who, what changed, what is taken, what to decide, room to write."""
     patient = view.patient
-    known = rules_by_key()
     rows = [alert for alert, _ in shown_alerts(view) if alert.ended_at is None and not alert.covered_by]
     late = [row for row in view.labs() if row["state"] == "met"]
     return html.Section(
@@ -711,8 +710,8 @@ def visit_sheet(view: PatientView, today: dt.date) -> html.Section:
                 [
                     html.Li(
                         [
-                            html.B(f"{known[one.rule].title if one.rule in known else one.rule}: "),
-                            one.explanation,
+                            html.B(f"{question_title(one.rule, one.subject)}: "),
+                            arrows(one.explanation),
                             html.I(f" First: {one.suggested_action}.") if one.suggested_action else "",
                         ]
                     )
@@ -724,7 +723,7 @@ def visit_sheet(view: PatientView, today: dt.date) -> html.Section:
             html.H2("Tests overdue"),
             html.P(", ".join(str(row["numbers"].get("label") or row["subject"]) for row in late) or "none"),
             html.H2("Last values"),
-            flowsheet(view, most_days=8),
+            flowsheet(view, most_days=6, main_only=True),
             html.H2("Decided today"),
             html.Div(className="lines"),
             html.P("Signature and date ______________________________"),

@@ -6,6 +6,7 @@ there.
 """
 
 import datetime as dt
+from collections import namedtuple
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -59,6 +60,7 @@ class PatientView:
     plan: list[tuple[dt.date, float]]
     evaluated: bool = True
     states: dict[int, str] = field(default_factory=dict)
+    series: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     @property
     def id(self) -> int:
@@ -85,7 +87,9 @@ class PatientView:
 
     def readings(self, measure: str) -> pd.DataFrame:
         """The valid results of a measure, oldest first."""
-        return self.frames.observations(measure)
+        if measure not in self.series:
+            self.series[measure] = self.frames.observations(measure)
+        return self.series[measure]
 
 
 def parse_day(text: str | None) -> dt.date | None:
@@ -323,7 +327,10 @@ def shown_alerts(view: PatientView) -> list[tuple[Alert, list[AlertEvent]]]:
 
 def rows_of(table: pd.DataFrame) -> Iterator[Any]:
     """The rows of a small table as named tuples."""
-    return iter(table.itertuples())
+    if table.empty:
+        return iter(())
+    row = namedtuple("row", table.columns.tolist())  # type: ignore[misc]
+    return map(row._make, zip(*(table[name].tolist() for name in table.columns), strict=True))
 
 
 def days_between(earlier: Any, later: Any) -> int:

@@ -170,6 +170,9 @@ def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataF
 
     shifted = series.any_true(is_shift, groups)
     deep = series.any_true(counts & (value[latest][of] <= reference - 2 * step), groups)
+    # Only what is met speaks of a fall: an answer that cannot be given must not change when a fall leaves the window.
+    begins = np.where(met, begins, -1)
+    gradual = np.where(met, gradual[0], -1), np.where(met, gradual[1], -1)
     start = np.where(begins >= 0, begins, np.where(gradual[0] >= 0, gradual[0], latest))
     compared = np.where(begins >= 0, reference[start], np.where(gradual[1] >= 0, value[gradual[1]], reference[latest]))
     signs = _corroboration(frames, patient[groups.first], subject, day[latest], is_fall, day, groups, met, parameters)
@@ -183,7 +186,7 @@ def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataF
     since[met] = day[start][met].astype("datetime64[D]").astype("datetime64[s]")
     # Time alone: the latest score grows too old, or the earliest fall leaves the window.
     recheck = day[latest] + parameters.latest_days + 1
-    leaves = day[np.where(found, start, latest)] + parameters.window_days + 1
+    leaves = day[start] + parameters.window_days + 1
     recheck = np.where(met, np.minimum(recheck, leaves), recheck)
     recheck_on = recheck.astype("datetime64[D]").astype("datetime64[s]")
     recheck_on[recheck <= today] = np.datetime64("NaT", "s")

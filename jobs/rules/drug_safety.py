@@ -163,18 +163,19 @@ def _not_weekly(frames: Frames, taken: Mapping[str, _Taken], today: int) -> list
     if METHOTREXATE not in taken:
         return []
     table = frames.medications
-    codes, names = pd.factorize(table["drug"])
+    codes, names = pd.factorize(table["drug"].to_numpy())
     wanted = np.array([(row := drug(str(name))) is not None and row.key == METHOTREXATE for name in names], dtype=bool)
     start = series.day_numbers(table["start"].to_numpy())
     raw = table["end"].to_numpy()
     end = np.where(np.isnat(raw), FAR, series.day_numbers(raw))
-    stopped = (table["status"] == "stopped").to_numpy() & np.isnat(raw)
-    current = np.flatnonzero(wanted[codes] & (codes >= 0) & (start <= today) & (end >= today) & ~stopped)
+    current = np.flatnonzero(wanted[codes] & (codes >= 0) & (start <= today) & (end >= today))
+    stopped = (table["status"].to_numpy()[current] == "stopped") & np.isnat(raw[current])
+    current = current[~stopped]
     known = frequencies()
     findings = []
     patient = table["patient_id"].to_numpy()[current]
     groups = series.groups_of(patient)
-    frequency = table["frequency"].to_numpy()
+    frequency, identifier = table["frequency"].to_numpy(), table["id"].to_numpy()
     for first, last in zip(groups.first.tolist(), groups.last.tolist(), strict=True):
         rows = current[first : last + 1]
         every = [known.get(str(frequency[row])) for row in rows]
@@ -184,7 +185,9 @@ def _not_weekly(frames: Frames, taken: Mapping[str, _Taken], today: int) -> list
         ]
         unknown = [row for row, one in repeated if one is None]
         per_week = sum(7 * (one.doses_per_day or 0.0) for _, one in repeated if one is not None)
-        identifiers = tuple(f"m{table['id'].iloc[row]}" for row, _ in repeated)
+        if per_week <= 1 + 1e-9 and not unknown:
+            continue
+        identifiers = tuple(f"m{identifier[row]}" for row, _ in repeated)
         recheck = int(next_after(today, *(int(end[row]) + 1 for row, _ in repeated))) if repeated else FAR
         finding = _Finding(
             int(patient[first]), f"{METHOTREXATE}:frequency", FREQUENCY, NOT_MET, URGENT, FAR, recheck, identifiers, ""
@@ -199,11 +202,10 @@ def _not_weekly(frames: Frames, taken: Mapping[str, _Taken], today: int) -> list
                 for row, one in repeated
             )
             finding.said = f"Methotrexate is on the list as {how}: more than one dose in seven days"
-            findings.append(finding)
-        elif unknown:
+        else:
             finding.state, finding.because = CANNOT_TELL, "how often it is taken is not known"
             finding.said = "Methotrexate must not be taken more than once a week"
-            findings.append(finding)
+        findings.append(finding)
     return findings
 
 

@@ -307,11 +307,9 @@ def _bone_drug(
         found, panel, parameters.very_high_from_mg, gap_days=parameters.gap_days, nth=parameters.very_high_days
     )
     could_be = (now.could_be | (fragile & ~bone.alive & bone.could_be)) & ~has
-    # The year's sum grows no faster than by today's dose: look again on the day it could first reach the limit.
     dose = found.dose_on(today, panel)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        left = np.where(dose > 0, np.ceil((parameters.very_high_year_mg - year_mg) / dose), 0)
-    grows = np.where((dose > 0) & ~much, today + np.maximum(left, 1).astype("int64"), steroids.NEVER)
+    may_grow = ~much & (dose > 0) & (year_mg + 365 * dose >= parameters.very_high_year_mg)
+    grows = _day_the_year_reaches(found, panel, may_grow, dose, parameters)
     leaves = np.where(very_high, newest.last + 365, steroids.NEVER)
     shrinks = np.where(much, today + 1, steroids.NEVER)
     reason = np.full(len(panel), None, dtype=object)
@@ -344,6 +342,35 @@ def _bone_drug(
         extra=facts,
         rows=adult,
     )
+
+
+def _day_the_year_reaches(
+    found: steroids.Exposure,
+    panel: steroids.Ints,
+    chosen: steroids.Bools,
+    dose: Any,
+    parameters: Parameters,
+) -> steroids.Ints:
+    """The day on which the sum of the year before it first reaches the limit if today's dose goes on.
+
+    Counted out day by day: as old doses leave the year while new ones enter it, an estimate would move with the day it
+    is made on, and with it the day named for looking again.
+    """
+    out = np.full(len(panel), steroids.NEVER, dtype="int64")
+    begin = found.today - 364
+    for row in np.flatnonzero(chosen):
+        mine = found.known.of(int(panel[row]))
+        daily = np.zeros(2 * 365)
+        for start, end, mg in zip(mine.start, mine.end, mine.mg, strict=True):
+            daily[max(int(start) - begin, 0) : max(min(int(end), found.today) - begin + 1, 0)] += mg
+        daily[365:] = dose[row]
+        total = np.cumsum(daily)
+        reached = np.flatnonzero(
+            total[365:] - total[:365] >= parameters.very_high_year_mg - steroids.SMALLEST_DIFFERENCE_MG
+        )
+        if len(reached):
+            out[row] = found.today + 1 + int(reached[0])
+    return out
 
 
 def _day_reached(

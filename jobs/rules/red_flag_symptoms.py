@@ -324,6 +324,7 @@ def _capacity(frames: Frames, today: int, parameters: Parameters) -> list[_Sign]
     rows = frames.observations("fvc_percent")
     groups = series.groups_of(rows["patient_id"].to_numpy())
     day, value = series.day_numbers(rows["day"].to_numpy()), rows["value"].to_numpy()
+    patient, identifier = rows["patient_id"].to_numpy(), rows["id"].to_numpy()
     signs = []
     for first, last in zip(groups.first.tolist(), groups.last.tolist(), strict=True):
         if today - day[last] > parameters.fvc_reference_days:
@@ -334,13 +335,14 @@ def _capacity(frames: Frames, today: int, parameters: Parameters) -> list[_Sign]
             continue  # one value alone is no fall
         best = int(before[np.argmax(value[before])])
         sign = _Sign(
-            int(rows["patient_id"].iloc[last]),
+            int(patient[last]),
             "fvc_percent",
             NOT_MET,
-            evidence=(f"o{rows['id'].iloc[best]}", f"o{rows['id'].iloc[last]}"),
+            evidence=(f"o{identifier[best]}", f"o{identifier[last]}"),
             said=(
-                f"forced vital capacity {number(value[last])} % of predicted on {day_text(rows['day'].iloc[last])}, "
-                f"{number(value[best])} % on {day_text(rows['day'].iloc[best])}"
+                f"forced vital capacity {number(value[last])} % of predicted on "
+                f"{day_text(np.datetime64(int(day[last]), 'D'))}, "
+                f"{number(value[best])} % on {day_text(np.datetime64(int(day[best]), 'D'))}"
             ),
         )
         fell = bool(value[last] < (1 - parameters.fvc_fall) * value[best] - 1e-9)

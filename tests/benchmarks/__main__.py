@@ -55,15 +55,14 @@ def main(arguments: list[str] | None = None) -> int:
             try:
                 section()
             except Disagreement as error:
-                print(f"No times: {error}", file=sys.stderr)
+                say(f"No times: {error}")
                 return 1
             gc.collect()
-    print(
+    sys.stdout.write(
         f"{options.patients:,} invented patients of {options.years:g} years ({clinic.rows:,} rows), as of {AS_OF}; Python "
         f"{platform.python_version()}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}; medians of "
-        f"{options.repeats} runs in turns.\n"
+        f"{options.repeats} runs in turns.\n\n{report.table()}\n"
     )
-    print(report.table())
     return 0
 
 
@@ -268,7 +267,9 @@ def per_patient(report: Report, clinic: Clinic, repeats: int) -> None:
     observations = pd.read_parquet(clinic.folder / "observations.parquet")
     taken = pd.read_parquet(clinic.folder / "medications.parquet")
     observations["measure"] = observations["measure"].astype(str)
-    of_patient = {int(str(one)): rows for one, rows in observations[observations["patient_id"].isin(who)].groupby("patient_id")}
+    of_patient = {
+        int(str(one)): rows for one, rows in observations[observations["patient_id"].isin(who)].groupby("patient_id")
+    }
     drugs_of = {int(str(one)): rows for one, rows in taken[taken["patient_id"].isin(who)].groupby("patient_id")}
     medians = in_turns(
         {

@@ -41,4 +41,4 @@ if __name__ == "__main__":
         sys.exit(f"usage: python -m tests.benchmarks.alone {{{','.join(TASKS)}}} FOLDER")
     begin = time.perf_counter()
     main(sys.argv[1], Path(sys.argv[2]))
-    print(time.perf_counter() - begin, peak_memory())
+    sys.stdout.write(f"{time.perf_counter() - begin} {peak_memory()}\n")

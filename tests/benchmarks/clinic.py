@@ -135,7 +135,9 @@ def write_parquet(database: Path, folder: Path) -> None:
         {
             "patient_id": taken["patient_id"],
             "drug": taken["drug"].astype("category"),
-            "active": taken["drug"].map({n: bool(r and r.counts_as_active_treatment) for n, r in known.items()}).astype(bool)
+            "active": taken["drug"]
+            .map({n: bool(r and r.counts_as_active_treatment) for n, r in known.items()})
+            .astype(bool)
             & ~(steroid & local),
             "start": pd.to_datetime(taken["start"]),
             "end": through,

@@ -48,7 +48,9 @@ class Report:
             met = ratio >= at_most if invert else ratio <= at_most
             target = target or f"{'>=' if invert else '<='} {at_most:g} x"
         self.lines.append(
-            Line(metric, f"{shown(ours)} {unit}".strip(), f"{shown(peer)} {unit} ({peer_is})".strip(), ratio, target, met)
+            Line(
+                metric, f"{shown(ours)} {unit}".strip(), f"{shown(peer)} {unit} ({peer_is})".strip(), ratio, target, met
+            )
         )
         say(f"  {metric}: {self.lines[-1].ours} against {self.lines[-1].peer}")
 
@@ -77,7 +79,9 @@ class Report:
             for line in self.lines
         ]
         width = [max(len(row[place]) for row in (head, *body)) for place in range(len(head))]
-        rows = ["  ".join(cell.ljust(size) for cell, size in zip(row, width, strict=True)).rstrip() for row in (head, *body)]
+        rows = [
+            "  ".join(cell.ljust(size) for cell, size in zip(row, width, strict=True)).rstrip() for row in (head, *body)
+        ]
         rows.insert(1, "  ".join("-" * size for size in width))
         return "\n".join([*rows, *(f"* {remark}" for remark in self.remarks)])
 
@@ -91,7 +95,8 @@ def shown(value: float) -> str:
 
 def say(text: str) -> None:
     """Progress, apart from the table."""
-    print(text, file=sys.stderr, flush=True)
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
 
 
 def in_turns(runs: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, float]:

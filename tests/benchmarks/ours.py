@@ -46,7 +46,9 @@ def met(answers: Answers) -> dict[str, Found]:
         rows = rows[rows["state"] == MET]
         if key == "overdue-labs":
             rows = rows[rows["subject"].isin(list(REQUIRED))]
-        found[key] = {(int(who), str(subject)) for who, subject in zip(rows["patient_id"], rows["subject"], strict=True)}
+        found[key] = {
+            (int(who), str(subject)) for who, subject in zip(rows["patient_id"], rows["subject"], strict=True)
+        }
     return found
 
 

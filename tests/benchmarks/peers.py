@@ -66,7 +66,11 @@ def _pandas_declining(scores: pd.DataFrame, today: pd.Timestamp) -> Found:
     newest = count == 1
     can_tell = scores[newest & ((today - scores["day"]).dt.days <= 90) & (number > 0)]
     candidates = set(can_tell[["patient_id", "measure"]].itertuples(index=False, name=None))
-    met = set(scores.loc[recent & (fall | shift), ["patient_id", "measure"]].drop_duplicates().itertuples(index=False, name=None))
+    met = set(
+        scores.loc[recent & (fall | shift), ["patient_id", "measure"]]
+        .drop_duplicates()
+        .itertuples(index=False, name=None)
+    )
     met &= candidates
     # A steady fall ends on a recent score four or more scores into a run in which none is higher than the one before.
     lower = ~(scores["value"] > group["value"].shift())
@@ -112,7 +116,9 @@ def _pandas_overdue(observations: pd.DataFrame, taken: pd.DataFrame, today: pd.T
     never = late[late.isna()].index
     found = {(int(patient), str(test)) for patient, test in overdue.index}
     if len(never):
-        mine = active[active["patient_id"].isin(never.get_level_values(0))].sort_values(["patient_id", "drug", "start"], kind="stable")
+        mine = active[active["patient_id"].isin(never.get_level_values(0))].sort_values(
+            ["patient_id", "drug", "start"], kind="stable"
+        )
         for (patient, _), rows in mine.groupby(["patient_id", "drug"], sort=False, observed=True):
             reach = rows["through"].fillna(pd.Timestamp.max).cummax()
             fresh = (rows["start"] - reach.shift()).dt.days > 14
@@ -216,7 +222,11 @@ def sql_connection(database: Path) -> sqlite3.Connection:
         ("instrument", "measure, step", list(STEP.items())),
         ("required", "test, measure", [(test, key) for key, test in TEST_OF.items()]),
         ("active", "drug primary key", [(row.key,) for row in drugs if row.counts_as_active_treatment]),
-        ("factor", "drug primary key, factor", [(row.key, row.prednisone_factor) for row in drugs if row.prednisone_factor]),
+        (
+            "factor",
+            "drug primary key, factor",
+            [(row.key, row.prednisone_factor) for row in drugs if row.prednisone_factor],
+        ),
         (
             "per_day",
             "frequency primary key, times",
@@ -269,7 +279,11 @@ def pandas_per_patient(
 
 def orm_per_patient(engine: Engine, who: Sequence[int], as_of: dt.date) -> dict[str, Found]:
     """What a first version of an application does: rows as SQLModel objects, then the reference's plain Python."""
-    found: dict[str, Found] = {"declining-strength": set(), "overdue-labs": set(), "prolonged-high-dose-steroids": set()}
+    found: dict[str, Found] = {
+        "declining-strength": set(),
+        "overdue-labs": set(),
+        "prolonged-high-dose-steroids": set(),
+    }
     today = as_of.toordinal()
     with Session(engine) as session:
         for one in who:

@@ -56,7 +56,11 @@ def headline(database: Path, as_of: dt.date) -> dict[str, Found]:
             last = dt.date.fromisoformat(end).toordinal() if end else None
             row = name, dose, unit, frequency, route, dt.date.fromisoformat(start).toordinal(), last, status
             taken[who].append(row)
-    found: dict[str, Found] = {"declining-strength": set(), "overdue-labs": set(), "prolonged-high-dose-steroids": set()}
+    found: dict[str, Found] = {
+        "declining-strength": set(),
+        "overdue-labs": set(),
+        "prolonged-high-dose-steroids": set(),
+    }
     for (who, key), rows in scores.items():
         if who in people and _declines(rows, STEP[key], ERROR[key], today):
             found["declining-strength"].add((who, key))

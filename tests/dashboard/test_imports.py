@@ -55,7 +55,7 @@ def patients(clinic: Clinic) -> list[str]:
         return sorted(session.exec(select(Patient.mrn)).all())
 
 
-# -------------------------------------------------------------------------------------------------- looking, taking over
+# ------------------------------------------------------------------------------------------------- looking, taking over
 
 
 def test_looking_at_files_changes_nothing_and_tells_what_would_change(clinic: Clinic) -> None:
@@ -152,7 +152,7 @@ def test_a_viewer_reads_imports_but_makes_none(clinic: Clinic, name: str, may: b
     assert "Nothing has been imported yet" in words(imports.content(here(clinic, name), {}))
 
 
-# ------------------------------------------------------------------------------------------------- what was imported
+# ---------------------------------------------------------------------------------------------------- what was imported
 
 
 @pytest.fixture

@@ -65,7 +65,8 @@ def test_a_failed_run_is_told_with_its_message_and_can_be_looked_for(filled: Cli
 
 
 def test_whom_the_last_evaluation_left_out_is_named_by_record_number(filled: Clinic) -> None:
-    failed = {"raised-troponin": {"error": "KeyError: x", "patients": [filled.patients["0044"], filled.patients["0050"]]}}
+    left_out = [filled.patients["0044"], filled.patients["0050"]]
+    failed = {"raised-troponin": {"error": "KeyError: x", "patients": left_out}}
     with writing(filled.engine) as session:
         session.add(
             EvaluationRun(as_of=TODAY, full=True, started_at=NOW, finished_at=NOW, rules_failed=json.dumps(failed))
@@ -95,7 +96,7 @@ def test_messages_that_were_not_sent_stand_here_with_the_reason(filled: Clinic) 
             )  # fmt: skip
     said = words(page(filled, tab="messages"))
     assert "1 digest sent, 1 not sent" in said
-    assert "Not sent: the account has no e-mail address (1)." in said
+    assert "Not sent: the account has no e-mail address (1)" in said
 
 
 def test_the_audit_trail_is_for_administrators_and_can_be_narrowed(filled: Clinic) -> None:

@@ -1,11 +1,14 @@
 """Labs due: who is listed in which state, and what a pause or a "not possible" does and undoes."""
 
 import datetime as dt
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from playwright.sync_api import Page
 from sqlmodel import Session, select
 
 from dashboard.pages import labs_due
@@ -19,7 +22,7 @@ from models.labs_due import excuses, labs_rows, patient_of
 from models.observation import Observation
 from models.taper_plan import MonitoringPause
 from models.user import AuditEvent
-from tests.dashboard.conftest import NOW, TODAY, Clinic, call, days
+from tests.dashboard.conftest import NOW, PASSWORD, TODAY, Clinic, call, days
 from tests.dashboard.shown import here, hrefs, rows, words
 
 TESTS = ("ck", "troponin_i", "crp")
@@ -55,12 +58,25 @@ def labs(clinic: Clinic, tmp_path: Path) -> Clinic:
     return clinic
 
 
-def page(clinic: Clinic, name: str = "nora", **query: str) -> Any:
+@pytest.fixture
+def served_labs(labs: Clinic) -> Iterator[str]:
+    """The address of that clinic's web server."""
+    from waitress.server import create_server
+
+    server = create_server(labs.app.server, host="127.0.0.1", port=0, threads=4)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.effective_port}"
+    server.close()
+    thread.join(timeout=5)
+
+
+def shown(clinic: Clinic, name: str = "nora", **query: str) -> Any:
     return labs_due.content(here(clinic, name), query)
 
 
 def listed(clinic: Clinic, **query: str) -> list[str]:
-    return [row[0].split()[1] for row in rows(page(clinic, **query))]
+    return [row[0].split()[1] for row in rows(shown(clinic, **query))]
 
 
 def leave_out(clinic: Clinic, kind: str = "pause", **change: Any) -> Any:
@@ -73,14 +89,14 @@ def leave_out(clinic: Clinic, kind: str = "pause", **change: Any) -> Any:
 
 def test_the_list_begins_with_whose_blood_should_be_taken_now_most_overdue_first(labs: Clinic) -> None:
     assert listed(labs) == ["OVER", "GRACE"]
-    assert "2 of 5 patients · 1 needs no tests" in words(page(labs))
+    assert "2 of 5 patients · 1 needs no tests" in words(shown(labs))
 
 
 def test_every_state_is_counted_and_leads_to_its_patients(labs: Clinic) -> None:
-    said = words(page(labs))
+    said = words(shown(labs))
     for chip in ("Overdue 1", "Never measured 1", "In grace 1", "Due today 0", "Not due 1", "Paused 0"):
         assert chip in said
-    assert "/labs?state=never_measured" in hrefs(page(labs))
+    assert "/labs?state=never_measured" in hrefs(shown(labs))
     assert listed(labs, state="never_measured") == ["NEVER"]
     assert listed(labs, state="not_due") == ["FINE"]
 
@@ -103,25 +119,25 @@ def test_filters_in_the_address_narrow_the_list(labs: Clinic, query: dict[str, s
 
 
 def test_by_test_each_count_leads_to_those_patients(labs: Clinic) -> None:
-    by_test = {row[0].split()[0]: row[2:] for row in rows(page(labs, view="test"))}
+    by_test = {row[0].split()[0]: row[2:] for row in rows(shown(labs, view="test"))}
     # overdue, never measured, grace, due today, not due, not possible, paused, cannot tell, all
     assert by_test["CK"] == ["1", "1", "1", "0", "1", "0", "0", "0", "4"]
-    assert "/labs?test=ck&state=overdue" in hrefs(page(labs, view="test"))
+    assert "/labs?test=ck&state=overdue" in hrefs(shown(labs, view="test"))
 
 
 def test_the_next_fortnight_is_told_by_day_with_what_is_late_on_top(labs: Clinic) -> None:
-    told = rows(page(labs, view="soon"))
+    told = rows(shown(labs, view="soon"))
     assert told[0][0] == "Late already"
     assert "OVER" in told[0][2]
     assert all("FINE" not in row[2] for row in told)
 
 
 def test_the_list_for_phlebotomy_says_who_and_what_and_nothing_about_the_disease(labs: Clinic) -> None:
-    told = rows(page(labs, view="print"))
+    told = rows(shown(labs, view="print"))
     assert [row[0].split()[1] for row in told] == ["GRACE", "OVER"]
     assert told[0][2] == "CK CRP Troponin"
-    assert "overdue" not in words(page(labs, view="print")).lower()
-    assert "late" not in words(page(labs, view="print")).lower().replace("calculated", "")
+    assert "overdue" not in words(shown(labs, view="print")).lower()
+    assert "late" not in words(shown(labs, view="print")).lower().replace("calculated", "")
 
 
 def test_a_silent_feed_is_told_loudly_and_its_patients_are_not_sent_to_have_blood_taken(labs: Clinic) -> None:
@@ -131,19 +147,19 @@ def test_a_silent_feed_is_told_loudly_and_its_patients_are_not_sent_to_have_bloo
             .where(Assessment.subject == "ck", Assessment.state == "met")  # type: ignore[arg-type]
             .values(state="cannot_tell", cannot_tell_because="feed silent since 12 Nov 2026")
         )
-    said = words(page(labs))
+    said = words(shown(labs))
     assert "Results stopped coming in. CK: feed silent since 12 Nov 2026" in said
     assert "1 patient may or may not have been tested" in said
     assert listed(labs, state="cannot_tell") == ["OVER"]
-    assert "Left out: 1 patient" in words(page(labs, view="print"))
+    assert "Left out: 1 patient" in words(shown(labs, view="print"))
 
 
 def test_an_empty_clinic_is_told_what_will_stand_here(clinic: Clinic) -> None:
-    assert "No blood tests are required of anybody" in words(page(clinic))
+    assert "No blood tests are required of anybody" in words(shown(clinic))
 
 
 def test_a_viewer_sees_the_list_without_buttons_and_may_not_act(labs: Clinic) -> None:
-    assert "Leave out…" not in words(page(labs, "vera"))
+    assert "Leave out…" not in words(shown(labs, "vera"))
     client = labs.client("vera")
     outputs = [key for key in labs.app.callback_roles if "labs-said" in key]
     assert outputs
@@ -244,3 +260,29 @@ def test_the_form_shows_what_is_left_out_already_in_one_line(labs: Clinic) -> No
         known = excuses(session, patient.id or 0, TODAY)
         form = labs_due.form("OVER", labs_rows(session, mrn="OVER"), known, TODAY)
     assert "CK, CRP not possible 22 Nov (today): Patient declined (nora) Take back" in words(form)
+
+
+# ------------------------------------------------------------------------------------------------------------- browser
+
+
+@pytest.mark.browser
+def test_a_nurse_pauses_a_test_filters_and_undoes_it_in_the_browser(page: Page, served_labs: str) -> None:
+    page.goto(f"{served_labs}/labs")
+    page.fill("main > form input[name=name]", "nora")
+    page.fill("main > form input[name=password]", PASSWORD)
+    page.click("main > form button")
+    page.locator("button:has-text('Leave out…')").first.click()
+    page.fill("#labs-form-reason", "Patient away")
+    page.click("#labs-form-save")
+    page.wait_for_selector("#labs-said button:has-text('Undo')")
+    assert "1 of 5 patients" in page.inner_text(".view-line .counts")
+    page.click("a.chip:has-text('Paused 1')")
+    page.wait_for_selector("td.s-paused")
+    assert page.url.endswith("/labs?state=paused")
+    page.click("#labs-said button:has-text('Undo')")
+    page.wait_for_selector("#labs-said:has-text('Taken back')")
+    page.click("a.chip:has-text('To take')")
+    page.wait_for_selector("text=2 of 5 patients")
+    page.fill("#labs-search", "gra")
+    page.wait_for_selector("text=1 of 5 patients")
+    assert page.url.endswith("/labs?q=gra")

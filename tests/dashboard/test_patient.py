@@ -48,7 +48,7 @@ def charted(clinic: Clinic, clinic_folder: Callable[..., Path]) -> Clinic:
     from jobs.evaluation import evaluate
     from jobs.importers.load import import_paths
 
-    folder = clinic_folder(patients=[CHILD], observations=FACTS, medications=DRUGS, events=HAPPENED)
+    folder = clinic_folder(patients=[CHILD, {"mrn": "78"}], observations=FACTS, medications=DRUGS, events=HAPPENED)
     report = import_paths(clinic.engine, [folder], timezone="UTC", by="test", now=NOW)
     assert report.total.rejected == 0, report.rejects
     evaluate(clinic.engine, TODAY, timezone="UTC", now=NOW)
@@ -391,14 +391,10 @@ def test_deciding_against_a_suggestion_needs_a_coded_reason(here: "Current") -> 
         assert suggestion_answers(session, view.id)[told[0]["key"]].option == "contraindicated"
 
 
-def test_an_alert_of_another_patient_cannot_be_reached_from_this_page(
-    charted: Clinic, here: "Current", clinic_folder: Callable[..., Path]
-) -> None:
+def test_an_alert_of_another_patient_cannot_be_reached_from_this_page(charted: Clinic, here: "Current") -> None:
     from dashboard.pages.patient import do_to_alert
-    from jobs.importers.load import import_paths
     from models.errors import ActionRefused
 
-    import_paths(charted.engine, [clinic_folder(patients=[{"mrn": "78"}])], timezone="UTC", by="test", now=NOW)
     alert = charted.alert_ids()[0]
     with pytest.raises(ActionRefused, match="not this patient's"):
         do_to_alert(here, "78", alert, "ack")
@@ -437,5 +433,12 @@ def test_the_page_draws_its_chart_and_advice_and_takes_a_score(charted: Clinic, 
         page.fill("#patient-score-value", "22")
         page.click("#patient-score-save")
         page.wait_for_selector(".since :text('22 of 52')")
+        page.goto(f"http://127.0.0.1:{server.effective_port}/patients/78")
+        page.wait_for_selector("text=Nothing on file yet")
+        page.click("#patient-record-open")
+        page.fill("#patient-score-value", "31")
+        page.click("#patient-score-save")
+        page.wait_for_selector(".since :text('31 of 52')")
+        page.wait_for_selector("#patient-graph .scatterlayer .trace", state="attached")
     finally:
         server.close()

@@ -660,6 +660,10 @@ def evidence(found: Exposure, patient_ids: Ints, since: Ints) -> list[tuple[str,
     identifier = np.concatenate([frame["id"].to_numpy() for frame in parts])
     place = np.minimum(np.searchsorted(patient_ids, who), len(patient_ids) - 1)
     used = np.flatnonzero((patient_ids[place] == who) & (last >= since[place]))
+    if not len(used):
+        return out
+    if not len(used):
+        return out
     used = used[np.argsort(place[used], kind="stable")]
     names = [f"m{number}" for number in identifier[used].tolist()]
     rows, begins = np.unique(place[used], return_index=True)

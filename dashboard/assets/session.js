@@ -17,6 +17,8 @@
       if (answer.status === 401) {
         var here = window.location.pathname + window.location.search;
         window.location.assign("/sign-in?ended=1&next=" + encodeURIComponent(here));
+        // The page is leaving: whoever waits for this answer must not act on it.
+        return new Promise(function () {});
       }
       document.documentElement.toggleAttribute("data-offline", false);
       return answer;

@@ -80,7 +80,7 @@ def layout(**_query: str) -> Any:
                 className="narrow",
             ),
         ],
-        className="page",
+        className="page records",
     )
 
 

@@ -60,7 +60,7 @@ def layout(**query: str) -> Any:
             dcc.Store(id=HELD),
             dcc.Store(id=CHANGED),
         ],
-        className="page imports",
+        className="page records imports",
     )
 
 

@@ -63,7 +63,7 @@ def layout(**query: str) -> Any:
             html.Div(content(here, query), id=CONTENT),
             dcc.Store(id=CHANGED),
         ],
-        className="page jobs",
+        className="page records jobs",
     )
 
 

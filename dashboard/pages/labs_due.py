@@ -92,7 +92,7 @@ def layout(**query: str) -> Any:
                 closeButtonProps={"aria-label": "Close"},
             ),
         ],
-        className="page labs",
+        className="page records labs",
     )  # fmt: skip
 
 
@@ -622,7 +622,10 @@ def print_list(here: Current, rows: list[Row], query: Mapping[str, str], today: 
             ),
             ("", "blank"),
         ]
-        for found in sorted(people.values(), key=lambda found: found[0]["name"].split()[-1])
+        for found in (
+            sorted(rows_of, key=lambda row: row["label"])
+            for rows_of in sorted(people.values(), key=lambda rows_of: rows_of[0]["name"].split()[-1])
+        )
     ]
     return [
         head,

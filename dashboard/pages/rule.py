@@ -67,7 +67,7 @@ def layout(key: str, **_query: str) -> Any:
             action="All rules",
             href="/rules",
         )
-        return html.Div(missing, className="page")
+        return html.Div(missing, className="page records")
     return html.Div(
         [
             html.Div([dcc.Link("Rules", href="/rules"), " / ", shown.key], className="crumbs"),
@@ -80,7 +80,7 @@ def layout(key: str, **_query: str) -> Any:
                 closeButtonProps={"aria-label": "Close"},
             ),
         ],
-        className="page rule",
+        className="page records rule",
     )  # fmt: skip
 
 

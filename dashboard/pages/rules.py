@@ -62,7 +62,7 @@ def layout(**query: str) -> Any:
     """The page; the tab comes from the address."""
     return html.Div(
         [page_head("Rules"), html.Div(content(current(), query), id=CONTENT)],
-        className="page rules",
+        className="page records rules",
     )
 
 

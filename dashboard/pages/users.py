@@ -63,7 +63,7 @@ def layout(**_query: str) -> Any:
             ),
             dcc.Store(id=CHANGED),
         ],
-        className="page",
+        className="page records",
     )
 
 

@@ -286,3 +286,8 @@ def test_a_nurse_pauses_a_test_filters_and_undoes_it_in_the_browser(page: Page, 
     page.fill("#labs-search", "gra")
     page.wait_for_selector("text=1 of 5 patients")
     assert page.url.endswith("/labs?q=gra")
+    page.goto(f"{served_labs}/labs?view=print")
+    page.wait_for_selector(".blood-list")
+    page.emulate_media(media="print")
+    assert page.is_visible(".blood-list table")
+    assert not page.is_visible(".top")

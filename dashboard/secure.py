@@ -24,7 +24,7 @@ from models.settings import Settings
 READERS = PEOPLE
 """Everybody who signs in to the pages."""
 
-ACTORS = ("nurse", "physician")
+ACTORS = ("nurse", "physician", "admin")
 """Who may act on alerts."""
 
 DECIDERS = ("physician", "admin")

@@ -119,6 +119,8 @@ def layout() -> Any:
                             html.Div(
                                 [
                                     html.P(f"{name} · {role}", className="quiet small"),
+                                    html.A("Your account", href="/account", className="menu-link"),
+                                    html.A("Users", href="/users", className="menu-link") if role == "admin" else None,
                                     html.Form(
                                         [
                                             dcc.Input(type="hidden", name="csrf", value=csrf),

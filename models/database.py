@@ -17,6 +17,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 from sqlmodel import Session
 
+# Foreign keys name tables of other modules: whoever opens a session needs all of them, whichever he imported himself.
+import models.tables  # noqa: F401
 from models.errors import MyopanelError, UsageError
 
 WRITE = "myopanel_write"

@@ -26,10 +26,21 @@ UNSEEN_SHOWN = 2000
 SEVERITIES = {"urgent": 3, "action": 2, "watch": 1}
 
 
+QUIET_GAPS = ("missing-safety-screen", "no-response-after-pulse", "steroid-sparing-not-working")
+"""Rules whose missing facts may never come (what was screened before a drug begun years ago)."""
+SAME_QUESTION = ("raised-troponin", "rising-muscle-enzymes")
+"""Rules that ask the same question of several series, one of which suffices."""
+
+
 def nav_counts(session: Session, today: dt.date) -> dict[str, int]:
-    """Counts of the top bar by page name: open alerts that no other covers, and patients with overdue tests."""
+    """Counts of the top bar by page name.
+
+    Alerts: open ones for today and this week that no other covers (those for the next visit wait on their page).
+    Labs due: patients with overdue tests.
+    """
     open_now = sa.and_(
         col(Alert.ended_at).is_(None),
+        col(Alert.severity).in_(["urgent", "action"]),
         col(Alert.covered_by).is_(None),
         sa.or_(col(Alert.snoozed_until).is_(None), col(Alert.snoozed_until) <= today),
         sa.or_(col(Alert.acknowledged_at).is_(None), col(Alert.lapses_on) <= today),
@@ -117,12 +128,26 @@ def reasons(session: Session) -> list[dict[str, Any]]:
 
 
 def cannot_tell(session: Session) -> list[tuple[int, str, str]]:
-    """What active rules could not answer: patient id, rule, and why."""
+    """What active rules could not answer and somebody should know of: patient id, rule, and why.
+
+    Left to the patient's page: rules of `QUIET_GAPS`, and a stale value of an enzyme or assay beside a current one of
+    another (LDH measured once last year, CK last week).
+    """
     table: Any = Assessment
     query = sa.select(table.patient_id, table.rule, table.cannot_tell_because).where(
-        table.state == "cannot_tell", table.status == "active"
+        table.state == "cannot_tell", table.status == "active", table.rule.not_in(QUIET_GAPS)
     )
-    return [(row.patient_id, row.rule, row.cannot_tell_because or "no reason given") for row in session.execute(query)]
+    told = {
+        (row.patient_id, row.rule)
+        for row in session.execute(
+            sa.select(table.patient_id, table.rule).where(table.state != "cannot_tell", table.rule.in_(SAME_QUESTION))
+        )
+    }
+    return [
+        (row.patient_id, row.rule, row.cannot_tell_because or "no reason given")
+        for row in session.execute(query)
+        if (row.patient_id, row.rule) not in told or "no newer value" not in (row.cannot_tell_because or "")
+    ]
 
 
 def next_labs(session: Session) -> dict[int, dt.date]:

@@ -250,7 +250,8 @@ def _bars(frames: Frames, as_of: dt.date) -> pd.DataFrame:
         known = drug(str(given.drug))
         if known and known.is_glucocorticoid and given.route not in STEROID_ROUTES_NOT_COUNTED:
             continue
-        start, end = pd.Timestamp(given.start), pd.Timestamp(given.end)
+        start: Any = pd.Timestamp(given.start)
+        end: Any = pd.Timestamp(given.end)
         if given.frequency == "once" or (given.status == "stopped" and pd.isna(end)):
             end = start
         label = known.label if known else str(given.drug).capitalize()

@@ -1,4 +1,7 @@
-"""One measured task in a process of its own: `python -m tests.benchmarks.alone TASK FOLDER` prints seconds and peak MiB."""
+"""One measured task in a process of its own: `python -m tests.benchmarks.alone TASK FOLDER`.
+
+Prints seconds and peak MiB.
+"""
 
 import resource
 import sys

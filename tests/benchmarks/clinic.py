@@ -100,15 +100,17 @@ def write_parquet(database: Path, folder: Path) -> None:
     wanted = [*STRENGTH, *(key for keys in REQUIRED.values() for key in keys), "weight"]
     with closing(sqlite3.connect(database)) as connection:
         observations = pd.read_sql_query(
-            "select o.patient_id, measure, effective_on day, value from observation o join patient p on p.id = o.patient_id"
-            " where p.status = 'active' and known_to is null and o.status in ('final', 'corrected') and effective_on <= ?"
+            "select o.patient_id, measure, effective_on day, value from observation o"
+            " join patient p on p.id = o.patient_id where p.status = 'active' and known_to is null"
+            " and o.status in ('final', 'corrected') and effective_on <= ?"
             f" and measure in ({','.join('?' * len(wanted))}) order by effective_at, o.id",
             connection,
             params=[AS_OF.isoformat(), *wanted],
         )
         taken = pd.read_sql_query(
             "select m.patient_id, drug, dose, unit, frequency, route, start_on start, end_on, m.status from"
-            " medication_statement m join patient p on p.id = m.patient_id where p.status = 'active' and known_to is null"
+            " medication_statement m join patient p on p.id = m.patient_id"
+            " where p.status = 'active' and known_to is null"
             " and m.status <> 'entered-in-error' and start_on <= ? order by start_on, m.id",
             connection,
             params=[AS_OF.isoformat()],

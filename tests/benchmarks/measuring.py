@@ -42,7 +42,7 @@ class Report:
         met: bool | None = None,
         invert: bool = False,
     ) -> None:
-        """A row; met if the ratio ours / peer is at most `at_most`. `invert` shows and judges peer / ours, at least `at_most`."""
+        """A row; met if ours / peer is at most `at_most`. `invert`: peer / ours, and at least `at_most`."""
         ratio = (peer / ours if invert else ours / peer) if ours and peer else None
         if at_most is not None and ratio is not None:
             met = ratio >= at_most if invert else ratio <= at_most
@@ -100,7 +100,7 @@ def say(text: str) -> None:
 
 
 def in_turns(runs: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """Median seconds of each, run A B C A B C after one warm-up of each: what disturbs the machine disturbs all alike."""
+    """Median seconds of each, run A B C A B C after a warm-up: what disturbs the machine disturbs all alike."""
     times: dict[str, list[float]] = {name: [] for name in runs}
     for turn in range(repeats + 1):
         for name, run in runs.items():

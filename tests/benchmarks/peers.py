@@ -1,7 +1,7 @@
 """Other ways to answer the headline rules: vectorised pandas from Parquet, index-seek SQL, and two loops over patients.
 
-The pandas peer answers exactly what ours does and is checked for it. The SQL and the loops answer simpler questions (said
-in each docstring), which is in their favour.
+The pandas peer and the ORM loop answer exactly what ours does and are checked for it. The SQL and the pandas loop
+answer simpler questions (said in their docstrings), which is in their favour.
 """
 
 import csv
@@ -171,7 +171,8 @@ select p.id, i.measure from patient p cross join instrument i
 join observation l on l.id = (select o.id from observation o where o.patient_id = p.id and o.measure = i.measure
   and {_CURRENT.format("o")} and o.effective_on <= :today order by o.effective_on desc limit 1)
 where p.status = 'active' and l.effective_on >= :latest
-and (select max(b.value) from observation b where b.patient_id = p.id and b.measure = i.measure and {_CURRENT.format("b")}
+and (select max(b.value) from observation b where b.patient_id = p.id and b.measure = i.measure
+  and {_CURRENT.format("b")}
   and b.effective_on >= date(l.effective_on, '-90 days') and b.effective_on < l.effective_on) - l.value >= i.step"""
 _OVERDUE = f"""
 select distinct p.id, t.test from patient p cross join (select distinct test from required) t
@@ -339,7 +340,7 @@ def orm_per_patient(engine: Engine, who: Sequence[int], as_of: dt.date) -> dict[
 
 
 def csv_floor(folder: Path, target: Path) -> int:
-    """Rows of a CSV folder through `csv.DictReader` and `executemany` into bare tables: no checks, versions or indexes."""
+    """Rows of a CSV folder through `csv.DictReader` and `executemany` into bare tables: no checks, no versions."""
     target.unlink(missing_ok=True)
     rows = 0
     with closing(sqlite3.connect(target)) as connection:

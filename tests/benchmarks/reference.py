@@ -1,7 +1,7 @@
-"""The three headline rules in plain Python, read from the contract: which patients and subjects are `met`, nothing else.
+"""The three headline rules in plain Python, read from the contract: who is `met` for what, and nothing else.
 
-Row by row and day by day, so that it is easy to check by eye and shares no arithmetic with the rules. It covers what the
-synthetic cohort contains: no taper pauses, no settings of the clinic's own, no laboratory that fell silent.
+Row by row and day by day, so that it is easy to check by eye and shares no arithmetic with the rules. It covers what
+the synthetic cohort contains: no taper pauses, no settings of the clinic's own, no laboratory that fell silent.
 """
 
 import datetime as dt
@@ -34,7 +34,8 @@ def headline(database: Path, as_of: dt.date) -> dict[str, Found]:
         wanted = [*STRENGTH, *tests, "weight"]
         for who, key, day, value, status in connection.execute(
             "select patient_id, measure, effective_on, value, status from observation where known_to is null"
-            f" and measure in ({','.join('?' * len(wanted))}) and effective_on <= ? order by patient_id, effective_at, id",
+            f" and measure in ({','.join('?' * len(wanted))}) and effective_on <= ?"
+            " order by patient_id, effective_at, id",
             [*wanted, as_of.isoformat()],
         ):
             number = dt.date.fromisoformat(day).toordinal()
@@ -50,7 +51,8 @@ def headline(database: Path, as_of: dt.date) -> dict[str, Found]:
                 newest[who, key] = max(number, newest.get((who, key), 0))
         for who, name, dose, unit, frequency, route, start, end, status in connection.execute(
             "select patient_id, drug, dose, unit, frequency, route, start_on, end_on, status from medication_statement"
-            " where known_to is null and status <> 'entered-in-error' and start_on <= ? order by patient_id, start_on, id",
+            " where known_to is null and status <> 'entered-in-error' and start_on <= ?"
+            " order by patient_id, start_on, id",
             [as_of.isoformat()],
         ):
             last = dt.date.fromisoformat(end).toordinal() if end else None
@@ -123,7 +125,7 @@ def _declines_gradually(rows: list[tuple[int, float]], step: float, today: int) 
 
 
 def _active_since(rows: list[tuple[str, float, str, str, str, int, int | None, str]], today: int) -> int | None:
-    """First day of the longest-running course of a drug that counts as active treatment and is taken, or acts, today."""
+    """First day of the longest course of a drug that is active treatment and is taken, or still acts, today."""
     courses: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
     for name, _, _, frequency, route, start, end, status in rows:
         known = drug(name)

@@ -39,7 +39,7 @@ from jobs.phenotype import (
     phenotype_of,
     signs_of,
 )
-from jobs.thresholds import thresholds_on
+from jobs.thresholds import advice_on, thresholds_on
 from models.database import reading
 from models.errors import UnknownPatient
 from models.frame_reading import read_frames
@@ -219,21 +219,37 @@ def _missing(situation: Situation) -> list[str]:
 
 
 def suggest_from(
-    frames: Frames, as_of: dt.date, assessments: Mapping[str, pd.DataFrame], patient_id: int
+    frames: Frames,
+    as_of: dt.date,
+    assessments: Mapping[str, pd.DataFrame],
+    patient_id: int,
+    *,
+    parameters: Parameters | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The suggestion answer for one patient of `frames`; `assessments` are the rules' answers by key. Pure.
+
+    `parameters` are those of the phenotype branch, `settings` those of the suggestions by key; as shipped otherwise.
 
     Raises:
         KeyError: the patient is not in the frames.
         ValueError: `as_of` is not the day the frames were read for.
     """
-    return next(iter(suggest_for(frames, as_of, assessments, (patient_id,))))
+    return next(iter(suggest_for(frames, as_of, assessments, (patient_id,), parameters=parameters, settings=settings)))
 
 
 def suggest_for(
-    frames: Frames, as_of: dt.date, assessments: Mapping[str, pd.DataFrame], patient_ids: Iterable[int] | None = None
+    frames: Frames,
+    as_of: dt.date,
+    assessments: Mapping[str, pd.DataFrame],
+    patient_ids: Iterable[int] | None = None,
+    *,
+    parameters: Parameters | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> Iterator[dict[str, Any]]:
     """The suggestion answers for some patients (all of the frames where none are named), for counts and exports. Pure.
+
+    `parameters` and `settings` as in `suggest_from`, the same for all of them.
 
     Raises:
         KeyError: a patient is not in the frames.
@@ -243,7 +259,7 @@ def suggest_for(
         raise ValueError(f"the frames are of {frames.as_of}, not of {as_of}")
     charts = Charts(frames, assessments)
     for patient_id in frames.patients.index.tolist() if patient_ids is None else patient_ids:
-        yield answer_for(charts.chart(int(patient_id)))
+        yield answer_for(charts.chart(int(patient_id)), parameters=parameters, settings=settings)
 
 
 def suggest(
@@ -251,7 +267,8 @@ def suggest(
 ) -> dict[str, Any]:
     """The suggestions for one patient on a clinic day, from the facts known at `known_at` (None: all on file).
 
-    Runs every active rule on the patient's whole history, with the clinic's and the patient's own thresholds. A rule
+    Runs every active rule on the patient's whole history, with the clinic's and the patient's own thresholds, those of
+    the phenotype branch and of the suggestions among them. A rule
     that fails is named in `missing`, never passed over in silence.
 
     Raises:
@@ -271,7 +288,10 @@ def suggest(
             horizon_days=None,
         )
         answers = assess(frames, thresholds_on(session, as_of))
-    answer = suggest_from(frames, as_of, answers.frames, patient_id)
+        advice = advice_on(session, as_of, patient_id)
+    answer = suggest_from(
+        frames, as_of, answers.frames, patient_id, parameters=advice.phenotype, settings=advice.escalations
+    )
     answer["missing"] += [f"answer of the rule {failure.rule}: {failure.error}" for failure in answers.failures]
     if known_at is not None:
         answer["known_at"] = known_at.isoformat()

@@ -167,6 +167,118 @@ def start_dose(mine: Segments, course_start: int, today: int, *, held_days: int 
     return float(part.mg[0]) if len(part) else 0.0
 
 
+RE_INDUCTION = 1.5
+"""A steady dose this many times the one before starts the taper anew [default, catalogue A0]."""
+OFF_STEROID_DAYS = 14
+"""More days than this without any steroid end the course of the taper [default, catalogue A0]."""
+
+
+def clock_start(mine: Segments, today: int) -> int | None:
+    """The day from which the time since induction counts for the patient on a steroid today (or within two weeks).
+
+    Unlike the high-dose days of the rules this clock goes on below the high dose, begins anew after more than
+    `OFF_STEROID_DAYS` off steroid, and with a re-induction: a steady dose at least `RE_INDUCTION` times the one before.
+    Pulses neither start nor stop it. Day numbers; None where nothing has been taken for so long.
+    """
+    started: int | None = None
+    last_end, last_mg = 0, 0.0
+    for start, end, mg in zip(mine.start, mine.end, mine.steady_mg, strict=True):
+        if start > today or mg <= SMALLEST_DIFFERENCE_MG:
+            continue
+        begins = started is None or start - last_end - 1 > OFF_STEROID_DAYS
+        if begins or mg >= RE_INDUCTION * last_mg - SMALLEST_DIFFERENCE_MG:
+            started = int(start)
+        last_end, last_mg = int(end), float(mg)
+    return None if started is None or today - last_end > OFF_STEROID_DAYS else started
+
+
+def rounded(steps: Sequence[tuple[dt.date, float]], to_mg: float) -> list[tuple[dt.date, float]]:
+    """Dated doses to the nearest amount that tablets allow, without steps that then change nothing; 0 leaves them."""
+    if not to_mg > 0:
+        return list(steps)
+    out: list[tuple[dt.date, float]] = []
+    for day, mg in steps:
+        dose = round(round(mg / to_mg) * to_mg, 6)
+        if not out or dose != out[-1][1]:
+            out.append((day, dose))
+    return out
+
+
+def planned_total(steps: Sequence[tuple[dt.date, float]], first: dt.date, last: dt.date) -> float:
+    """The mg that a plan adds up to from one day to another, both included; days before its first step count nothing."""
+    total = 0.0
+    for place, (day, mg) in enumerate(steps):
+        following = steps[place + 1][0] if place + 1 < len(steps) else last + dt.timedelta(days=1)
+        begin, end = max(day, first), min(following, last + dt.timedelta(days=1))
+        total += max((end - begin).days, 0) * mg
+    return round(total, 6)
+
+
+def larger_cuts(
+    steps: Sequence[tuple[dt.date, float]], template_key: str, weight_kg: float | None = None
+) -> list[tuple[dt.date, float, float]]:
+    """Reductions that go below one step of a template, or follow the one before sooner than 14 days, by at least that.
+
+    Each as (day, dose before, dose after). An agreed plan may do so; who agrees on it should have seen it.
+    """
+    found = []
+    for (before, high), (day, low) in zip(steps, steps[1:], strict=False):
+        if low >= high - SMALLEST_DIFFERENCE_MG:
+            continue
+        # A step that was kept for weeks may be as large as the template's; a shorter one has no room for it.
+        allowed = one_step_below(template_key, high, weight_kg) if (day - before).days >= 14 else high
+        below_ten = high <= 10 + SMALLEST_DIFFERENCE_MG
+        if low < allowed - SMALLEST_DIFFERENCE_MG and not (below_ten and high - low <= 1 + SMALLEST_DIFFERENCE_MG):
+            found.append((day, high, low))
+    return found
+
+
+@dataclass(frozen=True)
+class PlanStanding:
+    """Today's steady dose against the agreed plan, and the mg taken beyond it since it began (negative: less)."""
+
+    day: dt.date
+    planned_mg: float
+    actual_mg: float
+    standing: Standing
+    more_than_planned_mg: float
+
+    @property
+    def words(self) -> str:
+        """`on plan`, `12 days and 1 step behind`, `9 days ahead`."""
+        if self.standing.steps_behind or self.standing.days_behind:
+            days, steps = self.standing.days_behind, self.standing.steps_behind
+            return f"{_count(days, 'day')} and {_count(steps, 'step')} behind the plan"
+        if self.standing.days_ahead > 0:
+            return f"{_count(self.standing.days_ahead, 'day')} ahead of the plan"
+        if self.actual_mg > self.planned_mg + SMALLEST_DIFFERENCE_MG:
+            return "above the plan"
+        return "below the plan" if self.actual_mg < self.planned_mg - SMALLEST_DIFFERENCE_MG else "on plan"
+
+
+def plan_standing(frames: Frames, patient_id: int, as_of: dt.date) -> PlanStanding | None:
+    """How a patient stands against their agreed plan on a day; None without a plan, or before its first step."""
+    compared = planned_and_actual(frames, patient_id, as_of)
+    if compared.empty:
+        return None
+    plan = frames.plans
+    mine = plan[plan["patient_id"] == patient_id]
+    starts = [pd.Timestamp(value).date() for value in mine["start"]]
+    schedule = from_plan(starts, mine["dose_mg"].tolist(), starts[0], float(mine["dose_mg"].iloc[0]))
+    actual = float(compared["actual_mg"].iloc[-1])
+    return PlanStanding(
+        day=as_of,
+        planned_mg=float(compared["planned_mg"].iloc[-1]),
+        actual_mg=actual,
+        standing=schedule.standing((as_of - starts[0]).days, actual),
+        more_than_planned_mg=round(float(compared["difference_mg"].sum()), 3),
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def planned_and_actual(frames: Frames, patient_id: int, until: dt.date) -> pd.DataFrame:
     """A patient's agreed plan beside what was taken, day by day from the plan's first step to `until`.
 

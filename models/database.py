@@ -23,6 +23,8 @@ from models.errors import MyopanelError, UsageError
 
 WRITE = "myopanel_write"
 BUSY_SECONDS = 30
+UNUSABLE = (sa.exc.OperationalError, sa.exc.DatabaseError)
+"""What says that there is no database to speak to, or that the file is none; their subclasses are our own mistakes."""
 
 
 def engine_for(url: str) -> Engine:
@@ -96,6 +98,7 @@ def upgrade(url: str) -> str:
         UsageError: the database cannot be opened or written.
     """
     from alembic import command
+    from alembic.util import CommandError
 
     parsed = sa.make_url(url)
     if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
@@ -107,7 +110,11 @@ def upgrade(url: str) -> str:
     engine = engine_for(url)
     try:
         command.upgrade(_alembic(engine), "head")
-    except sa.exc.OperationalError as error:
+    except CommandError as error:
+        raise UsageError(f"The schema of the database is not one of this version's: {error}") from error
+    except sa.exc.DatabaseError as error:
+        if type(error) not in UNUSABLE:
+            raise
         raise UsageError(f"The database cannot be opened: {error.orig}") from error
     finally:
         engine.dispose()
@@ -137,8 +144,10 @@ def open_database(url: str) -> Engine:
     engine = engine_for(url)
     try:
         current = schema_version(engine)
-    except sa.exc.OperationalError as error:
+    except sa.exc.DatabaseError as error:
         engine.dispose()
+        if type(error) not in UNUSABLE:
+            raise
         folder = Path(str(sa.make_url(url).database or ".")).resolve().parent
         if not folder.is_dir():
             raise UsageError(

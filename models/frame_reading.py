@@ -21,7 +21,7 @@ from models.medication import MedicationStatement
 from models.observation import VALID, Observation
 from models.patient import STATUSES, Patient
 from models.patient_series import read_columns, read_series
-from models.rows import columns_of, days, fetch, floats
+from models.rows import collector_paused, columns_of, days, fetch, floats
 from models.taper_plan import MonitoringPause, TaperPlan, TaperStep
 from models.vocabulary import measures
 
@@ -42,6 +42,7 @@ def _known(table: Any, known_at: dt.datetime | None) -> list[Any]:
     return [table.received_at <= known_at, sa.or_(table.known_to.is_(None), table.known_to > known_at)]
 
 
+@collector_paused()
 def read_frames(
     connection: sa.Connection,
     as_of: dt.date,

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from models.errors import SettingsError
 
@@ -57,9 +58,14 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _psycopg3(cls, value: str) -> str:
-        url = make_url(value)
-        if url.drivername in {"postgresql", "postgres"}:
-            url = url.set(drivername="postgresql+psycopg")
+        try:
+            url = make_url(value)
+            if url.drivername in {"postgresql", "postgres"}:
+                url = url.set(drivername="postgresql+psycopg")
+            url.get_dialect()
+        except (ArgumentError, ImportError) as error:
+            # The address may hold a password: it is not repeated.
+            raise ValueError("not the address of a database; write it like sqlite:///myopanel.db") from error
         return url.render_as_string(hide_password=False)
 
     @model_validator(mode="after")

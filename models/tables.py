@@ -11,6 +11,7 @@ from models.medication import MedicationStatement
 from models.observation import Observation, ObservationItem
 from models.patient import Patient
 from models.patient_series import PatientSeries
+from models.response_baseline import ResponseBaseline
 from models.rule_setting import RuleSetting, RuleStatusChange
 from models.suggestion import SuggestionAnswer
 from models.taper_plan import MonitoringPause, TaperPlan, TaperStep
@@ -40,6 +41,7 @@ __all__ = [
     "PatientReview",
     "PatientSeries",
     "RejectedRow",
+    "ResponseBaseline",
     "RuleSetting",
     "RuleStatusChange",
     "SuggestionAnswer",

@@ -18,6 +18,8 @@ class TaperPlan(SQLModel, table=True):
     note: str = ""
     created_at: dt.datetime
     withdrawn_at: dt.datetime | None = None
+    withdrawn_by: str | None = None
+    withdrawn_because: str | None = None
 
 
 class TaperStep(SQLModel, table=True):

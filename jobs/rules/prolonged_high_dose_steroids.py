@@ -39,6 +39,7 @@ from models.vocabulary import taper_templates
 SUBJECT = "steroids"
 NOT_BEGUN, BEHIND, ON_TEMPLATE = "not begun", "behind", "on template"
 OWN_PLAN = "plan"
+SECOND_LINE, EXPERT_CENTRE = "second line", "expert centre"
 _PLAN_BELONGS_DAYS = 14
 
 
@@ -114,6 +115,48 @@ class Parameters:
         meaning="from here the patient's page names the day of crossing",
         mark="contract",
     )
+    second_line_day: int = parameter(
+        84,
+        unit="days since induction",
+        low=56,
+        high=365,
+        meaning="still above the adult line on this day, whatever the template: review of the second line (GC-04)",
+        source="longest time that the tapers of the educational pages take from 80 mg, computed",
+    )
+    child_first_day: int = parameter(
+        70,
+        unit="days since induction",
+        low=28,
+        high=365,
+        meaning="a child above the first dose per kg on this day comes down more slowly than in the trial (GC-04c)",
+        source="PRINTO 2019, doi 10.1186/s12969-019-0326-5 (S4): two months, and ten days of our own",
+    )
+    child_first_mg_per_kg: float = parameter(
+        1.0,
+        unit="mg/kg/day prednisone-equivalent",
+        low=0.2,
+        high=2,
+        meaning="the dose per kg that a child should have reached by then",
+        source="PRINTO 2019, doi 10.1186/s12969-019-0326-5 (S4)",
+        mark="seen",
+    )
+    child_second_day: int = parameter(
+        130,
+        unit="days since induction",
+        low=56,
+        high=730,
+        meaning="a child above the second dose per kg on this day comes down more slowly than in the trial (GC-04c)",
+        source="PRINTO 2019, doi 10.1186/s12969-019-0326-5 (S4): four months, and ten days of our own",
+    )
+    child_second_mg_per_kg: float = parameter(
+        0.5,
+        unit="mg/kg/day prednisone-equivalent",
+        low=0.1,
+        high=2,
+        meaning="the dose per kg that a child should have reached by then",
+        source="PRINTO 2019, doi 10.1186/s12969-019-0326-5 (S4)",
+        mark="seen",
+    )
 
 
 def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataFrame:
@@ -154,6 +197,8 @@ def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataF
     template = np.full(count, None, dtype=object)
     tapering = np.full(count, None, dtype=object)
     severity = np.full(count, None, dtype=object)
+    review = np.full(count, None, dtype=object)
+    taper_day = np.full(count, np.nan)
     steady = found.dose_on(today, patient, steady=True)
     steady = np.where(steady > 0, steady, dose)
     child = steroids.children(frames, patient, as_of)
@@ -181,6 +226,13 @@ def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataF
         else:
             tapering[row] = BEHIND if late else ON_TEMPLATE
         severity[row] = WATCH if tapering[row] == ON_TEMPLATE else ACTION
+        # The days at high dose are the contract's; this clock also sees a re-induction, and time below the line.
+        induced = taper.clock_start(found.known.of(int(patient[row])), today)
+        if induced is not None:
+            taper_day[row] = today - induced
+            review[row] = _review(
+                today - induced, float(steady[row]), bool(child[row]), float(kilograms[row]), parameters
+            )
 
     because = np.full(count, None, dtype=object)
     for row in np.flatnonzero(cannot_tell):
@@ -209,7 +261,22 @@ def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataF
         template_dose=np.round(template_dose, 3),
         days_behind=days_behind,
         steps_behind=steps_behind,
+        taper_day=taper_day,
+        review=review,
     )
+
+
+def _review(day: int, steady_mg: float, child: bool, kilograms: float, parameters: Parameters) -> str | None:
+    """Whether a dose is still so high so late after induction that more than the taper has to be looked at."""
+    if child and kilograms > 0:
+        per_kg = steady_mg / kilograms
+        slow = (day >= parameters.child_first_day and per_kg > parameters.child_first_mg_per_kg + 1e-6) or (
+            day >= parameters.child_second_day and per_kg > parameters.child_second_mg_per_kg + 1e-6
+        )
+        # 30 mg a day means nothing in a small child.
+        return EXPERT_CENTRE if slow else None
+    high = steady_mg > parameters.above_mg + steroids.SMALLEST_DIFFERENCE_MG
+    return SECOND_LINE if day >= parameters.second_line_day and high else None
 
 
 def _newest_course(
@@ -305,14 +372,25 @@ def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
         f"{day_text(row['course_start'])}; "
         f"today {dose} mg"
     )
+    late = _late(row, parameters)
     if row["tapering"] == NOT_BEGUN:
-        return f"{text}, the course began with {number(row['start_dose'])} mg: no taper has begun."
+        return f"{text}, the course began with {number(row['start_dose'])} mg: no taper has begun.{late}"
     against = "the agreed plan" if row["template"] == OWN_PLAN else f"template {row['template']}"
     text += f", where {against} has {number(row['template_dose'])} mg"
     if row["tapering"] == BEHIND:
         steps = int(row["steps_behind"])
-        return f"{text}: {number(row['days_behind'])} days and {steps} step{'' if steps == 1 else 's'} behind."
-    return f"{text}: the taper is on time."
+        return f"{text}: {number(row['days_behind'])} days and {steps} step{'' if steps == 1 else 's'} behind.{late}"
+    return f"{text}: the taper is on time.{late}"
+
+
+def _late(row: Mapping[str, Any], parameters: Parameters) -> str:
+    """What day of the taper it is, where the dose is too high for it."""
+    if row.get("review") == SECOND_LINE:
+        return f" Still above {number(parameters.above_mg)} mg on day {number(row['taper_day'])} since induction."
+    if row.get("review") == EXPERT_CENTRE:
+        per_kg = number(row["dose"] / row["weight_kg"], 2)
+        return f" {per_kg} mg/kg on day {number(row['taper_day'])} since induction: slower than in the PRINTO trial."
+    return ""
 
 
 def _is_given(value: Any) -> bool:
@@ -326,10 +404,16 @@ def suggested_action(row: Mapping[str, Any], parameters: Parameters) -> str:
     if row["state"] != MET:
         return ""
     if row["tapering"] == NOT_BEGUN:
-        return "decide on a taper with the prescriber this week; check strength first, never cut fast in a flare"
-    if row["tapering"] == BEHIND:
-        return "ask the prescriber whether the taper is meant to be slower; agree on a plan"
-    return "next visit: continue the taper"
+        first = "decide on a taper with the prescriber this week; check strength first, never cut fast in a flare"
+    elif row["tapering"] == BEHIND:
+        first = "ask the prescriber whether the taper is meant to be slower; agree on a plan"
+    else:
+        first = "next visit: continue the taper"
+    reviews = {
+        SECOND_LINE: "; review the second line of treatment",
+        EXPERT_CENTRE: "; ask an expert centre for juvenile myositis",
+    }
+    return first + reviews.get(str(row.get("review")), "")
 
 
 RULE = Rule(
@@ -386,7 +470,7 @@ RULE = Rule(
         "What is prescribed is taken to be what is swallowed. All doses per kg use the last weight on file, also for "
         "days before it. Templates are conventions; none was tested against another."
     ),
-    catalogue=("GC-01", "GC-02", "GC-03", "GC-04"),
+    catalogue=("GC-01", "GC-02", "GC-03", "GC-04", "GC-04c"),
     examples=(
         Example(
             title="60 mg, day 31, unchanged: no taper has begun",
@@ -410,6 +494,14 @@ RULE = Rule(
                 {"drug": "prednisone", "dose": 50, "unit": "mg", "frequency": "daily", "start": -7},
             ),
             expect={"subject": SUBJECT, "state": MET, "severity": WATCH, "since": -7},
+        ),
+        Example(
+            title="template A from 80 mg, 35 mg on day 90: on time by no template, the second line is looked at",
+            medications=(
+                {"drug": "prednisone", "dose": 80, "unit": "mg", "frequency": "daily", "start": -90, "end": -41},
+                {"drug": "prednisone", "dose": 35, "unit": "mg", "frequency": "daily", "start": -40},
+            ),
+            expect={"subject": SUBJECT, "state": MET, "severity": WATCH, "review": SECOND_LINE},
         ),
         Example(
             title="exactly 30 mg is not high",

@@ -33,6 +33,9 @@ from models.frames import Frames
 
 LETTER = {"troponin_t": "T", "troponin_i": "I"}
 
+REACH_DAYS = 365
+"""How far before the newest value the run of raised ones is followed: what a panel always reads, however late it looks."""
+
 
 @dataclass(frozen=True)
 class Parameters:
@@ -80,7 +83,8 @@ def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataF
         because[old] = f"no newer value than {day_text(np.datetime64(int(day[latest[old]]), 'D'))}"
 
     # Since when: the first value of the run of raised values that ends with the newest one.
-    broken = np.where(~raised, np.arange(len(raised)), -1)
+    out_of_reach = day < day[latest][groups.of] - REACH_DAYS
+    broken = np.where(~raised | out_of_reach, np.arange(len(raised)), -1)
     last_normal = np.maximum.reduceat(broken, groups.first)
     begins = np.maximum(last_normal + 1, groups.first)
     begins = np.minimum(begins, latest)

@@ -125,12 +125,12 @@ class Parameters:
         mark="seen",
     )
     ck_limit: float = parameter(
-        2.0,
+        1.5,
         unit="x upper limit",
         low=1,
         high=5,
-        meaning="CK above this and not falling speaks against",
-        source="typically below twice normal (S31)",
+        meaning="CK above this and not falling speaks against: inflammation then comes first",
+        source="raised CK by EFNS 2010 / EAN 2024 (S29); CK is typically below twice normal in steroid myopathy (S31)",
         mark="seen",
     )
     baseline_values: int = parameter(3, unit="values", low=1, high=9, meaning="CK values that make the baseline")

@@ -8,6 +8,7 @@ change of instrument. The strength instrument and the function questionnaire are
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final, NamedTuple
 
@@ -18,7 +19,7 @@ from jobs.scores.exact import ScoreInputError
 from jobs.scores.total_improvement import THRESHOLDS, total_improvement_score
 
 COLUMNS: Final = (
-    "visit_on", "tis", "category", "bounds_low", "bounds_high", "enzyme", "instrument", "missing", "problems",
+    "visit_on", "tis", "category", "bounds_low", "bounds_high", "enzyme", "instrument", "missing", "problems", "parts",
 )  # fmt: skip
 
 # Where several instruments were used on the same day, the one with the finer scale for the age is followed [default].
@@ -45,7 +46,25 @@ class _Nearest(NamedTuple):
 _VisitValues = dict[str, _Nearest]
 
 
-def tis_series(
+@dataclass(frozen=True)
+class DatedVisit:
+    """What was measured at one visit, in the contract's shape V, and a sentence for every value left out of it."""
+
+    on: date
+    document: dict[str, Any]
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class VisitSeries:
+    """A baseline and the visits after it, oldest first, all with the baseline's instrument and questionnaire."""
+
+    baseline: DatedVisit
+    visits: tuple[DatedVisit, ...]
+    instrument: str | None
+
+
+def visit_series(
     observations: pd.DataFrame,
     *,
     disease_class: str,
@@ -53,21 +72,17 @@ def tis_series(
     visits_on: Sequence[date] | None = None,
     window_days: int = 14,
     instrument: str | None = None,
-) -> pd.DataFrame:
-    """Scores of all visits after the baseline, oldest first.
+) -> VisitSeries:
+    """The core set of the baseline and of every visit after it, for the total improvement score and for worsening.
 
     ``observations``: the valid facts of one patient as `Frames.observations` gives them: ``measure``, ``value``,
     ``day``, ``upper_limit`` (enzymes) and ``comparator`` (may be absent, as ``patient_id`` may); other measures are
-    ignored. ``visits_on``: the visit days; by default the days with a physician global, and days with a strength score
-    that are further than the window from any of those.
+    ignored. ``visits_on``: the visit days; by default those of `visit_days`.
 
     Every value belongs to the visit nearest to it (the earlier of two equally near) within ``window_days``, and to no
-    other: nothing is carried forward, and a value of the baseline is never also that of a follow-up.
-
-    Returns one row a visit with COLUMNS: ``tis`` and ``category`` None where undecided, ``missing`` and ``problems``
-    tuples. A value outside its scale is left out and named in ``problems``; an enzyme reported as below or above a
-    number counts as that number and is named too. Raises ScoreInputError for an unknown class or instrument, and for
-    facts of more than one patient.
+    other: nothing is carried forward, and a value of the baseline is never also that of a follow-up. A value outside
+    its scale is left out and named in ``problems``; an enzyme reported as below or above a number counts as that number
+    and is named too. Raises ScoreInputError for an unknown class or instrument, and for facts of more than one patient.
     """
     if disease_class not in THRESHOLDS:
         raise ScoreInputError("class", f"{disease_class!r} is not one of {', '.join(THRESHOLDS)}")
@@ -84,27 +99,75 @@ def tis_series(
     at_baseline = values[baseline_on]
     followed = instrument or _frozen(at_baseline, _INSTRUMENT_ORDER[disease_class])
     questionnaire = _frozen(at_baseline, _FUNCTION_ORDER[disease_class])
-    baseline, baseline_problems = _visit_document(at_baseline, followed, questionnaire, "baseline")
 
+    def visit(day: date, name: str) -> DatedVisit:
+        document, problems = _visit_document(values[day], followed, questionnaire, name)
+        return DatedVisit(day, document, tuple(problems))
+
+    return VisitSeries(visit(baseline_on, "baseline"), tuple(visit(day, "follow_up") for day in visits), followed)
+
+
+def tis_series(
+    observations: pd.DataFrame,
+    *,
+    disease_class: str,
+    baseline_on: date,
+    visits_on: Sequence[date] | None = None,
+    window_days: int = 14,
+    instrument: str | None = None,
+    newest: int | None = None,
+) -> pd.DataFrame:
+    """Scores of all visits after the baseline (or of the ``newest`` so many), oldest first.
+
+    Arguments and errors as `visit_series`. Returns one row a visit with COLUMNS: ``tis`` and ``category`` None where
+    undecided, ``missing`` and ``problems`` tuples, ``parts`` the points of each measure (None where not known).
+    """
+    series = visit_series(
+        observations,
+        disease_class=disease_class,
+        baseline_on=baseline_on,
+        visits_on=visits_on,
+        window_days=window_days,
+        instrument=instrument,
+    )
+    return scored(series, disease_class, newest=newest)
+
+
+def scored(series: VisitSeries, disease_class: str, *, newest: int | None = None) -> pd.DataFrame:
+    """The total improvement score of each visit (or of the ``newest`` so many) of a series: see `tis_series`."""
     rows: list[dict[str, Any]] = []
-    for day in visits:
-        follow_up, follow_up_problems = _visit_document(values[day], followed, questionnaire, "follow_up")
-        score = total_improvement_score({"class": disease_class, "baseline": baseline, "follow_up": follow_up})
+    for visit in series.visits if newest is None else series.visits[-newest:]:
+        score = total_improvement_score(
+            {"class": disease_class, "baseline": series.baseline.document, "follow_up": visit.document}
+        )
         rows.append(
             {
-                "visit_on": day,
+                "visit_on": visit.on,
                 "tis": score["tis"],
                 "category": score["category"],
                 "bounds_low": score["bounds"][0],
                 "bounds_high": score["bounds"][1],
                 "enzyme": score["enzyme"],
-                "instrument": followed,
+                "instrument": series.instrument,
                 "missing": tuple(score["missing"]),
-                "problems": (*baseline_problems, *follow_up_problems, *score["problems"]),
+                "problems": (*series.baseline.problems, *visit.problems, *score["problems"]),
+                "parts": score["parts"],
             }
         )
     # Object columns: an undecided score stays None instead of turning into NaN beside numbers.
     return pd.DataFrame(rows, columns=list(COLUMNS), dtype=object)
+
+
+def visit_days(observations: pd.DataFrame, *, window_days: int = 14) -> list[date]:
+    """The days that count as visits: those with a physician global, and strength scores further away than the window.
+
+    Oldest first. The first with a physician global is the usual baseline.
+    """
+    facts = _core_facts(observations)
+    seen = sorted(set(facts.loc[facts["measure"] == "physician_global", "day"]))
+    tested = sorted(set(facts.loc[facts["measure"].isin(list(INSTRUMENT_MAXIMA)), "day"]))
+    first = (seen or tested)[:1]
+    return _visit_days(facts, first[0], window_days) if first else []
 
 
 def _core_facts(observations: pd.DataFrame) -> pd.DataFrame:

@@ -291,3 +291,17 @@ def test_wrong_usage_ends_with_2_in_a_process_of_its_own(run_cli: Callable[..., 
         done = run_cli(*arguments)
         assert done.code == 2, f"{arguments}: exit {done.code}\n{done.stderr[-500:]}"
         assert "Traceback" not in done.stderr
+
+
+def test_a_file_that_is_no_database_and_one_of_a_later_version_are_refused(cli: Callable[..., Any], tmp_path: Path, sqlite_url: str) -> None:
+    import sqlite3
+
+    (tmp_path / "letter.db").write_text("Dear colleague, thank you for referring this patient to us.", encoding="utf-8")
+    with sqlite3.connect(sqlite_url.removeprefix("sqlite:///")) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    for url in (f"sqlite:///{tmp_path / 'letter.db'}", sqlite_url):
+        for command in (("alerts",), ("db", "upgrade"), ("evaluate",)):
+            done = cli(*command, env={"MYOPANEL_DATABASE_URL": url})
+            assert (done.code, done.stdout) == (2, ""), (url, command)
+            assert done.stderr

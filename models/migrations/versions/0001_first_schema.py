@@ -406,6 +406,19 @@ def upgrade() -> None:
     with op.batch_alter_table('rejected_row', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_rejected_row_batch_id'), ['batch_id'], unique=False)
 
+    op.create_table('response_baseline',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('patient_id', sa.Integer(), nullable=False),
+    sa.Column('visit_on', sa.Date(), nullable=False),
+    sa.Column('reason', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('author', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('created_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+    sa.ForeignKeyConstraint(['patient_id'], ['patient.id'], ondelete='RESTRICT'),
+    sa.PrimaryKeyConstraint('id')
+    )
+    with op.batch_alter_table('response_baseline', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_response_baseline_patient_id'), ['patient_id'], unique=False)
+
     op.create_table('rule_setting',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('rule', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
@@ -449,6 +462,8 @@ def upgrade() -> None:
     sa.Column('note', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('created_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
     sa.Column('withdrawn_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+    sa.Column('withdrawn_by', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+    sa.Column('withdrawn_because', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
     sa.ForeignKeyConstraint(['patient_id'], ['patient.id'], ondelete='RESTRICT'),
     sa.PrimaryKeyConstraint('id')
     )
@@ -540,6 +555,10 @@ def downgrade() -> None:
         batch_op.drop_index('ix_rule_setting')
 
     op.drop_table('rule_setting')
+    with op.batch_alter_table('response_baseline', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_response_baseline_patient_id'))
+
+    op.drop_table('response_baseline')
     with op.batch_alter_table('rejected_row', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_rejected_row_batch_id'))
 

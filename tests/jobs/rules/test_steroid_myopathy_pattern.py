@@ -56,15 +56,15 @@ def test_a_pulse_counts_for_a_fortnight(end: int, expected: str) -> None:
         ([150], 100, MET),
         ([100], 160, MET),  # within its limit: not up
         ([200], 310, NOT_MET),  # 1.55 times the own baseline and above the limit
-        ([400], 400, MET),  # twice the limit, stable
-        ([410], 410, NOT_MET),  # above twice the limit and not falling
+        ([300], 300, MET),  # one and a half times the limit, stable
+        ([310], 310, NOT_MET),  # above it and not falling: inflammation comes first
         ([900], 600, MET),  # three times the limit but falling by a third
         ([], 190, MET),
         ([], 250, CANNOT_TELL),  # above its limit, nothing to compare with
         ([], 500, NOT_MET),
     ],
 )
-def test_ck_is_up_when_it_rises_beyond_chance_or_lies_above_twice_its_limit(
+def test_ck_is_up_when_it_rises_beyond_chance_or_lies_above_one_and_a_half_times_its_limit(
     earlier: list[float], now: float, expected: str
 ) -> None:
     values = [{**QUIET_CK, "value": value, "day": -40} for value in earlier] + [{**QUIET_CK, "value": now}]

@@ -477,6 +477,44 @@ def score_cmas(file: Annotated[Path, typer.Argument(metavar="FILE.json")]) -> No
     print_json(cmas(_json(file)))
 
 
+@score.command("mmt")
+def score_mmt(file: Annotated[Path, typer.Argument(metavar="FILE.json")]) -> None:
+    """MMT8 (80 or 150) or the whole MMT (260) from its muscle groups."""
+    from jobs.scores.mmt import mmt
+
+    print_json(mmt(_json(file)))
+
+
+@score.command("worsening")
+def score_worsening(file: Annotated[Path, typer.Argument(metavar="FILE.json")]) -> None:
+    """Worsening against a baseline: {"definition": "proderm" | "imacs", "baseline": V, "visits": [V with "date"]}."""
+    from jobs.scores.worsening import judge_document
+
+    print_json(judge_document(_json(file)))
+
+
+@score.command("classification")
+def score_classification(file: Annotated[Path, typer.Argument(metavar="FILE.json")]) -> None:
+    """2017 EULAR/ACR classification criteria, for research: score, probability, category and subgroup."""
+    from jobs.scores.classification import classify
+
+    print_json(classify(_json(file)))
+
+
+@score.command("prednisone")
+def score_prednisone(
+    drug: Annotated[str, typer.Argument(metavar="DRUG")],
+    dose: Annotated[str, typer.Argument(metavar="DOSE")],
+    unit: Annotated[str, typer.Option(help="mg, g or mg/kg.")] = "mg",
+    frequency: Annotated[str, typer.Option(help="daily, twice-daily, every-other-day, weekly, once, ...")] = "daily",
+    weight: Annotated[str | None, typer.Option(metavar="KG", help="Needed for mg/kg.")] = None,
+) -> None:
+    """What a steroid dose equals in prednisone."""
+    from jobs.scores.steroid_equivalence import prednisone_equivalent
+
+    print_json(prednisone_equivalent(drug, dose, unit, frequency=frequency, weight_kg=weight))
+
+
 def _json(file: Path) -> Any:
     try:
         return json.loads(file.read_text(encoding="utf-8-sig"))

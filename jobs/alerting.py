@@ -92,10 +92,20 @@ def reconcile(
             counted[_no_longer_met(session, alert, answer, now)] += 1
         else:
             counted[_still_met(session, alert, answer, rules[rule_key], thresholds, as_of, now)] += 1
+    fresh: list[tuple[Alert, Mapping[str, Any], Alert | None]] = []
     for key, answer in sorted(answers.items()):
         if answer["state"] != MET or key in running or thresholds.status.get(key[1]) != "active" or key[0] in gone:
             continue
-        counted[_opened(session, key, answer, ended.get(key), rules[key[1]], thresholds, as_of, now)] += 1
+        before = ended.get(key)
+        if before is not None and _resolved_and_the_same(before, answer, rules[key[1]], thresholds, as_of):
+            counted[Reason.RESOLVED_STILL_TRUE] += 1
+            continue
+        fresh.append((_new(key, answer, before, as_of, now), answer, before))
+        counted[Reason.OPENED_AGAIN if before else Reason.OPENED] += 1
+    session.add_all(alert for alert, _, _ in fresh)
+    session.flush()
+    for alert, answer, before in fresh:
+        _record_opening(session, alert, answer, before, as_of, now)
     session.flush()
     _cover(session, whom)
     return counted
@@ -115,25 +125,20 @@ def _fill(alert: Alert, answer: Mapping[str, Any]) -> None:
     alert.cannot_tell_because = None
 
 
-def _opened(
-    session: Session,
-    key: Key,
-    answer: Mapping[str, Any],
-    before: Alert | None,
-    rule: Rule,
-    thresholds: Thresholds,
-    as_of: dt.date,
-    now: dt.datetime,
-) -> Reason:
-    if before is not None and before.resolved_at is not None and before.settled_at is None:
-        # Somebody closed this episode with an outcome. It stays closed while it is still the same one, not worse,
-        # and not for ever.
-        same = before.last_true_on >= (answer["since"] or as_of) or before.since == answer["since"]
-        quiet = (as_of - before.opened_for).days <= QUIET_AFTER_RESOLVING_DAYS or (
-            (as_of - before.last_true_on).days <= QUIET_AFTER_RESOLVING_DAYS
-        )
-        if same and quiet and _worse(before, answer, rule, thresholds) is None:
-            return Reason.RESOLVED_STILL_TRUE
+def _resolved_and_the_same(
+    before: Alert, answer: Mapping[str, Any], rule: Rule, thresholds: Thresholds, as_of: dt.date
+) -> bool:
+    """Somebody closed this episode with an outcome, it is still the same one, not worse, and not for too long."""
+    if before.resolved_at is None or before.settled_at is not None:
+        return False
+    same = before.last_true_on >= (answer["since"] or as_of) or before.since == answer["since"]
+    quiet = (as_of - before.opened_for).days <= QUIET_AFTER_RESOLVING_DAYS or (
+        (as_of - before.last_true_on).days <= QUIET_AFTER_RESOLVING_DAYS
+    )
+    return same and quiet and _worse(before, answer, rule, thresholds) is None
+
+
+def _new(key: Key, answer: Mapping[str, Any], before: Alert | None, as_of: dt.date, now: dt.datetime) -> Alert:
     alert = Alert(
         patient_id=key[0],
         rule=key[1],
@@ -147,8 +152,17 @@ def _opened(
         previous_id=before.id if before else None,
     )
     _fill(alert, answer)
-    session.add(alert)
-    session.flush()
+    return alert
+
+
+def _record_opening(
+    session: Session,
+    alert: Alert,
+    answer: Mapping[str, Any],
+    before: Alert | None,
+    as_of: dt.date,
+    now: dt.datetime,
+) -> None:
     if before is not None and before.ended_at is not None and before.seen_at is None:
         # The episode before settled unseen; looking at this one is looking at that one.
         before.seen_at = now
@@ -171,7 +185,6 @@ def _opened(
             "previous": alert.previous_id,
         },
     )
-    return Reason.OPENED_AGAIN if before else Reason.OPENED
 
 
 def _worse(

@@ -587,7 +587,8 @@ def documents(
 
 
 def document(row: Mapping[str, Any], mrn: str) -> dict[str, Any]:
-    """One assessment in the shape other programs rely on."""
+    """One assessment in the shape other programs rely on; a due-date rule's row says its `due_state` too."""
+    numbers = json.loads(row["numbers"])
     return {
         "mrn": mrn,
         "rule": row["rule"],
@@ -605,7 +606,8 @@ def document(row: Mapping[str, Any], mrn: str) -> dict[str, Any]:
         "suggested_action": row["suggested_action"] or None,
         "evidence": json.loads(row["evidence"]),
         "cannot_tell_because": row["cannot_tell_because"],
-        "numbers": json.loads(row["numbers"]),
+        **({"due_state": numbers["due_state"]} if "due_state" in numbers else {}),
+        "numbers": numbers,
     }
 
 

@@ -9,6 +9,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import pandas as pd
@@ -205,7 +206,7 @@ def rounded(steps: Sequence[tuple[dt.date, float]], to_mg: float) -> list[tuple[
 
 
 def planned_total(steps: Sequence[tuple[dt.date, float]], first: dt.date, last: dt.date) -> float:
-    """The mg that a plan adds up to from one day to another, both included; days before its first step count nothing."""
+    """The mg a plan adds up to from one day to another, both included; days before its first step count nothing."""
     total = 0.0
     for place, (day, mg) in enumerate(steps):
         following = steps[place + 1][0] if place + 1 < len(steps) else last + dt.timedelta(days=1)
@@ -222,7 +223,7 @@ def larger_cuts(
     Each as (day, dose before, dose after). An agreed plan may do so; who agrees on it should have seen it.
     """
     found = []
-    for (before, high), (day, low) in zip(steps, steps[1:], strict=False):
+    for (before, high), (day, low) in pairwise(steps):
         if low >= high - SMALLEST_DIFFERENCE_MG:
             continue
         # A step that was kept for weeks may be as large as the template's; a shorter one has no room for it.

@@ -324,7 +324,7 @@ def set_parameter(
     owner = adjustable(rule_key)
     if not reason.strip():
         raise ActionRefused("A changed threshold needs a reason.")
-    if patient_id is not None and expires_on is None:
+    if patient_id is not None and expires_on is None and value is not None:
         raise ActionRefused("A threshold for one patient needs an end, so that somebody looks at it again.")
     if expires_on is not None and expires_on < valid_from:
         raise ActionRefused("The end lies before the beginning.")

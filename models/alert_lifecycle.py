@@ -103,7 +103,8 @@ def record(
     detail: Mapping[str, Any] | None = None,
 ) -> AlertEvent:
     """Append to the alert's history."""
-    session.flush()
+    if alert.id is None:
+        session.flush()
     if alert.id is None:
         raise ActionRefused("An alert must be stored before something can happen to it.")
     entry = AlertEvent(

@@ -2,3 +2,9 @@
 
 WHO_ACTS = ("nurse", "physician", "admin")
 """Roles that may enter facts, act on alerts and answer suggestions here; everybody else reads."""
+
+REF = "patient-ref"
+"""The store with the record number and the day the page stands at."""
+
+CHANGED = "patient-changed"
+"""The store that makes the page draw itself again; `stamp` gives it something new."""

@@ -232,24 +232,39 @@ def explanations_section(told: Mapping[str, Any]) -> html.Section | None:
 # ------------------------------------------------------------------------------------------------------------- response
 
 
-def response_section(view: PatientView) -> html.Section | None:
-    """The total improvement score against the first visit with a core set, which stays the baseline for good."""
-    facts = view.frames.observations(*CORE_MEASURES)
-    globals_ = view.readings("physician_global")
-    if facts.empty or globals_.empty:
-        return None
-    baseline = globals_["day"].iloc[0].date()
+VISITS_SHOWN = 4
+
+
+def disease_class(view: PatientView) -> str:
+    """`juvenile` for a juvenile diagnosis, whatever the age today; `adult` otherwise."""
     diagnosis = diagnoses().get(view.patient.diagnosis)
-    kind = "juvenile" if diagnosis is not None and diagnosis.juvenile else "adult"
-    series = tis_series(facts, disease_class=kind, baseline_on=baseline)
+    return "juvenile" if diagnosis is not None and diagnosis.juvenile else "adult"
+
+
+def usual_baseline(view: PatientView) -> dt.date | None:
+    """The visit that was chosen as baseline, or the first with a physician global; None without either."""
+    if view.baseline is not None:
+        return view.baseline.visit_on
+    globals_ = view.readings("physician_global")
+    return None if globals_.empty else globals_["day"].iloc[0].date()
+
+
+def response_section(view: PatientView) -> html.Section | None:
+    """The total improvement score of the newest visits against the baseline visit."""
+    baseline = usual_baseline(view)
+    if baseline is None:
+        return None
+    facts = view.frames.observations(*CORE_MEASURES)
+    kind = disease_class(view)
+    series = tis_series(facts, disease_class=kind, baseline_on=baseline, newest=VISITS_SHOWN)
     if series.empty:
         return None
-    newest = series.tail(4).iloc[::-1]
+    newest = series.iloc[::-1]
     rows = [
         html.Tr(
             [
                 html.Td(short_day(row.visit_on, view.as_of), className="nowrap"),
-                html.Td(_score(row), className="num"),
+                html.Td(score_text(row), className="num"),
                 html.Td(str(row.category or "undecided")),
                 html.Td(", ".join(str(name).replace("_", " ") for name in row.missing), className="quiet"),
             ]
@@ -280,7 +295,9 @@ def response_section(view: PatientView) -> html.Section | None:
             *problems[:2],
             html.P(
                 f"Total improvement score (0 to 100, {kind} thresholds) against the visit of "
-                f"{short_day(baseline, view.as_of)}, the first with a physician global. It cannot show worsening.",
+                f"{short_day(baseline, view.as_of)}, "
+                + (f"chosen by {view.baseline.author}. " if view.baseline else "the first with a physician global. ")
+                + "It cannot show worsening.",
                 className="quiet small",
             ),
         ],
@@ -288,7 +305,8 @@ def response_section(view: PatientView) -> html.Section | None:
     )
 
 
-def _score(row: Any) -> str:
+def score_text(row: Any) -> str:
+    """The score of a visit, or between what and what it lies."""
     if row.tis is not None:
         return number(float(row.tis))
     return f"{number(float(row.bounds_low))} to {number(float(row.bounds_high))}"

@@ -17,6 +17,7 @@ from dashboard.components.states import section
 from dashboard.patient.since_last_visit import Change, changes, compared_with
 from dashboard.patient.view import PatientView, as_day, dose_text, is_supportive, rows_of, shown_alerts
 from jobs.rule import Rule, all_rules
+from jobs.taper import plan_standing
 from models.alert import Alert, AlertEvent
 from models.alert_lifecycle import needs_a_look
 from models.vocabulary import answers, diagnoses, drug, events, measures, tests
@@ -509,9 +510,9 @@ def _lab(row: Mapping[str, Any], today: dt.date) -> html.Tr:
 
 
 def steroid_section(view: PatientView) -> html.Section | None:
-    """Dose, days at high dose, the day on which the 28-day line will be crossed, and the cumulative dose."""
+    """Dose, days at high dose, the day on which the 28-day line will be crossed, the agreed taper, cumulative dose."""
     told = view.steroid
-    if not told["segments"] and not told["unknown"] and not told["ignored"]:
+    if not told["segments"] and not told["unknown"] and not told["ignored"] and view.agreed is None:
         return None
     course, current, cumulative = told["course"], told["current"], told["cumulative"]
     dose = float(current["dose"])
@@ -540,10 +541,7 @@ def steroid_section(view: PatientView) -> html.Section | None:
     answer = view.assessment("prolonged-high-dose-steroids")
     rows.append(("Last 12 months", f"{number(cumulative['last_365_days_mg'], 0)} mg"))
     rows.append(("On file in all", f"{number(cumulative['total_mg'], 0)} mg"))
-    if view.plan:
-        ahead = next(((day, mg) for day, mg in view.plan if day > view.as_of), None)
-        if ahead:
-            rows.append(("Planned next", f"{number(ahead[1])} mg/day from {short_day(ahead[0], view.as_of)}"))
+    rows += _plan_rows(view)
     notes: list[Any] = []
     if answer is not None and answer["state"] == "cannot_tell":
         notes.append(html.P(answer["cannot_tell_because"], className="c-warn"))
@@ -552,7 +550,37 @@ def steroid_section(view: PatientView) -> html.Section | None:
         html.P(f"{thing_label(row['drug'])} is not counted: {row['why']}", className="quiet small")
         for row in told["ignored"]
     ]
-    return section("Steroid", [definition_rows(rows), *_distinct(notes)], note="prednisone-equivalent")
+    plan = html.Div(
+        html.Button(
+            "Taper plan" if view.agreed else "Plan a taper",
+            id="patient-taper-open",
+            type="button",
+            className="button-quiet",
+            n_clicks=0,
+        ),
+        className="acts",
+    )
+    return section("Steroid", [definition_rows(rows), *_distinct(notes), plan], note="prednisone-equivalent")
+
+
+def _plan_rows(view: PatientView) -> list[tuple[str, Any]]:
+    """Where the patient stands against the agreed taper, and its next step."""
+    if view.agreed is None:
+        return []
+    found = plan_standing(view.frames, view.id, view.as_of)
+    rows: list[tuple[str, Any]] = []
+    if found is not None:
+        late = found.actual_mg > found.planned_mg and found.words != "on plan"
+        text = f"{found.words} ({number(found.planned_mg)} mg planned)"
+        rows.append(("Agreed plan", html.Span(text, className="c-warn" if late else None)))
+        more = found.more_than_planned_mg
+        if abs(more) >= 1:
+            since = short_day(view.plan[0][0], view.as_of)
+            rows.append(("Against plan", f"{number(abs(more), 0)} mg {'more' if more > 0 else 'less'} since {since}"))
+    ahead = next(((day, mg) for day, mg in view.plan if day > view.as_of), None)
+    if ahead:
+        rows.append(("Planned next", f"{number(ahead[1])} mg/day from {short_day(ahead[0], view.as_of)}"))
+    return rows
 
 
 def _distinct(notes: Sequence[Any]) -> list[Any]:

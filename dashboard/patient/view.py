@@ -17,7 +17,8 @@ from dashboard.components.formats import number
 from dashboard.figures.timeline import TimelineData
 from dashboard.secure import Current
 from jobs.evaluation import evaluate
-from jobs.exposure import exposure, exposure_report
+from jobs.exposure import ADULT_FROM_YEARS, exposure, exposure_report
+from jobs.thresholds import OwnThreshold, own_thresholds
 from jobs.treatment import current_courses
 from models import patient_record
 from models.alert import Alert, AlertEvent
@@ -27,6 +28,8 @@ from models.database import reading
 from models.frames import Frames
 from models.patient import Patient
 from models.patient_record import Review
+from models.response_baseline import ResponseBaseline, baseline_of
+from models.taper_planning import AgreedPlan, standing_plan
 from models.vocabulary import STEROID_ROUTES_NOT_COUNTED, drug, events, frequencies, measures
 
 STRENGTH = ("cmas", "mmt8", "mmt8_bilateral", "mmt_total")
@@ -57,10 +60,22 @@ class PatientView:
     alerts: list[tuple[Alert, list[AlertEvent]]]
     assessments: list[dict[str, Any]]
     review: Review | None
-    plan: list[tuple[dt.date, float]]
+    agreed: AgreedPlan | None = None
+    baseline: ResponseBaseline | None = None
+    own: list[OwnThreshold] = field(default_factory=list)
     evaluated: bool = True
     states: dict[int, str] = field(default_factory=dict)
     series: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+    @property
+    def plan(self) -> list[tuple[dt.date, float]]:
+        """The steps of the agreed taper, oldest first; empty without one."""
+        return list(self.agreed.steps) if self.agreed else []
+
+    @property
+    def child(self) -> bool:
+        """Whether the patient is under 18; not where the birth date is unknown."""
+        return age_in_years(self.patient.birth_date, self.as_of) < ADULT_FROM_YEARS
 
     @property
     def id(self) -> int:
@@ -92,6 +107,13 @@ class PatientView:
         return self.series[measure]
 
 
+def age_in_years(born: dt.date | None, on: dt.date) -> float:
+    """Completed years; infinite where the birth date is unknown, so that nobody becomes a child by a gap."""
+    if born is None:
+        return float("inf")
+    return on.year - born.year - ((on.month, on.day) < (born.month, born.day))
+
+
 def parse_day(text: str | None) -> dt.date | None:
     """A day of the address, None where it is none."""
     try:
@@ -120,7 +142,9 @@ def gather(here: Current, mrn: str, known: dt.date | None = None) -> PatientView
         alerts = [] if past else patient_record.alerts_of(session, patient.id or 0)
         assessments = [] if past else patient_record.assessments_of(session, patient.id or 0)
         review = patient_record.last_review(session, patient)
-        plan = [] if past else patient_record.planned_ahead(session, patient.id or 0, as_of)
+        agreed = standing_plan(session, patient.id or 0, as_of, known_at=known_at)
+        baseline = baseline_of(session, patient.id or 0, known_at=known_at)
+        own = own_thresholds(session, patient.id or 0, as_of)
         session.expunge_all()
     if past:
         report = evaluate(
@@ -138,7 +162,9 @@ def gather(here: Current, mrn: str, known: dt.date | None = None) -> PatientView
         alerts=alerts,
         assessments=assessments,
         review=review,
-        plan=plan,
+        agreed=agreed,
+        baseline=baseline,
+        own=own,
         evaluated=bool(past) or patient.evaluated_revision == patient.revision or bool(assessments),
         states={alert.id or 0: state_of(alert, as_of) for alert, _ in alerts},
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from jobs.escalation import Citation, Escalation, Option, Proposal, Situation, Withheld, seeds
 from jobs.rule import ACTION, MET, WATCH, day_text, number, parameter
+from jobs.rules.prolonged_high_dose_steroids import EXPERT_CENTRE, SECOND_LINE
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,29 @@ def _untapered(situation: Situation, share: float) -> bool:
     return bool(len(steady)) and situation.chart.steroid.today >= share * float(steady.max())
 
 
+_SECOND_LINE = Option("second-line", "Twelve weeks at high dose: look at the second line of treatment.")
+_EXPERT_CENTRE = Option("expert-centre", "Slower than in the PRINTO trial: ask an expert centre for juvenile myositis.")
+
+
+def _review(situation: Situation, review: str) -> Proposal:
+    """On its template, and still too high for the time since induction (GC-04, GC-04c)."""
+    chart, signs = situation.chart, situation.signs
+    child = review == EXPERT_CENTRE
+    return Proposal(
+        because=chart.steroid_facts(),
+        why=f"{signs.high_dose_days} days at high dose, {number(chart.steroid.today)} mg/day now: the taper follows "
+        "its template, and the dose is still high for the time since induction.",
+        title="Steroid coming down more slowly than in the trial" if child else "Twelve weeks at high dose",
+        urgency=ACTION,
+        options=(
+            _EXPERT_CENTRE if child else _SECOND_LINE,
+            *(() if chart.sparing() else (Option("sparing-agent", "Start a steroid-sparing agent beside the taper."),)),
+        ),
+        collect_first=() if signs.strength_fresh else ("a strength score before the next step",),
+        cautions=("Go on with the taper meanwhile; never stop abruptly after more than three weeks.",),
+    )
+
+
 def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld | None:
     """Action past four weeks without a taper or behind the template; watch from the review point on."""
     chart, signs = situation.chart, situation.signs
@@ -65,6 +89,8 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld
     verdict = chart.verdict("prolonged-high-dose-steroids")
     untapered = _untapered(situation, parameters.unchanged)
     if verdict is not None and verdict.state == MET:
+        if verdict.severity == WATCH and verdict.numbers.get("review"):
+            return _review(situation, str(verdict.numbers["review"]))
         if verdict.severity == WATCH:
             return Withheld("The steroid is past 28 days at high dose and follows its template: nothing to change.")
         due, urgency = True, ACTION
@@ -76,7 +102,8 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld
             return None
         urgency = WATCH
     dose = number(chart.steroid.today)
-    late = signs.high_dose_days >= parameters.second_line_day
+    review = None if verdict is None else verdict.numbers.get("review")
+    late = review == SECOND_LINE or (not chart.is_child and signs.high_dose_days >= parameters.second_line_day)
     options = [
         Option("template-a", "Taper by template A.", "minus 10 mg every 2 weeks to 30, minus 5 to 20, then minus 2.5"),
         Option(
@@ -93,7 +120,9 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld
         ]
     options.append(Option("later-start", "British guideline: begin at about week 6, by response."))
     if late:
-        options.append(Option("second-line", "Twelve weeks at high dose: look at the second line of treatment."))
+        options.append(_SECOND_LINE)
+    if review == EXPERT_CENTRE:
+        options.append(_EXPERT_CENTRE)
     if not chart.sparing():
         options.append(Option("sparing-agent", "Start a steroid-sparing agent together with the taper."))
     since = f" (past the line since {day_text(verdict.since)})" if verdict and verdict.since else ""
@@ -122,10 +151,11 @@ ESCALATION = Escalation(
     topic="steroid-dose",
     kind="steroid",
     order=42,
-    catalogue=("GC-01", "GC-02", "GC-03", "GC-04"),
+    catalogue=("GC-01", "GC-02", "GC-03", "GC-04", "GC-04c"),
     reads=("prolonged-high-dose-steroids",),
     logic="More than 28 days above 30 mg/day or at 0.5 mg/kg/day and more, with the dose still at 90 % of its start or "
-    "behind the template; a review point from day 14 on.",
+    "behind the template; a review point from day 14 on. On its template, too, once it is still above 30 mg on day 84 "
+    "since induction, or in a child above 1 mg/kg on day 70 or 0.5 mg/kg on day 130.",
     limitations="A slower taper agreed with the patient counts only where it is recorded as a plan.",
     citations=(
         Citation("S1", "Taper from about week 6, by response."),

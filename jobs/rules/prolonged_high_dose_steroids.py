@@ -496,7 +496,7 @@ RULE = Rule(
             expect={"subject": SUBJECT, "state": MET, "severity": WATCH, "since": -7},
         ),
         Example(
-            title="template A from 80 mg, 35 mg on day 90: on time by no template, the second line is looked at",
+            title="from 80 mg, 35 mg on day 90: close to template A, yet above 30 mg after twelve weeks",
             medications=(
                 {"drug": "prednisone", "dose": 80, "unit": "mg", "frequency": "daily", "start": -90, "end": -41},
                 {"drug": "prednisone", "dose": 35, "unit": "mg", "frequency": "daily", "start": -40},

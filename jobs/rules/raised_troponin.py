@@ -33,8 +33,9 @@ from models.frames import Frames
 
 LETTER = {"troponin_t": "T", "troponin_i": "I"}
 
-REACH_DAYS = 365
-"""How far before the newest value the run of raised ones is followed: what a panel always reads, however late it looks."""
+REACH_DAYS = 540
+"""Values older than this may not have been read: a run of raised values is followed back no further than the day on
+which the newest value becomes too old would still reach, so that the answer is the same on every day until then."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataF
         because[old] = f"no newer value than {day_text(np.datetime64(int(day[latest[old]]), 'D'))}"
 
     # Since when: the first value of the run of raised values that ends with the newest one.
-    out_of_reach = day < day[latest][groups.of] - REACH_DAYS
+    out_of_reach = day < day[latest][groups.of] - (REACH_DAYS - parameters.latest_days)
     broken = np.where(~raised | out_of_reach, np.arange(len(raised)), -1)
     last_normal = np.maximum.reduceat(broken, groups.first)
     begins = np.maximum(last_normal + 1, groups.first)

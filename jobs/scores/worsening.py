@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from fractions import Fraction
-from typing import Final
+from typing import Any, Final
 
 from jobs.scores.core_set import (
     ENZYME_RANGE_IN_UPPER_LIMITS,
@@ -78,6 +78,9 @@ IMACS: Final = WorseningDefinition(
 )
 
 
+DEFINITIONS: Final[Mapping[str, WorseningDefinition]] = {PRODERM.key: PRODERM, IMACS.key: IMACS}
+
+
 @dataclass(frozen=True)
 class VisitWorsening:
     """One visit against the baseline. ``worse`` and each limb: True, False, or None where a missing value decides."""
@@ -135,6 +138,38 @@ def confirmed_deterioration(
         dated[day] = core_set
     judged = tuple(_judge(day, reference, dated[day], definition) for day in sorted(dated))
     return _combine(judged, definition)
+
+
+def judge_document(document: object) -> dict[str, Any]:
+    """`score worsening`: the answer of `confirmed_deterioration` as data, dates as `YYYY-MM-DD`.
+
+    In: ``{"definition": "proderm" | "imacs", "baseline": V, "visits": [V with "date", ...]}``; the definition may be
+    absent. Raises ScoreInputError for anything else.
+    """
+    if not isinstance(document, Mapping):
+        raise ScoreInputError("document", "is not an object")
+    key = document.get("definition", PRODERM.key)
+    if key not in DEFINITIONS:
+        raise ScoreInputError("definition", f"{key!r} is not one of {', '.join(DEFINITIONS)}")
+    baseline, visits = document.get("baseline"), document.get("visits")
+    if not isinstance(baseline, Mapping):
+        raise ScoreInputError("baseline", "is not an object")
+    if not isinstance(visits, list) or not all(isinstance(visit, Mapping) for visit in visits):
+        raise ScoreInputError("visits", "is not a list of objects")
+    definition = DEFINITIONS[key]
+    found = confirmed_deterioration(baseline, visits, definition)
+    return {
+        **{name: _plain(value) for name, value in vars(found).items() if name != "visits"},
+        "visits": [{name: _plain(value) for name, value in vars(visit).items()} for visit in found.visits],
+        "mark": definition.mark,
+        "source": definition.source,
+    }
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, date):
+        return value.isoformat()
+    return list(value) if isinstance(value, tuple) else dict(value) if isinstance(value, Mapping) else value
 
 
 def _day(value: object, name: str) -> date:

@@ -17,7 +17,9 @@ def day(offset: int) -> str:
     return (DAY + dt.timedelta(days=offset)).isoformat()
 
 
-def observation(mrn: str, measure: str, value: object, offset: int = 0, unit: str = "", **more: object) -> dict[str, object]:
+def observation(
+    mrn: str, measure: str, value: object, offset: int = 0, unit: str = "", **more: object
+) -> dict[str, object]:
     """A row of observations.csv, examined at ten o'clock."""
     return {
         "mrn": mrn, "measure": measure, "value": value, "unit": unit, "observed_at": f"{day(offset)}T10:00:00", **more,
@@ -29,12 +31,23 @@ def cmas(mrn: str, value: object, offset: int = 0, **more: object) -> dict[str, 
     return observation(mrn, "cmas", value, offset, **more)
 
 
-def laboratory(mrn: str, measure: str, value: object, offset: int = 0, limit: object = None, unit: str = "U/L", **more: object) -> dict[str, object]:
+def laboratory(
+    mrn: str, measure: str, value: object, offset: int = 0, limit: object = None, unit: str = "U/L", **more: object
+) -> dict[str, object]:
     """A laboratory value with the limit reported with it."""
     return observation(mrn, measure, value, offset, unit=unit, upper_limit=limit, **more)
 
 
-def drug(mrn: str, name: str, dose: object, start: int, end: int | None = None, unit: str = "mg", frequency: str = "daily", **more: object) -> dict[str, object]:
+def drug(
+    mrn: str,
+    name: str,
+    dose: object,
+    start: int,
+    end: int | None = None,
+    unit: str = "mg",
+    frequency: str = "daily",
+    **more: object,
+) -> dict[str, object]:
     """A row of medications.csv."""
     return {
         "mrn": mrn, "drug": name, "dose": dose, "unit": unit, "frequency": frequency,

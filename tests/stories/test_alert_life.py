@@ -2,7 +2,20 @@
 
 from tests.stories.conftest import Clinic, cmas, day, drug, event, laboratory
 
-ALERT = {"id", "mrn", "rule", "subject", "state", "severity", "grade", "since", "opened_at", "explanation", "owner", "events"}
+ALERT = {
+    "id",
+    "mrn",
+    "rule",
+    "subject",
+    "state",
+    "severity",
+    "grade",
+    "since",
+    "opened_at",
+    "explanation",
+    "owner",
+    "events",
+}
 
 
 def _declining(clinic: Clinic) -> int:
@@ -21,7 +34,12 @@ def test_an_alert_has_the_shape_other_programs_rely_on(clinic: Clinic) -> None:
     (alert,) = clinic.alerts()
     assert set(alert) >= ALERT
     assert isinstance(alert["id"], int)
-    assert (alert["mrn"], alert["rule"], alert["subject"], alert["state"]) == ("1", "declining-strength", "cmas", "open")
+    assert (alert["mrn"], alert["rule"], alert["subject"], alert["state"]) == (
+        "1",
+        "declining-strength",
+        "cmas",
+        "open",
+    )
     assert (alert["severity"], alert["grade"], alert["since"], alert["owner"]) == ("action", "possible", day(0), None)
     assert [set(one) for one in alert["events"]] == [{"at", "event", "by", "reason", "note"}]
     assert alert["events"][0]["event"] == "opened"
@@ -119,7 +137,9 @@ def test_resolving_needs_an_outcome_and_a_resolved_episode_stays_quiet(clinic: C
     clinic.evaluate(1, "--full")
     assert _states(clinic) == ["resolved"]
     for verb in ("ack", "snooze", "assign", "resolve"):
-        extra = {"snooze": ["--until", day(3)], "assign": ["--to", "x"], "resolve": ["--outcome", "acted"]}.get(verb, [])
+        extra = {"snooze": ["--until", day(3)], "assign": ["--to", "x"], "resolve": ["--outcome", "acted"]}.get(
+            verb, []
+        )
         assert clinic.run("alert", verb, number, "--by", "nora", *extra, env=clinic.env).code == 2, verb
 
 
@@ -239,7 +259,11 @@ def test_on_postgresql_too(postgres_clinic: Clinic) -> None:
     clinic = postgres_clinic
     number = _declining(clinic)
     clinic.load(
-        observations=[laboratory("1", "troponin_i", 3, 0, 16, unit="ng/L"), laboratory("1", "troponin_t", 30, 0, 14, unit="ng/L"), laboratory("1", "ck", 900)],
+        observations=[
+            laboratory("1", "troponin_i", 3, 0, 16, unit="ng/L"),
+            laboratory("1", "troponin_t", 30, 0, 14, unit="ng/L"),
+            laboratory("1", "ck", 900),
+        ],
         medications=[drug("1", "prednisone", 60, -40)],
     )
     found = clinic.evaluate(0, "--all-states")

@@ -23,9 +23,9 @@ def busy(clinic: Clinic) -> Clinic:
     return clinic
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
+def test_standard_output_holds_the_answer_and_nothing_else(busy: Clinic) -> None:
+    busy.evaluate(0)
+    for command in (
         ("evaluate", "--as-of", day(0)),
         ("evaluate", "--as-of", day(0), "--all-states", "--dry-run"),
         ("alerts",),
@@ -34,18 +34,16 @@ def busy(clinic: Clinic) -> Clinic:
         ("exposure", "1", "--as-of", day(0)),
         ("replay", "--from", day(-3), "--to", day(0)),
         ("jobs", "list"),
-    ],
-)
-def test_standard_output_holds_the_answer_and_nothing_else(busy: Clinic, command: tuple[str, ...]) -> None:
-    busy.evaluate(0)
-    as_json = busy(*command, "--format", "json")
-    # Strictly JSON: Python would accept NaN, other programs do not.
-    json.loads(as_json.stdout, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
-    rows = list(csv.reader(io.StringIO(busy(*command, "--format", "csv").stdout)))
-    assert len(rows) >= 2
-    assert {len(row) for row in rows} == {len(rows[0])}
-    assert busy(*command).stdout.strip()
-    assert busy(*command).stdout == busy(*command, "--format", "table").stdout
+    ):
+        as_json = busy(*command, "--format", "json")
+        # Strictly JSON: Python would accept NaN, other programs do not.
+        json.loads(as_json.stdout, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+        rows = list(csv.reader(io.StringIO(busy(*command, "--format", "csv").stdout)))
+        assert len(rows) >= 2, command
+        assert {len(row) for row in rows} == {len(rows[0])}, command
+        table = busy(*command).stdout
+        assert table.strip()
+        assert table == busy(*command, "--format", "table").stdout
 
 
 def test_import_prints_in_every_format(clinic: Clinic) -> None:
@@ -87,7 +85,10 @@ def test_exposure_gives_each_day_the_spans_and_the_sum(clinic: Clinic) -> None:
     }  # fmt: skip
     assert answer["cumulative"]["total_mg"] == 5 * 60 + 5 * 20 + 3 * 40
     high = [span for span in answer["spans"] if "30" in span["limit"]]
-    assert [(span["start"], span["end"], span["days"]) for span in high] == [(day(-10), day(-6), 5), (day(0), day(2), 3)]
+    assert [(span["start"], span["end"], span["days"]) for span in high] == [
+        (day(-10), day(-6), 5),
+        (day(0), day(2), 3),
+    ]
 
 
 # -------------------------------------------------------------------------------------------------------- calculators
@@ -141,7 +142,22 @@ def test_what_is_missing_is_named_and_bounded(clinic: Clinic, tmp_path: Path) ->
 
 
 def test_cmas_is_the_sum_of_its_fourteen_items(clinic: Clinic, tmp_path: Path) -> None:
-    best = {"1": 5, "2": 2, "3": 4, "4": 5, "5": 3, "6": 3, "7": 4, "8": 3, "9": 4, "10": 3, "11": 4, "12": 4, "13": 4, "14": 4}
+    best = {
+        "1": 5,
+        "2": 2,
+        "3": 4,
+        "4": 5,
+        "5": 3,
+        "6": 3,
+        "7": 4,
+        "8": 3,
+        "9": 4,
+        "10": 3,
+        "11": 4,
+        "12": 4,
+        "13": 4,
+        "14": 4,
+    }
     answer = _score(clinic, tmp_path, "cmas", {"items": {number: {"score": score} for number, score in best.items()}})
     assert set(answer) >= {"total", "max", "missing", "problems"}
     assert answer["max"] == 52
@@ -168,7 +184,9 @@ def test_what_is_no_json_is_wrong_usage(clinic: Clinic, tmp_path: Path) -> None:
 def test_replay_says_what_would_have_been_said_as_known_each_day_and_writes_nothing(clinic: Clinic) -> None:
     clinic.people("1")
     clinic.load(observations=[cmas("1", 27, -30), cmas("1", 24, -20, received_at=f"{day(-15)}T09:00:00Z")])
-    report = clinic("replay", "--from", day(-29), "--to", day(0), "--rule", "declining-strength", "--format", "json").json()
+    report = clinic(
+        "replay", "--from", day(-29), "--to", day(0), "--rule", "declining-strength", "--format", "json"
+    ).json()
     (row,) = report["rules"]
     assert {"rule", "opened", "per_week", "per_100_patient_months"} <= set(row)
     assert (row["rule"], row["opened"]) == ("declining-strength", 1)
@@ -209,7 +227,10 @@ def test_jobs_are_listed_and_run_by_hand(busy: Clinic) -> None:
 def test_passwords_are_asked_for_where_none_is_given(clinic: Clinic) -> None:
     clinic("user", "add", "nora", "--role", "nurse", stdin="correct horse battery staple\n")
     assert clinic.run("user", "add", "vera", "--role", "viewer", env=clinic.env).code == 2
-    assert clinic.run("user", "add", "nora", "--role", "nurse", "--password", "correct horse battery", env=clinic.env).code == 2
+    assert (
+        clinic.run("user", "add", "nora", "--role", "nurse", "--password", "correct horse battery", env=clinic.env).code
+        == 2
+    )
     clinic("user", "password", "nora", stdin="another horse battery staple\n")
     done = clinic("user", "add", "robot", "--role", "service")
     assert "token" in done.stdout
@@ -255,9 +276,13 @@ def test_settings_that_cannot_be_are_refused_in_a_sentence(cli: Callable[..., An
 
 
 @pytest.mark.serial
-def test_every_command_stands_on_its_own_feet_in_a_process_of_its_own(run_cli: Callable[..., Any], clinic_folder: Callable[..., Path]) -> None:
+def test_every_command_stands_on_its_own_feet_in_a_process_of_its_own(
+    run_cli: Callable[..., Any], clinic_folder: Callable[..., Path]
+) -> None:
     folder = clinic_folder(
-        patients=[{"mrn": "1"}], observations=[cmas("1", 27, -14), cmas("1", 24)], medications=[drug("1", "prednisone", 40, -40)]
+        patients=[{"mrn": "1"}],
+        observations=[cmas("1", 27, -14), cmas("1", 24)],
+        medications=[drug("1", "prednisone", 40, -40)],
     )
     password = ("--password", "correct horse battery staple")
     for arguments in (
@@ -293,7 +318,9 @@ def test_wrong_usage_ends_with_2_in_a_process_of_its_own(run_cli: Callable[..., 
         assert "Traceback" not in done.stderr
 
 
-def test_a_file_that_is_no_database_and_one_of_a_later_version_are_refused(cli: Callable[..., Any], tmp_path: Path, sqlite_url: str) -> None:
+def test_a_file_that_is_no_database_and_one_of_a_later_version_are_refused(
+    cli: Callable[..., Any], tmp_path: Path, sqlite_url: str
+) -> None:
     import sqlite3
 
     (tmp_path / "letter.db").write_text("Dear colleague, thank you for referring this patient to us.", encoding="utf-8")

@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from seed_data.stories import Expectation, Story, load_silent_laboratory, load_stories, write_silent_laboratory, write_stories
+from seed_data.stories import (
+    Expectation,
+    Story,
+    load_silent_laboratory,
+    load_stories,
+    write_silent_laboratory,
+    write_stories,
+)
 
 AS_OF = dt.date(2026, 5, 20)
 STORIES = load_stories()

@@ -66,9 +66,16 @@ def test_1_decline_with_raised_ck_on_methotrexate_and_steroid_asks_about_ivig_fi
     assert answer["state"] == "true_myositis"
     assert "add-ivig" in _keys(answer)
     assert _card(answer, "add-ivig")["status"] == "ready"
-    order = [key for key in _keys(answer) if key in {"add-ivig", "consider-rituximab", "consider-pulse", "consider-plasmapheresis"}]
+    order = [
+        key
+        for key in _keys(answer)
+        if key in {"add-ivig", "consider-rituximab", "consider-pulse", "consider-plasmapheresis"}
+    ]
     assert order[0] == "add-ivig"
-    assert {(fact["value"], fact["date"]) for fact in _card(answer, "add-ivig")["because"]} >= {(24, day(0)), (27, day(-14))}
+    assert {(fact["value"], fact["date"]) for fact in _card(answer, "add-ivig")["because"]} >= {
+        (24, day(0)),
+        (27, day(-14)),
+    }
 
 
 def test_2_the_same_without_ck_is_pending(clinic: Clinic) -> None:
@@ -130,7 +137,12 @@ def test_6_pain_with_normal_strength_and_normal_ck_suppresses_every_escalation(c
 def test_7_a_marathon_explains_a_ck_of_12000(clinic: Clinic) -> None:
     clinic.load(
         patients=[ADULT],
-        observations=[observation("1", "mmt8", 80, -28), observation("1", "mmt8", 80), ck(0.8, -60), laboratory("1", "ck", 12000, 0, 200)],
+        observations=[
+            observation("1", "mmt8", 80, -28),
+            observation("1", "mmt8", 80),
+            ck(0.8, -60),
+            laboratory("1", "ck", 12000, 0, 200),
+        ],
         events=[event("1", "strenuous_exercise", -2)],
     )
     answer = clinic.suggest("1")
@@ -183,7 +195,9 @@ def test_12_methotrexate_with_co_trimoxazole(clinic: Clinic) -> None:
 
 
 def test_13_troponin_t_alone_asks_for_troponin_i_and_does_not_say_myocarditis_is_there(clinic: Clinic) -> None:
-    clinic.load(patients=[ADULT], observations=[laboratory("1", "troponin_t", 90, 0, 14, unit="ng/L")], medications=[PREDNISONE])
+    clinic.load(
+        patients=[ADULT], observations=[laboratory("1", "troponin_t", 90, 0, 14, unit="ng/L")], medications=[PREDNISONE]
+    )
     answer = clinic.suggest("1")
     assert "measure-troponin-i" in _keys(answer)
     (one,) = clinic.evaluate(0, "--rule", "raised-troponin")

@@ -75,3 +75,11 @@ def test_an_older_value_than_90_days_cannot_tell():
 def test_a_bound_is_read_in_the_direction_in_which_it_is_certain():
     assert assess(t("<5"))["troponin_t"]["state"] == "not_met"
     assert assess(t(">500"))["troponin_t"]["state"] == "met"
+
+
+def test_since_when_it_is_raised_does_not_move_with_what_a_panel_still_reads():
+    # The oldest value lies within the reading horizon on one day and outside it on the next; the answer must not change.
+    with_old = assess(t(24, -560), t(18, -400), t(18, -35))["troponin_t"]
+    without = assess(t(18, -400), t(18, -35))["troponin_t"]
+    assert with_old["since"] == without["since"]
+    assert with_old["evidence"][0] == "o2"

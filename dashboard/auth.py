@@ -28,6 +28,7 @@ from models.accounts import (
     principal_of_token,
     start_session,
     touch_session,
+    users,
 )
 from models.database import BUSY_SECONDS, WRITE, is_sqlite, reading, writing
 from seed_data.demo import demo_users
@@ -113,6 +114,10 @@ def install(app: SecureDash, *, demo_password: str = "") -> None:
     def sign_in_form() -> ResponseReturnValue:
         return sign_in_page()
 
+    def accounts_exist() -> bool:
+        with reading(app.engine) as session:
+            return bool(users(session))
+
     def sign_in_page(error: str = "", name: str = "", status: int = 200) -> flask.Response:
         seed = flask.request.cookies.get(FORM_COOKIE) or secrets.token_urlsafe(24)
         demo = app.settings.environment == "demo" and bool(demo_password)
@@ -124,6 +129,7 @@ def install(app: SecureDash, *, demo_password: str = "") -> None:
                 name=name,
                 next=_local(flask.request.values.get("next", "")),
                 ended="ended" in flask.request.args,
+                nobody=not accounts_exist(),
                 people=[user for user in demo_users() if user.role in READERS] if demo else (),
                 password=demo_password if demo else "",
                 style=app.get_asset_url("myopanel.css"),
@@ -253,6 +259,8 @@ SIGN_IN = """<!doctype html>
 <p class="quiet">The myositis clinic's list: who is getting worse, what is overdue, what to do first.</p>
 {% if error %}<p class="notice notice-bad" role="alert">{{ error }}</p>
 {% elif ended %}<p class="notice" role="status">Your session has ended. Sign in to go on where you were.</p>{% endif %}
+{% if nobody %}<p class="notice" role="status">There is no account yet. On the server run
+<code>myopanel user add NAME --role admin</code>, then reload this page.</p>{% endif %}
 <form method="post" action="/sign-in">
 <input type="hidden" name="csrf" value="{{ csrf }}"><input type="hidden" name="next" value="{{ next }}">
 <label>User name<input name="name" value="{{ name }}" autocomplete="username" autocapitalize="none" spellcheck="false"

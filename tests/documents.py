@@ -4,6 +4,7 @@ Between `<!-- generated: NAME -->` and `<!-- end -->` a document holds what the 
 settings, rules with their thresholds and worked examples. A test compares, so that none of it goes stale.
 """
 
+import dataclasses
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import Any
 
 import typer
 
+from jobs.escalation import all_escalations
 from jobs.rule import Example, Rule, all_rules, day_text, number, rule
 from models.settings import Settings
 from models.vocabulary import measures
@@ -117,6 +119,24 @@ def thresholds(key: str) -> str:
     return table(("parameter", "default", "meaning", "how it is known"), rows)
 
 
+def from_memory() -> str:
+    """Thresholds of rules and suggestions that nobody has seen in a source, and what they do as shipped."""
+    rows = []
+    for one in sorted(all_rules(), key=lambda one: one.key):
+        for field in one.parameter_fields():
+            if field.metadata["mark"] == "memory":
+                rows.append((f"`{one.key}.{field.name}`", _number(field), f"rule is {one.status}"))
+    for other in all_escalations():
+        for field in dataclasses.fields(other.parameters):
+            if field.metadata.get("mark") == "memory":
+                rows.append((f"`{other.key}.{field.name}`", _number(field), "a caution on a suggestion, marked there"))
+    return table(("threshold", "as shipped", "where it acts"), rows)
+
+
+def _number(field: "dataclasses.Field[Any]") -> str:
+    return f"{field.default} {field.metadata['unit']}".strip()
+
+
 def examples(key: str) -> str:
     """The worked examples of a rule: what is on file, and what the rule says to it."""
     return table(("on file", "answer"), (_example(rule(key), example) for example in rule(key).examples))
@@ -176,6 +196,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "commands": commands,
     "settings": settings,
     "rules": rules,
+    "from memory": from_memory,
     "day of examples": day_of_examples,
     **{f"thresholds {key}": (lambda key=key: thresholds(key)) for key in HEADLINE_RULES},  # type: ignore[misc]
     **{f"examples {key}": (lambda key=key: examples(key)) for key in HEADLINE_RULES},  # type: ignore[misc]

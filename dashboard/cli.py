@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import click
 import typer
+from typer.exceptions import TyperException
 
 from dashboard.output import Format, out, print_json, print_rows, say
 from models.clock import clinic_date, clinic_today, end_of_day, utc_now
@@ -55,13 +55,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         result = app(
             args=list(arguments) if arguments is not None else None, standalone_mode=False, prog_name="myopanel"
         )
-    except click.exceptions.Exit as stop:
+    except typer.Exit as stop:
         return int(stop.exit_code)
-    except click.exceptions.Abort:
+    except typer.Abort:
         say("Stopped.")
         return 2
-    except click.ClickException as error:
-        error.show(file=sys.stderr)
+    except TyperException as error:
+        shown: Any = error  # its `show` prints the usage line too; the stubs do not know it
+        shown.show(file=sys.stderr)
         return 2
     except MyopanelError as error:
         say(f"Error: {error}")
@@ -457,7 +458,7 @@ def exposure(
             empty="No systemic steroid.",
         )
         for span in report["spans"]:
-            say(f"High dose: {span}")
+            say(f"Above {span['limit']}: {span['start']} to {span['end'] or 'now'}, {span['days']} days")
         say(f"Cumulative: {report['cumulative']}")
 
 

@@ -24,6 +24,7 @@ from jobs.alerting import reconcile
 from jobs.rule import CANNOT_TELL, COLUMNS, MET, NOT_MET, Rule, all_rules
 from jobs.rules.overdue_labs import silent_feeds
 from jobs.thresholds import Thresholds, thresholds_on
+from models.alert import Alert
 from models.assessment import Assessment, EvaluationRun
 from models.clock import utc_now
 from models.database import reading, writing
@@ -254,7 +255,8 @@ def _run(
     partial = rules is not None or mrns is not None
     members = _ids_of(session, mrns)
     last = _last_run(session)
-    fingerprint = _fingerprint(connection, thresholds, as_of, timezone)
+    feeds = read_feeds(connection, as_of, timezone=timezone)
+    fingerprint = _fingerprint(thresholds, as_of, feeds)
     people: Any = Patient
     everyone: dict[int, str] = {
         int(row[0]): str(row[1]) for row in connection.execute(sa.select(people.id, people.status))
@@ -266,7 +268,6 @@ def _run(
         todo = [who for who in members if everyone.get(who) == "active"]
     else:
         todo = active if whole else sorted(_changed(connection, last, as_of) & set(active))
-    feeds = read_feeds(connection, as_of, timezone=timezone)
     failures: dict[str, Failure] = {}
     decisions: Counter[str] = Counter()
     found: list[dict[str, Any]] = []
@@ -305,6 +306,8 @@ def _run(
         if collect and (all_states or members is not None):
             found += documents(frames, answers, thresholds, rules=rules, all_states=all_states)
         computed += len(inside)
+    if not partial:
+        _still_true(connection, as_of, set(todo))
     if members is None or left:
         gone = left if members is None else sorted(set(members) & set(left))
         _forget(connection, gone)
@@ -345,6 +348,20 @@ def _run(
     )
 
 
+def _still_true(connection: sa.Connection, as_of: dt.date, computed: set[int]) -> None:
+    """Alerts of patients whose answers this run need not compute are as true as on the run before."""
+    table: Any = Alert
+    query = sa.select(table.id, table.patient_id).where(
+        table.ended_at.is_(None), table.cannot_tell_because.is_(None), table.last_true_on < as_of
+    )
+    alerts = [int(row[0]) for row in connection.execute(query) if int(row[1]) not in computed]
+    for start in range(0, len(alerts), CHUNK):
+        connection.execute(
+            sa.update(Alert).where(table.id.in_(alerts[start : start + CHUNK])).values(last_true_on=as_of),
+            execution_options={"synchronize_session": False},
+        )
+
+
 def _blocks(todo: Sequence[int], whole: bool) -> Iterator[list[int] | None]:
     """The patients to compute, in parts that bound the memory a run needs; None stands for the whole panel at once."""
     if whole and len(todo) <= LARGEST_BLOCK:
@@ -354,10 +371,10 @@ def _blocks(todo: Sequence[int], whole: bool) -> Iterator[list[int] | None]:
         yield list(todo[start : start + BLOCK])
 
 
-def _fingerprint(connection: sa.Connection, thresholds: Thresholds, as_of: dt.date, timezone: str) -> str:
+def _fingerprint(thresholds: Thresholds, as_of: dt.date, feeds: pd.DataFrame) -> str:
     """Changes when an answer could change for every patient at once: rules, thresholds, a feed that fell silent."""
     overdue = thresholds.clinic.get("overdue-labs")
-    silent = silent_feeds(read_feeds(connection, as_of, timezone=timezone), as_of, overdue) if overdue else {}
+    silent = silent_feeds(feeds, as_of, overdue) if overdue else {}
     said = thresholds.fingerprint() + json.dumps({key: str(day) for key, day in sorted(silent.items())})
     return hashlib.sha256(said.encode()).hexdigest()[:24]
 

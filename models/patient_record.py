@@ -25,7 +25,6 @@ from models.medication import MedicationStatement
 from models.observation import Observation, ObservationItem
 from models.patient import STATUSES, Patient
 from models.suggestion import SuggestionAnswer
-from models.taper_plan import TaperPlan, TaperStep
 from models.user import PatientReview
 from models.vocabulary import answers
 
@@ -56,23 +55,6 @@ def patient_frames(
         statuses=STATUSES,
         horizon_days=None,
     )
-
-
-def planned_ahead(session: Session, patient_id: int, as_of: dt.date) -> list[tuple[dt.date, float]]:
-    """The steps of the newest taper plan agreed up to a day: day and prednisone-equivalent mg, oldest first."""
-    plan = session.exec(
-        select(TaperPlan)
-        .where(
-            TaperPlan.patient_id == patient_id,
-            col(TaperPlan.agreed_on) <= as_of,
-            col(TaperPlan.withdrawn_at).is_(None),
-        )
-        .order_by(col(TaperPlan.agreed_on).desc(), col(TaperPlan.id).desc())
-    ).first()
-    if plan is None:
-        return []
-    steps = session.exec(select(TaperStep).where(TaperStep.plan_id == plan.id).order_by(col(TaperStep.start_on)))
-    return [(step.start_on, step.dose_mg) for step in steps]
 
 
 def alerts_of(session: Session, patient_id: int) -> list[tuple[Alert, list[AlertEvent]]]:

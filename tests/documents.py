@@ -4,6 +4,7 @@ Between `<!-- generated: NAME -->` and `<!-- end -->` a document holds what the 
 settings, rules with their thresholds and worked examples. A test compares, so that none of it goes stale.
 """
 
+import ast
 import dataclasses
 import re
 import sys
@@ -94,6 +95,18 @@ def settings() -> str:
     return table(("setting", "default", "meaning"), rows)
 
 
+def interfaces() -> str:
+    """What can be imported, and what other programs may ask over HTTP: the modules there are, in their own words."""
+    rows = []
+    ours = {"__init__", "canonical", "coded", "load", "sheet"}
+    for folder, how in (("jobs/importers", "import"), ("dashboard/api", "HTTP")):
+        for path in sorted((REPOSITORY / folder).glob("*.py")):
+            if path.stem not in ours:
+                said = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+                rows.append((how, " ".join(said.split("\n\n")[0].split()), f"`{folder}/{path.name}`"))
+    return table(("way", "what", "where"), rows)
+
+
 # ---------------------------------------------------------------------------------------------------------------- rules
 
 
@@ -125,11 +138,13 @@ def from_memory() -> str:
     for one in sorted(all_rules(), key=lambda one: one.key):
         for field in one.parameter_fields():
             if field.metadata["mark"] == "memory":
-                rows.append((f"`{one.key}.{field.name}`", _number(field), f"rule is {one.status}"))
+                switch = "judge_stops" in {other.name for other in one.parameter_fields()}
+                acts = "off until `judge_stops` is on" if switch else f"the rule's status is {one.status}"
+                rows.append((f"`{one.key}.{field.name}`", _number(field), acts))
     for other in all_escalations():
         for field in dataclasses.fields(other.parameters):
             if field.metadata.get("mark") == "memory":
-                rows.append((f"`{other.key}.{field.name}`", _number(field), "a caution on a suggestion, marked there"))
+                rows.append((f"`{other.key}.{field.name}`", _number(field), "a suggestion, marked there"))
     return table(("threshold", "as shipped", "where it acts"), rows)
 
 
@@ -195,6 +210,7 @@ def day_of_examples() -> str:
 PARTS: Mapping[str, Callable[[], str]] = {
     "commands": commands,
     "settings": settings,
+    "interfaces": interfaces,
     "rules": rules,
     "from memory": from_memory,
     "day of examples": day_of_examples,

@@ -20,16 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import SecretStr
-from waitress.server import create_server
-
-from dashboard.app import create_app
-from dashboard.demonstration import build_demo_clinic
-from jobs.importers.load import import_paths
-from jobs.runner import run_by_hand
-from jobs.scheduler import Scheduler
-from models.clock import utc_now
-from models.settings import Settings
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "screenshots"
 LARGEST = 250_000
@@ -93,6 +83,17 @@ def chromium() -> str:
 @contextmanager
 def demonstration(patients: int) -> Iterator[tuple[str, str]]:
     """A running demonstration: its address and the password of its cast."""
+    from pydantic import SecretStr
+    from waitress.server import create_server
+
+    from dashboard.app import create_app
+    from dashboard.demonstration import build_demo_clinic
+    from jobs.importers.load import import_paths
+    from jobs.runner import run_by_hand
+    from jobs.scheduler import Scheduler
+    from models.clock import utc_now
+    from models.settings import Settings
+
     with tempfile.TemporaryDirectory(prefix="myopanel-screenshots-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         settings = Settings(

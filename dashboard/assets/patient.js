@@ -17,7 +17,7 @@
       var end = Date.parse(meta.today);
       var begin = SPANS[choice] ? end - SPANS[choice] * DAY : Date.parse(meta.first);
       var air = Math.max(Math.round((end - begin) / DAY * 0.012), 1) * DAY;
-      window.Plotly.relayout(drawn, { "xaxis.range": [iso(begin - air), iso(end + air)] });
+      window.Plotly.relayout(drawn, { "xaxis.range": [iso(begin - air), iso(end + Math.max(air, (meta.ahead || 0) * DAY))] });
       return skip();
     },
 

@@ -83,13 +83,25 @@ class _Pane:
     notes: list[dict[str, Any]] = field(default_factory=list)
 
 
-def shown_range(first: dt.date, today: dt.date, choice: str) -> list[str]:
-    """The ends of the axis for one of `RANGES`, with a little air at the right."""
+PLAN_AHEAD_DAYS = 70
+"""So much of an agreed taper that lies ahead is shown to the right of today: five steps of a fortnight."""
+
+
+def days_ahead(data: TimelineData) -> int:
+    """How many days after today the axis goes on for the steps of an agreed taper; 0 without any ahead."""
+    if data.plan.empty:
+        return 0
+    last = (pd.Timestamp(data.plan["start"].iloc[-1]) - pd.Timestamp(data.today)).days
+    return max(min(last + 1, PLAN_AHEAD_DAYS), 0)
+
+
+def shown_range(first: dt.date, today: dt.date, choice: str, ahead: int = 0) -> list[str]:
+    """The ends of the axis for one of `RANGES`, with `ahead` days of a plan or a little air at the right."""
     span = RANGES.get(choice)
     begin = first if span is None else max(today - dt.timedelta(days=span), dt.date(1900, 1, 1))
     length = max((today - begin).days, 7)
     air = dt.timedelta(days=max(round(length * 0.012), 1))
-    return [(begin - air).isoformat(), (today + air).isoformat()]
+    return [(begin - air).isoformat(), (today + max(air, dt.timedelta(days=ahead))).isoformat()]
 
 
 def starting_range(data: TimelineData) -> str:
@@ -184,10 +196,10 @@ def timeline(data: TimelineData, *, scale: EnzymeScale = "times", shown: str | N
         dragmode="zoom",
         showlegend=False,
         uirevision="timeline",
-        meta={"first": data.first.isoformat(), "today": today},
+        meta={"first": data.first.isoformat(), "today": today, "ahead": days_ahead(data)},
         xaxis={
             "type": "date",
-            "range": shown_range(data.first, data.today, shown or starting_range(data)),
+            "range": shown_range(data.first, data.today, shown or starting_range(data), days_ahead(data)),
             "anchor": "free",
             "position": 0,
             "domain": [0, 1],

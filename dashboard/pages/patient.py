@@ -20,7 +20,7 @@ from dashboard.components.dates import short_day
 from dashboard.components.graph import graph
 from dashboard.components.states import empty_state, notice
 from dashboard.figures.timeline import starting_range, timeline
-from dashboard.patient import WHO_ACTS, entry
+from dashboard.patient import CHANGED, REF, WHO_ACTS, calculators, entry, own_thresholds, plan
 from dashboard.patient.advice import explanations_section, response_section, suggestions_section
 from dashboard.patient.sections import (
     alerts_section,
@@ -33,7 +33,7 @@ from dashboard.patient.sections import (
     visit_sheet,
 )
 from dashboard.patient.view import PatientView, gather, parse_day, reviewed_today, timeline_data
-from dashboard.secure import READERS, Current, Page, SecureDash, current
+from dashboard.secure import DECIDERS, READERS, Current, Page, SecureDash, current
 from jobs.importers.load import FactsRefused
 from jobs.suggest import suggest
 from models import alert_lifecycle
@@ -54,9 +54,7 @@ from models.vocabulary import answers, measures
 
 PAGE = Page("/patients/<mrn>", "Patient", READERS)
 
-REF = "patient-ref"
 BODY = "patient-body"
-CHANGED = "patient-changed"
 LATE = "patient-late"
 GRAPH = "patient-graph"
 
@@ -98,6 +96,9 @@ def layout(mrn: str, known: str = "", **_query: str) -> Any:
             dcc.Store(id="patient-fact-act"),
             dcc.Store(id="patient-suggestion-act"),
             html.Div(body(view, here), id=BODY),
+            plan.drawer(),
+            calculators.drawer(),
+            *([own_thresholds.modal()] if here.may(DECIDERS) and view.past is None else []),
             *(_dialogs() if here.may(WHO_ACTS) and view.past is None else []),
         ],
         className="page patient",
@@ -114,7 +115,14 @@ def body(
     acts = here.may(WHO_ACTS) and view.past is None
     zone = here.settings.zone
     aside = [alerts_section(view, zone, here.today, acts=acts), html.Div(_waiting(), id=LATE, role="status")]
-    more = [labs_section(view), steroid_section(view), response_section(view), could_not_tell_section(view)]
+    decides = here.may(DECIDERS) and view.past is None
+    more = [
+        labs_section(view),
+        steroid_section(view),
+        response_section(view),
+        could_not_tell_section(view),
+        own_thresholds.own_section(view, decides=decides),
+    ]
     return [
         _past_notice(view),
         _stale_notice(view),
@@ -163,6 +171,7 @@ def _buttons(view: PatientView, here: Current, *, acts: bool) -> list[Any]:
                 n_clicks=0,
             ),
         ]
+    buttons.append(html.Button("Calculators", id="patient-calc-open", className="button-quiet", n_clicks=0))
     buttons.append(html.Button("Visit sheet", id="patient-print", className="button-quiet", n_clicks=0, title="Print"))
     return buttons
 
@@ -331,6 +340,9 @@ def register(app: SecureDash) -> None:
     _register_decisions(app)
     _register_entry(app)
     _register_record(app)
+    plan.register(app)
+    calculators.register(app)
+    own_thresholds.register(app)
 
 
 def _register_view(app: SecureDash) -> None:

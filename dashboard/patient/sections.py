@@ -552,7 +552,7 @@ def steroid_section(view: PatientView) -> html.Section | None:
     ]
     plan = html.Div(
         html.Button(
-            "Taper plan" if view.agreed else "Plan a taper",
+            "Taper plan",
             id="patient-taper-open",
             type="button",
             className="button-quiet",

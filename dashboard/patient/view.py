@@ -18,7 +18,7 @@ from dashboard.figures.timeline import TimelineData
 from dashboard.secure import Current
 from jobs.evaluation import evaluate
 from jobs.exposure import ADULT_FROM_YEARS, exposure, exposure_report
-from jobs.thresholds import OwnThreshold, own_thresholds
+from jobs.thresholds import OwnThreshold, Thresholds, own_thresholds, thresholds_on
 from jobs.treatment import current_courses
 from models import patient_record
 from models.alert import Alert, AlertEvent
@@ -26,6 +26,7 @@ from models.alert_lifecycle import needs_a_look, present_day, state_of
 from models.clock import clinic_date, end_of_day
 from models.database import reading
 from models.frames import Frames
+from models.panel import STEROID_RULE
 from models.patient import Patient
 from models.patient_record import Review
 from models.response_baseline import ResponseBaseline, baseline_of
@@ -145,6 +146,7 @@ def gather(here: Current, mrn: str, known: dt.date | None = None) -> PatientView
         agreed = standing_plan(session, patient.id or 0, as_of, known_at=known_at)
         baseline = baseline_of(session, patient.id or 0, known_at=known_at)
         own = own_thresholds(session, patient.id or 0, as_of)
+        thresholds = thresholds_on(session, as_of)
         session.expunge_all()
     if past:
         report = evaluate(
@@ -158,7 +160,7 @@ def gather(here: Current, mrn: str, known: dt.date | None = None) -> PatientView
         known_at=known_at,
         frames=frames,
         courses=_courses(frames),
-        steroid=exposure_report(frames, patient.id or 0, as_of),
+        steroid=_steroid(frames, patient.id or 0, as_of, thresholds),
         alerts=alerts,
         assessments=assessments,
         review=review,
@@ -167,6 +169,20 @@ def gather(here: Current, mrn: str, known: dt.date | None = None) -> PatientView
         own=own,
         evaluated=bool(past) or patient.evaluated_revision == patient.revision or bool(assessments),
         states={alert.id or 0: state_of(alert, as_of) for alert, _ in alerts},
+    )
+
+
+def _steroid(frames: Frames, patient_id: int, as_of: dt.date, thresholds: Thresholds) -> dict[str, Any]:
+    """The exposure with the lines that the rule draws for this patient, so that page and alert never differ."""
+    line = thresholds.patients.get(STEROID_RULE, {}).get(patient_id, thresholds.clinic[STEROID_RULE])
+    return exposure_report(
+        frames,
+        patient_id,
+        as_of,
+        above_mg=line.above_mg,
+        from_mg_kg=line.from_mg_per_kg,
+        gap_days=line.gap_days,
+        longest_days=line.more_than_days,
     )
 
 

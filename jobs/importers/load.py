@@ -28,6 +28,7 @@ from jobs.importers.canonical import (
     COLUMNS,
     FILE_COLUMNS,
     KINDS,
+    LONGEST_NAME,
     ROWS,
     EventFact,
     Fact,
@@ -41,6 +42,10 @@ from jobs.importers.canonical import (
 )
 from jobs.importers.csv_folder import find_csv
 from jobs.importers.excel import find_sheets
+from jobs.importers.fhir_r4 import SUFFIXES as FHIR_SUFFIXES
+from jobs.importers.fhir_r4 import find_resources
+from jobs.importers.hl7v2_oru import SUFFIXES as HL7_SUFFIXES
+from jobs.importers.hl7v2_oru import find_messages
 from jobs.importers.sheet import Sheet, SheetSource
 from models.clock import clinic_date
 from models.database import writing
@@ -53,8 +58,14 @@ from models.patient import Patient
 from models.patient_series import refresh
 
 FORMATS = ("auto", "csv", "xlsx", "fhir", "hl7")
+Follow = Callable[[str, int, str], None]
+"""Told of every row as it is settled: file, line, and `created`, `updated`, `unchanged` or `rejected`."""
+
 CHUNK = 20_000
 """Rows held in memory at a time."""
+
+DEFAULT_SENDER = "csv"
+"""Who speaks where neither the import nor the file says so."""
 
 IDS_PER_QUERY = 5_000
 """SQLite takes at most 32,766 values in one statement."""
@@ -585,11 +596,20 @@ def _rejects_file(path: Path | None) -> Iterator[_RejectsFile | None]:
 class _Import:
     """One import: sheets one after the other, in chunks, with what becomes of each row counted."""
 
-    def __init__(self, session: Session, store: _Store, report: ImportReport, rejects: _RejectsFile | None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        store: _Store,
+        report: ImportReport,
+        rejects: _RejectsFile | None,
+        follow: Follow | None = None,
+    ) -> None:
         self.session = session
         self.store = store
         self.report = report
         self.rejects = rejects
+        self.follow = follow
+        self._files: dict[str, tuple[FileCounts, ImportFile]] = {}
 
     def load(self, sheet: Sheet) -> None:
         """Read a sheet to its end; every row that is not blank is created, updated, unchanged or rejected."""
@@ -616,15 +636,26 @@ class _Import:
                 self._flush(sheet, counts, good, bad)
                 good, bad = [], []
         self._flush(sheet, counts, good, bad)
-        self.report.files.append(counts)
+        self._count(counts)
         self.report.total.add(Counts(counts.read, counts.created, counts.updated, counts.unchanged, counts.rejected))
         self.report.warnings += sheet.warnings
         self.report.warnings += [
             f"{sheet.name}: {note} ({times} {'row' if times == 1 else 'rows'})" for note, times in reading.notes.items()
         ]
-        self.session.add(
-            ImportFile(batch_id=self._batch_id, **asdict(counts)),
-        )
+
+    def _count(self, counts: FileCounts) -> None:
+        """Add to the file's counts; a message format gives several sheets of one file."""
+        known = self._files.get(counts.name)
+        if known is None:
+            row = ImportFile(batch_id=self._batch_id, **asdict(counts))
+            self._files[counts.name] = counts, row
+            self.report.files.append(counts)
+            self.session.add(row)
+            return
+        whole, row = known
+        whole.add(Counts(counts.read, counts.created, counts.updated, counts.unchanged, counts.rejected))
+        for name, number in asdict(whole).items():
+            setattr(row, name, number)
 
     @property
     def _batch_id(self) -> int:
@@ -647,7 +678,10 @@ class _Import:
         for (line, record, _), outcome in zip(good, outcomes, strict=True):
             if isinstance(outcome, Refused):
                 bad.append((line, record, outcome))
-            elif outcome == "created":
+                continue
+            if self.follow is not None:
+                self.follow(sheet.name, line, outcome)
+            if outcome == "created":
                 counts.created += 1
             elif outcome == "updated":
                 counts.updated += 1
@@ -656,7 +690,8 @@ class _Import:
         bad.sort(key=lambda entry: entry[0])
         counts.rejected += len(bad)
         kept = []
-        for line, record, refused in bad:
+        for line, record, reason in bad:
+            refused = sheet.told(record, reason)
             reject = Reject(sheet.name, line, refused.column, _printable(refused.value), _printable(refused.why))
             row = sheet.row(record)
             kept.append(asdict(reject) | {"batch_id": self._batch_id, "row": json.dumps(row, ensure_ascii=False)})
@@ -664,6 +699,8 @@ class _Import:
                 self.report.rejects.append(reject)
             if self.rejects is not None:
                 self.rejects.add(sheet.kind, reject, row)
+            if self.follow is not None:
+                self.follow(sheet.name, line, "rejected")
         if kept:
             for entry in kept:
                 entry["row"] = _printable(entry["row"])
@@ -701,46 +738,84 @@ def import_paths(
     timezone: str,
     by: str,
     now: dt.datetime,
-    sender: str = "csv",
+    sender: str | None = None,
     dry_run: bool = False,
     rejects_file: str | Path | None = None,
 ) -> ImportReport:
-    """Import CSV folders, single CSV files or workbooks in one transaction.
+    """Import CSV folders, single CSV files, workbooks, FHIR or HL7 files in one transaction.
 
     Args:
-        format: `auto` (by the paths' suffixes), `csv` or `xlsx`.
+        format: `auto` (by the paths' suffixes), `csv`, `xlsx`, `fhir` or `hl7`.
         timezone: the clinic's zone; times without an offset are in it.
-        by: who imports. `sender`: who speaks; a `source_id` is the sender's own.
+        by: who imports. `sender`: who speaks; a `source_id` is the sender's own. By default whom a message names, and
+            `csv` for tables.
         dry_run: do everything and undo it; nothing is left in the database, the counts are the real ones.
         rejects_file: where rejected rows are written as sent, with the reason.
 
     Raises:
         UsageError: something cannot be read at all; nothing was changed.
     """
-    sources, used_format, warnings = _sources([Path(path) for path in paths], format)
-    report = ImportReport(warnings=warnings, dry_run=dry_run)
+    sources, used_format, warnings = _sources([Path(path) for path in paths], format, timezone)
+    return import_sources(
+        engine,
+        sources,
+        format=used_format,
+        name=", ".join(Path(path).name or str(path) for path in paths),
+        timezone=timezone,
+        by=by,
+        now=now,
+        sender=sender,
+        dry_run=dry_run,
+        rejects_file=rejects_file,
+        warnings=warnings,
+    )
+
+
+def import_sources(
+    engine: Engine,
+    sources: Sequence[SheetSource],
+    *,
+    format: str,
+    name: str,
+    timezone: str,
+    by: str,
+    now: dt.datetime,
+    sender: str | None = None,
+    dry_run: bool = False,
+    rejects_file: str | Path | None = None,
+    warnings: Sequence[str] = (),
+    follow: Follow | None = None,
+) -> ImportReport:
+    """The same for sheets that are open already or were never files: what a message brought.
+
+    Args:
+        name: what the import is called in lists. `warnings`: what was noticed before anything was read.
+        follow: told of every row what became of it; with it a message can be answered entry by entry.
+
+    Raises:
+        UsageError: something cannot be read at all; nothing was changed.
+    """
+    report = ImportReport(warnings=list(warnings), dry_run=dry_run)
     with _rejects_file(None if rejects_file is None else Path(rejects_file)) as rejects:
         try:
             with writing(engine) as session:
                 _one_import_at_a_time(session)
-                batch = ImportBatch(
-                    format=used_format,
-                    name=", ".join(Path(path).name or str(path) for path in paths),
-                    sender=sender,
-                    by=by,
-                    started_at=now,
-                )
+                batch = ImportBatch(format=format, name=name, sender=sender or DEFAULT_SENDER, by=by, started_at=now)
                 session.add(batch)
                 session.flush()
-                store = _Store(session.connection(), timezone=timezone, sender=sender, now=now, batch_id=batch.id)
-                running = _Import(session, store, report, rejects)
+                store = _Store(session.connection(), timezone=timezone, sender=batch.sender, now=now, batch_id=batch.id)
+                running = _Import(session, store, report, rejects, follow)
+                senders = []
                 for source in sources:
                     with source.open() as sheet:
+                        store.sender = sender or sheet.sender or DEFAULT_SENDER
+                        senders.append(store.sender)
                         running.load(sheet)
+                batch.sender = ", ".join(dict.fromkeys(senders))[:LONGEST_NAME] or batch.sender
                 store.bump_revisions()
                 _closing_warnings(report, store)
-                for name, number in asdict(report.total).items():
-                    setattr(batch, name, number)
+                for column, number in asdict(report.total).items():
+                    setattr(batch, column, number)
                 batch.warnings = json.dumps(report.warnings, ensure_ascii=False)
                 batch.finished_at = now
                 session.add(batch)
@@ -765,31 +840,45 @@ def _closing_warnings(report: ImportReport, store: _Store) -> None:
         report.warnings.append(f"{hidden} more rejected rows are not listed here; all are kept in the database")
 
 
-def _sources(paths: list[Path], format: str) -> tuple[Sequence[SheetSource], str, list[str]]:
+def _sources(paths: list[Path], format: str, timezone: str) -> tuple[Sequence[SheetSource], str, list[str]]:
     if format not in FORMATS:
         raise UsageError(f"{format!r} is not an import format; known are {', '.join(FORMATS)}.")
     if not paths:
         raise UsageError("Name at least one folder or file to import.")
     told = {_format_of(path) for path in paths} if format == "auto" else {format}
-    unsupported = told & {"fhir", "hl7"}
-    if unsupported:
-        raise UsageError(f"Importing {', '.join(sorted(unsupported))} files is not in this version; use csv or xlsx.")
     if len(told) > 1:
-        raise UsageError("CSV files and workbooks cannot be imported in one go; import one after the other.")
+        raise UsageError(
+            f"Files of different formats ({', '.join(sorted(told))}) cannot be imported in one go; import one after "
+            "the other."
+        )
     used = told.pop()
-    if used == "xlsx":
-        sheets, warnings = find_sheets(paths)
-        return sheets, used, warnings
-    files, warnings = find_csv(paths)
-    return files, used, warnings
+    sources: Sequence[SheetSource]
+    if used == "fhir":
+        sources, warnings = find_resources(paths, timezone)
+    elif used == "hl7":
+        sources, warnings = find_messages(paths)
+    elif used == "xlsx":
+        sources, warnings = find_sheets(paths)
+    else:
+        sources, warnings = find_csv(paths)
+    return sources, used, warnings
+
+
+_FORMAT_OF_SUFFIX = {
+    ".csv": "csv",
+    ".xlsx": "xlsx",
+    ".xlsm": "xlsx",
+    **dict.fromkeys(FHIR_SUFFIXES, "fhir"),
+    **dict.fromkeys(HL7_SUFFIXES, "hl7"),
+}
 
 
 def _format_of(path: Path) -> str:
-    if path.is_dir():
-        return "csv"
-    return {".xlsx": "xlsx", ".xlsm": "xlsx", ".json": "fhir", ".ndjson": "fhir", ".hl7": "hl7"}.get(
-        path.suffix.lower(), "csv"
-    )
+    """By the suffix; of a folder by what lies in it: one table makes it a CSV folder, whatever lies beside it."""
+    if not path.is_dir():
+        return _FORMAT_OF_SUFFIX.get(path.suffix.lower(), "csv")
+    inside = {_FORMAT_OF_SUFFIX.get(one.suffix.lower()) for one in path.iterdir() if one.is_file()}
+    return next((format for format in ("csv", "fhir", "hl7") if format in inside), "csv")
 
 
 def _one_import_at_a_time(session: Session) -> None:

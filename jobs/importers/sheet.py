@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from jobs.importers.canonical import COLUMNS, FILE_COLUMNS, KINDS, REQUIRED, Kind
+from jobs.importers.canonical import COLUMNS, FILE_COLUMNS, KINDS, REQUIRED, Kind, Refused
 from models.errors import UsageError
 
 Record = tuple[int, list[str], str]
@@ -21,6 +21,7 @@ class Sheet:
         places: for each column of the kind, its place in a record, or None.
         decimal_comma: whether a comma between digits can only be a decimal sign.
         warnings: sentences about the table as a whole.
+        sender: who speaks, where the file itself says so; empty: whoever the import was told.
     """
 
     kind: Kind
@@ -30,6 +31,7 @@ class Sheet:
     decimal_comma: bool
     places: tuple[int | None, ...] = ()
     warnings: list[str] = field(default_factory=list)
+    sender: str = ""
 
     def __post_init__(self) -> None:
         names = [column_name(text) for text in self.header]
@@ -49,6 +51,11 @@ class Sheet:
         self.places = tuple(
             names.index(name) if name in names and name in known else None for name in COLUMNS[self.kind]
         )
+
+    def told(self, cells: Sequence[str], refused: Refused) -> Refused:
+        """A refusal in the words of whoever sent the file: a message format has paths and not columns."""
+        del cells
+        return refused
 
     def row(self, cells: Sequence[str]) -> dict[str, str]:
         """The record as sent, by the header's own names; surplus cells under `+1`, `+2`..."""

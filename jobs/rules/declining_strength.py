@@ -457,6 +457,8 @@ def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
             " Confirmed: two or more scores lie lower than measurement error explains (about 5 % of stable patients"
             " show this within six monthly visits)."
         )
+    elif row["gradual"]:
+        text += " Possible only: within measurement error, but each score was no higher than the one before."
     else:
         text += (
             " Possible only: measurement error alone makes a single fall of this size in seven to nine of ten stable"

@@ -1,5 +1,6 @@
 """What a person at a screen waits for, measured by the page's own clock in headless Chromium."""
 
+import logging
 import os
 import shutil
 import statistics
@@ -107,6 +108,7 @@ def measure_screens(clinic: Clinic, repeats: int) -> list[Measured] | str:
 def _served(application: Any) -> Iterator[str]:
     from waitress.server import create_server
 
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a browser asks for much at once
     server: Any = create_server(application, host="127.0.0.1", port=0, threads=4)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -132,3 +132,49 @@ def test_a_plan_of_the_patients_own_is_compared_day_by_day() -> None:
     assert table["planned_mg"].tolist() == [40, 40, 40, 35, 35]
     assert table["difference_mg"].tolist() == [0, 0, 0, 5, 5]
     assert taper.planned_and_actual(frames(), 1, AS_OF).empty
+
+
+@pytest.mark.parametrize(
+    ("medications", "started"),
+    [
+        ([(60, -90, None)], -90),
+        ([(60, -90, -31), (30, -30, None)], -90),  # a reduction goes on
+        ([(40, -90, -31), (59, -30, None)], -90),  # less than half as much again
+        ([(40, -90, -31), (60, -30, None)], -30),  # re-induction
+        ([(40, -90, -45), (40, -30, None)], -90),  # fourteen days off
+        ([(40, -90, -46), (40, -30, None)], -30),  # fifteen days off
+        ([(40, -90, -14)], -90),
+        ([(40, -90, -15)], None),
+        ([], None),
+    ],
+)
+def test_the_clock_of_the_taper_begins_anew_after_a_pause_or_a_re_induction(
+    medications: list[tuple[float, int, int | None]], started: int | None
+) -> None:
+    rows = [{"drug": "prednisone", "dose": mg, "start": start, "end": end} for mg, start, end in medications]
+    mine = exposure(frames(medications=rows)).known.of(1)
+    today = day_number(AS_OF)
+    found = taper.clock_start(mine, today)
+    assert (None if found is None else found - today) == started
+
+
+def test_a_pulse_is_no_re_induction() -> None:
+    pulse = {"drug": "methylprednisolone", "dose": 1, "unit": "g", "route": "iv", "intent": "pulse"}
+    rows = [{"drug": "prednisone", "dose": 40, "start": -90}, {**pulse, "start": -20, "end": -18}]
+    today = day_number(AS_OF)
+    assert taper.clock_start(exposure(frames(medications=rows)).known.of(1), today) == today - 90
+
+
+def test_a_plan_adds_up_over_the_days_asked_about() -> None:
+    first = AS_OF
+    steps = [(first, 60.0), (first + dt.timedelta(days=14), 50.0)]
+    assert taper.planned_total(steps, first, first + dt.timedelta(days=27)) == 14 * 60 + 14 * 50
+    assert taper.planned_total(steps, first - dt.timedelta(days=5), first) == 60
+    assert taper.planned_total([], first, first) == 0
+
+
+def test_rounding_leaves_out_steps_that_change_nothing() -> None:
+    days = [AS_OF + dt.timedelta(days=14 * place) for place in range(4)]
+    steps = list(zip(days, (19.0, 17.6, 17.4, 15.2), strict=True))
+    assert taper.rounded(steps, 2.5) == [(days[0], 20.0), (days[1], 17.5), (days[3], 15.0)]
+    assert taper.rounded(steps, 0) == steps

@@ -68,7 +68,7 @@ def test_without_a_day_the_clinics_today_is_meant(busy: Clinic) -> None:
     assert busy("suggest", "1", "--format", "json").json()["as_of"] >= day(0)
 
 
-# ----------------------------------------------------------------------------------------------------------- exposure
+# ------------------------------------------------------------------------------------------------------------- exposure
 
 
 def test_exposure_gives_each_day_the_spans_and_the_sum(clinic: Clinic) -> None:
@@ -81,7 +81,9 @@ def test_exposure_gives_each_day_the_spans_and_the_sum(clinic: Clinic) -> None:
     )  # fmt: skip
     answer = clinic("exposure", "1", "--as-of", day(2), "--format", "json").json()
     assert {row["date"]: row["dose"] for row in answer["days"]} == {
-        **{day(at): 60 for at in range(-10, -5)}, **{day(at): 20 for at in range(-5, 0)}, **{day(at): 40 for at in range(3)},
+        **{day(at): 60 for at in range(-10, -5)},
+        **{day(at): 20 for at in range(-5, 0)},
+        **{day(at): 40 for at in range(3)},
     }  # fmt: skip
     assert answer["cumulative"]["total_mg"] == 5 * 60 + 5 * 20 + 3 * 40
     high = [span for span in answer["spans"] if "30" in span["limit"]]
@@ -91,7 +93,7 @@ def test_exposure_gives_each_day_the_spans_and_the_sum(clinic: Clinic) -> None:
     ]
 
 
-# -------------------------------------------------------------------------------------------------------- calculators
+# ---------------------------------------------------------------------------------------------------------- calculators
 
 
 def _score(clinic: Clinic, tmp_path: Path, kind: str, document: Any) -> Any:
@@ -118,11 +120,13 @@ def test_no_change_is_no_improvement(clinic: Clinic, tmp_path: Path) -> None:
 
 def test_full_recovery_is_a_hundred_points_and_major(clinic: Clinic, tmp_path: Path) -> None:
     baseline = {
-        "physician_global": 10, "patient_global": 10, "strength": {"instrument": "mmt8_bilateral", "score": 0}, "haq": 3,
+        "physician_global": 10, "patient_global": 10,
+        "strength": {"instrument": "mmt8_bilateral", "score": 0}, "haq": 3,
         "extramuscular_global": 10, "enzymes": {"ck": {"value": 20000, "upper_limit": 200}},
     }  # fmt: skip
     well = {
-        "physician_global": 0, "patient_global": 0, "strength": {"instrument": "mmt8_bilateral", "score": 150}, "haq": 0,
+        "physician_global": 0, "patient_global": 0,
+        "strength": {"instrument": "mmt8_bilateral", "score": 150}, "haq": 0,
         "extramuscular_global": 0, "enzymes": {"ck": {"value": 100, "upper_limit": 200}},
     }  # fmt: skip
     answer = _score(clinic, tmp_path, "tis", {"class": "adult", "baseline": baseline, "follow_up": well})
@@ -212,7 +216,7 @@ def test_a_cohort_is_the_same_for_the_same_seed_and_can_be_imported(clinic: Clin
     assert clinic("evaluate").code == 0
 
 
-# ---------------------------------------------------------------------------------------------- jobs, accounts, database
+# --------------------------------------------------------------------------------------------- jobs, accounts, database
 
 
 def test_jobs_are_listed_and_run_by_hand(busy: Clinic) -> None:

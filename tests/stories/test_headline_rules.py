@@ -122,7 +122,7 @@ def test_scores_of_different_instruments_are_never_compared(clinic: Clinic) -> N
     assert _states(clinic, "declining-strength", "cmas") == {"1": "cannot_tell"}
 
 
-# ---------------------------------------------------------------------------------------------------------- overdue-labs
+# --------------------------------------------------------------------------------------------------------- overdue-labs
 
 
 def test_tests_are_overdue_from_the_day_after_due_plus_grace(clinic: Clinic) -> None:
@@ -181,7 +181,7 @@ def test_patients_who_left_appear_nowhere(clinic: Clinic, status: str) -> None:
     assert clinic.alerts("all") == []
 
 
-# ------------------------------------------------------------------------------------------ prolonged-high-dose-steroids
+# ----------------------------------------------------------------------------------------- prolonged-high-dose-steroids
 
 
 def test_day_29_of_more_than_30_mg_is_the_first(clinic: Clinic) -> None:

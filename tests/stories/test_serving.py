@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -143,9 +143,13 @@ def test_the_demonstration_prints_its_address_and_sign_ins_and_leaves_a_configur
     assert not mine.exists()
 
 
-def test_a_port_that_is_taken_is_said_in_a_sentence(clinic: Clinic, free_port: int, tmp_path: Path) -> None:
+def test_a_port_that_is_taken_is_said_in_a_sentence(
+    clinic: Clinic, run_cli: Callable[..., Any], free_port: int, tmp_path: Path
+) -> None:
     env = clinic.env | {"MYOPANEL_PORT": str(free_port)}
-    with _running("serve", "--no-scheduler", env=env, folder=tmp_path):
-        done = clinic.run("serve", env=env)
+    with _running("serve", "--no-scheduler", env=env, folder=tmp_path) as (_, address):
+        assert _get(address + "health")[0] == 200
+        done = run_cli("serve", "--no-scheduler", env=env, timeout=60)
         assert done.code == 2
         assert str(free_port) in done.stderr
+        assert "Traceback" not in done.stderr

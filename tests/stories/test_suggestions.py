@@ -189,7 +189,7 @@ def test_11_plasmapheresis_three_days_after_ivig_is_cautioned(clinic: Clinic) ->
 
 def test_12_methotrexate_with_co_trimoxazole(clinic: Clinic) -> None:
     clinic.load(patients=[ADULT], medications=[MTX, drug("1", "co-trimoxazole", 960, -5, frequency="twice-daily")])
-    (one,) = [one for one in clinic.evaluate(0, "--rule", "drug-safety")]
+    (one,) = clinic.evaluate(0, "--rule", "drug-safety")
     assert one["severity"] == "urgent"
     assert {fact["drug"] for fact in one["evidence"]} >= {"methotrexate", "co-trimoxazole"}
 

@@ -263,3 +263,50 @@ def test_an_answer_only_changes_on_the_day_it_said_to_look_again(statements: lis
     after = RULE.evaluate(frames(day, medications=shifted), day, Parameters())
     pd.testing.assert_frame_equal(before, after)
     assert np.all(before["state"].to_numpy() != MET)
+
+
+@pytest.mark.parametrize(
+    ("medications", "review"),
+    [
+        ([pred(40, -84)], "second line"),
+        ([pred(40, -83)], None),
+        ([pred(31, -84)], "second line"),
+        ([pred(25, -84, -40), pred(31, -39)], "second line"),  # the clock also runs below the line
+        ([pred(40, -84, -35), pred(60, -34)], None),  # a re-induction starts it anew
+    ],
+)
+def test_an_adult_still_above_30_mg_on_day_84_since_induction_has_the_second_line_reviewed(
+    medications: list[dict[str, Any]], review: str | None
+) -> None:
+    row = assess(*medications)
+    assert (row["state"], row["review"]) == (MET, review)
+    assert ("second line" in RULE.suggested_action(row, Parameters())) is (review is not None)
+    assert ("since induction" in RULE.explain(row, Parameters())) is (review is not None)
+
+
+@pytest.mark.parametrize(
+    ("dose", "start", "review"),
+    [
+        (21, -70, "expert centre"),
+        (21, -69, None),
+        (20, -70, None),  # exactly 1 mg/kg
+        (11, -130, "expert centre"),
+        (11, -129, None),
+        (10, -130, None),  # exactly half a milligram per kg: high, not slower than the trial
+        (35, -60, None),  # above 30 mg means nothing in a child
+    ],
+)
+def test_a_child_above_the_doses_of_the_trial_is_for_an_expert_centre(
+    dose: float, start: int, review: str | None
+) -> None:
+    row = assess(pred(dose, start), observations=[weight(20)], patients=[{"mrn": "1", "age_years": 6}])
+    assert (row["state"], row["review"]) == (MET, review)
+    assert ("expert centre" in RULE.suggested_action(row, Parameters())) is (review is not None)
+
+
+def test_the_reviews_change_neither_state_nor_severity() -> None:
+    late = assess(pred(80, -90, -41), pred(35, -40))
+    assert (late["state"], late["severity"], late["review"]) == (MET, WATCH, "second line")
+    assert RULE.suggested_action(late, Parameters()).startswith("next visit: continue the taper; review")
+    re_induced = assess(pred(40, -84, -35), pred(60, -34))
+    assert (since(re_induced), re_induced["severity"]) == (-56, ACTION)

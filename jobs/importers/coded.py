@@ -1,0 +1,236 @@
+"""What coded messages (FHIR, HL7) have in common: rows with paths, codes that mean a measure or drug, reported limits.
+
+A code is never trusted against its name: public code lists contain wrong pairs, and a troponin I that is really a
+troponin T, or an MB fraction taken for creatine kinase, would be believed for years.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from jobs.importers.canonical import COLUMNS, Kind, Refused
+from jobs.importers.sheet import Record, Sheet
+from models import vocabulary
+
+LOINC, LOCAL, OTHER = "loinc", "local", "other"
+
+_LOINC_CODE = re.compile(r"\d{1,7}-\d", re.ASCII)
+
+NAMES_SOMETHING_ELSE: Mapping[str, re.Pattern[str]] = {"ck": re.compile(r"\bmb\b", re.IGNORECASE)}
+"""A name that has a measure's own words in it and still is another one."""
+
+
+class CodedRow(list[str]):
+    """The cells of one fact in the order of the kind's columns, with where they stood in the message.
+
+    Attributes:
+        paths: column -> place in the message, for reasons.
+        sent: the whole resource or segment, kept with a rejected row.
+        refused: why the message could not be turned into cells, if it could not.
+    """
+
+    __slots__ = ("paths", "refused", "sent")
+
+    def __init__(
+        self, kind: Kind, cells: Mapping[str, str], paths: Mapping[str, str], sent: Any, refused: Refused | None = None
+    ) -> None:
+        super().__init__(cells.get(column, "") for column in COLUMNS[kind])
+        self.paths = paths
+        self.sent = sent
+        self.refused = refused
+
+
+class CodedSheet(Sheet):
+    """The facts of one kind and one sender in a message file; reasons name the place in the message."""
+
+    def __init__(self, kind: Kind, name: str, records: Iterator[Record], sender: str) -> None:
+        super().__init__(kind, name, COLUMNS[kind], records, decimal_comma=False, sender=sender)
+
+    def __post_init__(self) -> None:
+        # A message may take an event back, which a file has no column for: all columns stand in their own order.
+        self.places = tuple(range(len(COLUMNS[self.kind])))
+
+    def told(self, cells: Sequence[str], refused: Refused) -> Refused:
+        """The same refusal with the path in the message for the column."""
+        if not isinstance(cells, CodedRow):
+            return refused
+        known = cells.refused or refused
+        return Refused(cells.paths.get(known.column, known.column), known.value, known.why)
+
+    def row(self, cells: Sequence[str]) -> dict[str, str]:
+        """The cells that were made of the message, and the message itself."""
+        filled = {column: cell for column, cell in zip(self.header, cells, strict=False) if cell}
+        return filled | ({"message": text_of(cells.sent)} if isinstance(cells, CodedRow) else {})
+
+
+def text_of(sent: Any) -> str:
+    """A resource or segment as text."""
+    if isinstance(sent, str):
+        return sent
+    # Imported here: who imports tables needs no JSON.
+    import json
+
+    return json.dumps(sent, ensure_ascii=False, default=str)
+
+
+# ---------------------------------------------------------------------------------------------------------------- codes
+
+
+class Coding(NamedTuple):
+    """A code of `loinc`, a `local` or some `other` system, with the name it came with."""
+
+    system: str
+    code: str
+    name: str
+
+
+def loinc_or(system: str, code: str) -> str:
+    """`loinc` where no system was given and the code is written like one of LOINC's."""
+    return LOINC if not system and _LOINC_CODE.fullmatch(code) else (system or LOCAL)
+
+
+def measure_of(codings: Sequence[Coding], text: str, column: str = "measure") -> vocabulary.Measure:
+    """The one measure that the codes of a result mean.
+
+    Raises:
+        Refused: no code is known, a code contradicts its name or the text, or two codes mean different measures.
+    """
+    found: dict[str, vocabulary.Measure] = {}
+    for coding in codings:
+        known = _measure_of(coding, column)
+        if known is not None:
+            found[known.key] = known
+    named = text.strip()
+    if not found and not codings and named:
+        known = _measure_of(Coding(LOCAL, named, ""), column)
+        found = {} if known is None else {known.key: known}
+    said = ", ".join(" ".join(filter(None, (one.code, one.name))) for one in codings) or named
+    if not found:
+        raise Refused(column, said, f"no measure is known for {said!r}" if said else "the result has no code")
+    if len(found) > 1:
+        raise Refused(column, said, f"its codes mean different measures: {', '.join(sorted(found))}")
+    measure = next(iter(found.values()))
+    if named and contradicts(measure.key, named):
+        raise Refused(column, named, f"the code means {measure.label}, the text says {named!r}")
+    return measure
+
+
+def _measure_of(coding: Coding, column: str) -> vocabulary.Measure | None:
+    if coding.system == OTHER or not coding.code:
+        return None
+    try:
+        known = vocabulary.measure_for_code(coding.system, coding.code, coding.name)
+        if known is None and coding.system == LOCAL:
+            known = vocabulary.measure_for_code(LOCAL, coding.code.lower(), coding.name)
+    except vocabulary.CodeMismatch as error:
+        raise Refused(column, f"{coding.code} {coding.name}".strip(), str(error)) from None
+    if known is None and coding.system == LOCAL:
+        known = vocabulary.measures().get(coding.code.lower())
+        if known is not None and coding.name and not _is_named(known.key, coding.name):
+            raise Refused(
+                column, f"{coding.code} {coding.name}", f"{coding.code} would be {known.label}, sent as {coding.name!r}"
+            )
+    if known is not None and (pattern := NAMES_SOMETHING_ELSE.get(known.key)) and pattern.search(coding.name):
+        raise Refused(column, f"{coding.code} {coding.name}", f"{coding.name!r} is not {known.label}")
+    return known
+
+
+@lru_cache(maxsize=1)
+def _names() -> Mapping[str, tuple[str, ...]]:
+    """The parts by which each measure's names are recognised."""
+    parts: dict[str, set[str]] = {
+        key: {row.label.lower(), row.short_label.lower(), key.replace("_", " ")}
+        for key, row in vocabulary.measures().items()
+    }
+    for entry in vocabulary.vocabulary().measure_codes.values():
+        if entry.measure:
+            parts[entry.measure].update(entry.name_contains)
+    return {key: tuple(sorted(names)) for key, names in parts.items()}
+
+
+@lru_cache(maxsize=4096)
+def _is_named(key: str, name: str) -> bool:
+    said = name.lower()
+    return any(_has_word(said, part) for part in _names()[key])
+
+
+def _has_word(said: str, part: str) -> bool:
+    return re.search(rf"(?<![a-z0-9]){re.escape(part)}(?![a-z0-9])", said) is not None
+
+
+@lru_cache(maxsize=4096)
+def contradicts(key: str, name: str) -> bool:
+    """Whether a name that was sent is another measure's. A name nobody knows contradicts nothing."""
+    pattern = NAMES_SOMETHING_ELSE.get(key)
+    if pattern is not None and pattern.search(name):
+        return True
+    if _is_named(key, name):
+        return False
+    said = name.lower()
+    return any(
+        _has_word(said, part) for other, parts in _names().items() if other != key for part in parts if len(part) > 3
+    )
+
+
+# --------------------------------------------------------------------------------------------------------------- limits
+
+_NUMBER = r"[+-]?\d+(?:[.,]\d+)?"
+_BETWEEN = re.compile(rf"({_NUMBER})\s*(?:-|–|\.\.|to|bis)\s*({_NUMBER})\s*([^\d\s].*)?", re.IGNORECASE)
+_BELOW = re.compile(rf"(?:<=|<|≤|up to|bis)\s*({_NUMBER})\s*([^\d\s].*)?", re.IGNORECASE)
+_ABOVE = re.compile(rf"(?:>=|>|≥)\s*({_NUMBER})\s*([^\d\s].*)?", re.IGNORECASE)
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d*,\d{3}")
+
+
+class Limits(NamedTuple):
+    """A reference range as reported: texts of numbers, '' where there is none, and the unit if one stood there."""
+
+    low: str = ""
+    high: str = ""
+    unit: str = ""
+
+
+def limits_of_text(text: str) -> Limits:
+    """`0-200`, `<200`, `>60`, `0 - 200 U/L`. What cannot be read without guessing gives no limit."""
+    said = text.strip().strip("[]()").strip()
+    for pattern, low, high, unit in ((_BETWEEN, 1, 2, 3), (_BELOW, 0, 1, 2), (_ABOVE, 1, 0, 2)):
+        found = pattern.fullmatch(said)
+        if found is not None:
+            numbers = [found[place] if place else "" for place in (low, high)]
+            if any(_THOUSANDS.fullmatch(number) for number in numbers):
+                return Limits()
+            low_limit, high_limit = (number.replace(",", ".") for number in numbers)
+            return Limits(low_limit, high_limit, (found[unit] or "").strip())
+    return Limits()
+
+
+def in_unit_of_value(measure: str, limit: str, limit_unit: str, unit: str) -> str:
+    """A limit reported in another unit than its value, in the value's unit; '' where one of the units is unknown."""
+    if not limit or not limit_unit or vocabulary.unit_key(limit_unit) == vocabulary.unit_key(unit):
+        return limit
+    try:
+        there, here = vocabulary.conversion(measure, limit_unit), vocabulary.conversion(measure, unit)
+        canonical = Fraction(limit) * there.factor + there.offset
+    except (vocabulary.UnknownUnit, ValueError):
+        return ""
+    return repr(float((canonical - here.offset) / here.factor))
+
+
+def one_unit(measure: str, spelled: Sequence[str], column: str = "unit") -> str:
+    """The unit of a result that names it more than once (as code and as text).
+
+    Raises:
+        Refused: two of the names are units of the measure and not the same one.
+    """
+    given = [unit for unit in dict.fromkeys(unit.strip() for unit in spelled) if unit]
+    known = {}
+    for unit in given:
+        try:
+            conversion = vocabulary.conversion(measure, unit)
+        except vocabulary.UnknownUnit:
+            continue
+        known[unit] = (conversion.factor, conversion.offset)
+    if len(set(known.values())) > 1:
+        raise Refused(column, " / ".join(known), f"the unit is named twice and not the same: {' and '.join(known)}")
+    return next(iter(known), given[0] if given else "")

@@ -205,6 +205,7 @@ def test_a_job_that_keeps_killing_its_process_is_slowed_down(engine: Engine) -> 
 @pytest.mark.parametrize(
     ("owner_pid", "age", "status"),
     [(os.getpid(), 1, "running"), (2**22 + 1, 1, "interrupted"), (os.getpid(), 25, "interrupted")],
+    ids=("alive", "gone", "alive but a day old"),
 )
 def test_a_run_by_hand_is_dead_when_its_process_is_gone(engine: Engine, owner_pid: int, age: int, status: str) -> None:
     import socket

@@ -97,12 +97,16 @@ def measure_of(codings: Sequence[Coding], text: str, column: str = "measure") ->
     Raises:
         Refused: no code is known, a code contradicts its name or the text, or two codes mean different measures.
     """
+    return _one_measure(tuple(codings), text.strip(), column)
+
+
+@lru_cache(maxsize=4096)
+def _one_measure(codings: tuple[Coding, ...], named: str, column: str) -> vocabulary.Measure:
     found: dict[str, vocabulary.Measure] = {}
     for coding in codings:
         known = _measure_of(coding, column)
         if known is not None:
             found[known.key] = known
-    named = text.strip()
     if not found and not codings and named:
         known = _measure_of(Coding(LOCAL, named, ""), column)
         found = {} if known is None else {known.key: known}

@@ -104,6 +104,11 @@ def _code_of(concept: Any) -> str:
     return next((code for one in _codings(concept) if (code := _text(one.get("code")))), "")
 
 
+def _values(part: Body) -> Iterator[str]:
+    """Which of the members value[x] are there."""
+    return (name for name, value in part.items() if name.startswith("value") and value is not None)
+
+
 def _names_of(concept: Any) -> list[str]:
     """The words for a concept: its text, then the names of its codes."""
     words = [_text(_dict(concept).get("text")), *(_text(one.get("display")) for one in _codings(concept))]
@@ -372,6 +377,12 @@ def _person(patient: Body) -> _Person | None:
     return _Person(mrn, numbers | {mrn}) if mrn else None
 
 
+def record_number(patient: Any) -> str | None:
+    """The record number a Patient resource gives its person, or None; see `_person`."""
+    person = _person(_dict(patient))
+    return None if person is None else person.mrn
+
+
 def _called(resource: Body) -> str:
     name = resource.get("name")
     if isinstance(name, str):
@@ -518,9 +529,7 @@ def _sorted_into(entry: Entry) -> tuple[Kind, bool] | None:
 
 def _is_panel(resource: Body) -> bool:
     return bool(
-        _list(resource.get("hasMember"))
-        and not _list(resource.get("component"))
-        and not any(name.startswith("value") for name in resource)
+        _list(resource.get("hasMember")) and not _list(resource.get("component")) and not any(_values(resource))
     )
 
 
@@ -595,9 +604,12 @@ def _patient(entry: Entry, index: _Index) -> Iterable[tuple[_Cells, Mapping[str,
     born, gender = _text(resource.get("birthDate")), _text(resource.get("gender"))
     dead = resource.get("deceasedBoolean") is True or bool(_text(resource.get("deceasedDateTime")))
     status = "deceased" if dead else {True: "active", False: "discharged"}.get(resource.get("active"), "")  # type: ignore[arg-type]
+    diagnosis = ""
     for extension in _dicts(resource.get("extension")):
         if extension.get("url") == f"{OUR_RECORD_NUMBERS}:status":
             status = _text(extension.get("valueCode"))
+        elif extension.get("url") == OUR_DIAGNOSES:
+            diagnosis = _code_of(extension.get("valueCodeableConcept"))
     if gender and gender not in _GENDERS:
         raise Refused("sex", gender, f"{gender!r} is no gender of FHIR: {', '.join(_GENDERS)}")
     cells = {
@@ -607,6 +619,7 @@ def _patient(entry: Entry, index: _Index) -> Iterable[tuple[_Cells, Mapping[str,
         # A year alone is no birth date; the patient is taken over without it.
         "birth_date": born if len(born) == 10 else "",
         "sex": gender,
+        "diagnosis": diagnosis,
         "site": _text(_dict(resource.get("managingOrganization")).get("display")),
         "status": status,
     }
@@ -650,7 +663,7 @@ def _condition(entry: Entry, index: _Index) -> Iterable[tuple[_Cells, Mapping[st
         day = _day(onset, index.timezone)
         cells = {"mrn": mrn, "diagnosis": diagnosis.code, "diagnosed_on": day if len(day) == 10 else ""}
         return [(cells, _PATHS["Condition"])]
-    event = _event_of(resource.get("code"))
+    event = event_of(resource.get("code"))
     period = _dict(resource.get("abatementPeriod"))
     ended = _text(resource.get("abatementDateTime")) or _text(period.get("end"))
     cells = {
@@ -673,7 +686,7 @@ def _procedure(entry: Entry, index: _Index) -> Iterable[tuple[_Cells, Mapping[st
     if status not in {"completed", "in-progress", "not-done", "entered-in-error", "stopped"}:
         raise Refused("status", status, f"a procedure that is {status or 'without status'} has not been done")
     mrn = index.mrn(resource, entry.sender, "subject")
-    event = _event_of(resource.get("code"))
+    event = event_of(resource.get("code"))
     period = _dict(resource.get("performedPeriod"))
     cells = {
         "mrn": mrn,
@@ -694,7 +707,7 @@ def _detail(resource: Body) -> str:
     return " ".join(filter(None, notes))
 
 
-def _event_of(concept: Any) -> vocabulary.EventKind:
+def event_of(concept: Any) -> vocabulary.EventKind:
     """The event a code or its words name.
 
     Raises:
@@ -767,7 +780,7 @@ def _observation(entry: Entry, index: _Index) -> Iterable[tuple[_Cells, Mapping[
     if _text(resource.get("effectiveInstant")) == "" and resource.get("effectiveTiming") is not None:
         raise Refused("observed_at", "", "a timing is no point in time; give effectiveDateTime")
     parts = _dicts(resource.get("component"))
-    has_value = any(name.startswith("value") for name in resource)
+    has_value = any(_values(resource))
     if not parts or has_value or resource.get("dataAbsentReason") is not None:
         yield _result(resource, common), _PATHS["Observation"]
     for place, part in enumerate(parts):
@@ -819,7 +832,7 @@ def _number(value: Any, column: str) -> str:
 
 def _value(part: Body, measure: vocabulary.Measure) -> tuple[str, str]:
     """Value as text, with its comparator, and the unit; both '' where there is none."""
-    if "valueQuantity" in part:
+    if part.get("valueQuantity") is not None:
         quantity = _dict(part["valueQuantity"])
         if quantity.get("value") is None:
             return "", ""
@@ -828,20 +841,20 @@ def _value(part: Body, measure: vocabulary.Measure) -> tuple[str, str]:
             raise Refused("comparator", comparator, f"{comparator!r} is no comparator of a measured value")
         number = _number(quantity["value"], "value")
         return f"{_COMPARATORS.get(comparator, '')}{number}", _unit(measure, quantity)
-    if "valueInteger" in part:
+    if part.get("valueInteger") is not None:
         return _number(part["valueInteger"], "value"), ""
-    if "valueBoolean" in part and measure.family == "presence":
+    if part.get("valueBoolean") is not None and measure.family == "presence":
         return ("1" if part["valueBoolean"] is True else "0"), ""
-    if "valueString" in part:
+    if part.get("valueString") is not None:
         return _text(part["valueString"]), ""
-    if "valueCodeableConcept" in part:
+    if part.get("valueCodeableConcept") is not None:
         concept = part["valueCodeableConcept"]
         codes = [_PRESENCE_CODES.get(_text(one.get("code")), "") for one in _codings(concept)]
         said = [word for word in (*codes, *(name.lower() for name in _names_of(concept))) if word in PRESENCE_WORDS]
         if len({PRESENCE_WORDS[word] for word in said}) > 1:
             raise Refused("value", _name_of(concept), "its code and its words say the opposite of each other")
         return said[0] if said else _name_of(concept), ""
-    other = next((name for name in part if name.startswith("value")), "")
+    other = next(_values(part), "")
     if other:
         raise Refused("value", other, f"{other} is not a value of {measure.label}; send valueQuantity")
     return "", ""
@@ -948,7 +961,7 @@ def _medication(entry: Entry, index: _Index) -> Iterable[tuple[_Cells, Mapping[s
     if _text(resource.get("intent")) in _PROPOSED:
         raise Refused("status", _text(resource["intent"]), f"a {resource['intent']} is not taken yet")
     mrn = index.mrn(resource, entry.sender, "subject")
-    name, home = _drug(_concept(entry, index))
+    name, home = drug_of(_concept(entry, index))
     meta = _dict(resource.get("meta"))
     common = {
         "mrn": mrn,
@@ -1025,7 +1038,7 @@ def _by_atc() -> Mapping[str, tuple[vocabulary.Drug, ...]]:
     return {code: tuple(rows) for code, rows in found.items()}
 
 
-def _drug(concept: Body) -> tuple[str, str]:
+def drug_of(concept: Body) -> tuple[str, str]:
     """The drug's name, and the home in the ATC of a form that is not for the whole body ('' for any other).
 
     Raises:

@@ -131,7 +131,7 @@ def test_two_thousand_patients_without_trouble_make_small_rows(filled: Clinic) -
     assert len(json.dumps(row(filled, "0060"))) < 200
 
 
-def test_the_top_bar_counts_today_and_this_week_without_who_has_left_what_is_snoozed_and_what_is_covered(filled: Clinic) -> None:
+def test_the_top_bar_counts_today_and_this_week_without_who_left_and_what_is_snoozed_or_covered(filled: Clinic) -> None:
     from models.alert_lifecycle import snooze
 
     with reading(filled.engine) as session:

@@ -472,7 +472,7 @@ def test_as_needed_is_no_dose_per_day(bring: Bring) -> None:
     assert "as needed" in why(bring(patient(), made))[2]
 
 
-# -------------------------------------------------------------------------------------------------- conditions, procedures
+# ------------------------------------------------------------------------------------------ conditions, procedures
 
 
 def condition(code: Resource, **more: Any) -> Resource:

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from jobs import series
+from jobs.newest import FAR, NewestValue, dates, newest_event, newest_value, next_after
 from jobs.rule import (
     ACTION,
     CANNOT_TELL,
@@ -31,7 +32,6 @@ from jobs.rule import (
     number,
     parameter,
 )
-from jobs.rules.red_flag_symptoms import FAR, NewestValue, dates, newest_event, newest_value, next_after
 from jobs.treatment import current_courses
 from models.frames import Frames
 from models.vocabulary import ActionLimit, Drug, action_limits, diagnoses, drug, frequencies, measure

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from jobs import series
+from jobs.newest import FAR, dates, newest_event, newest_value, next_after
 from jobs.rule import (
     ACTION,
     CANNOT_TELL,
@@ -29,7 +30,6 @@ from jobs.rule import (
     empty,
     parameter,
 )
-from jobs.rules.red_flag_symptoms import FAR, dates, newest_event, newest_value, next_after
 from jobs.treatment import current_courses
 from models.frames import Frames
 from models.vocabulary import ANY_IMMUNOSUPPRESSANT, Drug, Screen, drug, events, measures, screening, tests

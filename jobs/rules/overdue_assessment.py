@@ -16,6 +16,7 @@ import pandas as pd
 
 from jobs import exposure as steroids
 from jobs import series
+from jobs.newest import FAR, dates, newest_value, next_after, only_where, strength_verdicts
 from jobs.rule import (
     CANNOT_TELL,
     MET,
@@ -30,7 +31,6 @@ from jobs.rule import (
     parameter,
 )
 from jobs.rules.declining_strength import INSTRUMENTS
-from jobs.rules.red_flag_symptoms import FAR, dates, newest_value, next_after, only_where, strength_verdicts
 from jobs.treatment import current_courses
 from models.frames import Frames
 from models.vocabulary import drug, measure

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from jobs import series
+from jobs.newest import FAR, dates
 from jobs.rule import (
     CANNOT_TELL,
     MET,
@@ -26,7 +27,6 @@ from jobs.rule import (
     empty,
     parameter,
 )
-from jobs.rules.red_flag_symptoms import FAR, dates
 from models.frames import Frames
 from models.vocabulary import drug, frequencies
 

@@ -206,9 +206,7 @@ RULE = Rule(
             "Troponin and ECG before anything else in severe cases", 2025, "educational page, not a guideline", "seed"
         ),
     ),
-    known_false_alarms=(
-        "troponin T from regenerating skeletal muscle; kidney disease",
-    ),
+    known_false_alarms=("troponin T from regenerating skeletal muscle; kidney disease",),
     clears_when="a later value of the same kind and assay is at or below its limit",
     topic="heart",
     limitations="A limit is the one reported with the value; without it nothing is judged. Not for acute chest pain.",

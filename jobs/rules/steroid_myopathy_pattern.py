@@ -17,6 +17,17 @@ import pandas as pd
 
 from jobs import exposure as steroids
 from jobs import series
+from jobs.newest import (
+    FAR,
+    NewestEvent,
+    NewestValue,
+    dates,
+    newest_event,
+    newest_value,
+    next_after,
+    only_where,
+    strength_verdicts,
+)
 from jobs.rule import (
     ACTION,
     CANNOT_TELL,
@@ -35,17 +46,6 @@ from jobs.rule import (
     parameter,
 )
 from jobs.rules.declining_strength import INSTRUMENTS
-from jobs.rules.red_flag_symptoms import (
-    FAR,
-    NewestEvent,
-    NewestValue,
-    dates,
-    newest_event,
-    newest_value,
-    next_after,
-    only_where,
-    strength_verdicts,
-)
 from models.frames import Frames
 from models.vocabulary import events, measure
 

@@ -17,6 +17,8 @@ import pandas as pd
 
 from jobs import exposure as steroids
 from jobs import series
+from jobs.newest import FAR, dates, next_after, only_where, strength_verdicts
+from jobs.response import BETTER, LOWER, NO_BASELINE, NO_ROOM, SAME, History, ResponseSteps, told
 from jobs.rule import (
     CANNOT_TELL,
     MET,
@@ -33,8 +35,6 @@ from jobs.rule import (
     parameter,
 )
 from jobs.rules.declining_strength import HUBER, INSTRUMENTS
-from jobs.rules.no_response_after_pulse import BETTER, LOWER, NO_BASELINE, NO_ROOM, SAME, History, ResponseSteps, told
-from jobs.rules.red_flag_symptoms import FAR, dates, next_after, only_where, strength_verdicts
 from jobs.treatment import current_courses
 from models.frames import Frames
 from models.vocabulary import diagnoses, drug

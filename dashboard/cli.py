@@ -185,6 +185,10 @@ def import_facts(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change; change nothing.")] = False,
     rejects: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the rejected rows here.")] = None,
     by: Annotated[str, typer.Option("--by", metavar="USER", help="Who imports.")] = "command line",
+    sender: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Who speaks (ids of results are the sender's own); else told by the file."),
+    ] = None,
     format: FormatOption = Format.TABLE,
 ) -> int:
     """Facts in. Prints counts that add up; rejected rows are kept with file, line and reason."""
@@ -198,6 +202,7 @@ def import_facts(
         timezone=settings.timezone,
         by=by,
         now=utc_now(),
+        sender=sender,
         dry_run=dry_run,
         rejects_file=rejects,
     )

@@ -22,7 +22,7 @@ from models.user import User
 from models.vocabulary import answers
 
 STATES = ("open", "acknowledged", "snoozed", "settled", "resolved", "withdrawn")
-LONGEST_SNOOZE: Mapping[str, int] = MappingProxyType({"urgent": 3, "action": 28, "watch": 92})
+LONGEST_SNOOZE: Mapping[str, int] = MappingProxyType({"urgent": 3, "action": 31, "watch": 92})
 """Days a snooze may last at most, by severity [default]."""
 ACKNOWLEDGEMENT_LASTS: Mapping[str, int] = MappingProxyType({"urgent": 2, "action": 14, "watch": 42})
 """Days after which an acknowledgement without an outcome lapses, by severity [default]."""
@@ -204,7 +204,7 @@ def snooze(
         raise ActionRefused("A snooze needs an end: until which day?")
     if until <= today:
         raise ActionRefused(f"The end of a snooze must lie ahead of {today.isoformat()}.")
-    most = LONGEST_SNOOZE.get(alert.severity, 28)
+    most = LONGEST_SNOOZE.get(alert.severity, 31)
     if (until - today).days > most:
         last = today + dt.timedelta(days=most)
         raise ActionRefused(

@@ -499,7 +499,7 @@ def _register_alerts(app: SecureDash) -> None:
             return (*[no_update] * 12, stamp, stamp)
         title, kind = ACTS[act]
         codes = [{"value": key, "label": row.label} for key, row in answers(kind).items()] if kind else []  # type: ignore[arg-type]
-        longest = alert_lifecycle.LONGEST_SNOOZE.get(severity, 28)
+        longest = alert_lifecycle.LONGEST_SNOOZE.get(severity, 31)
         proposed = today + dt.timedelta(days=min(SNOOZE_DAYS.get(severity, 7), longest))
         return (
             {"alert": alert_id, "act": act},

@@ -3,9 +3,9 @@
 import json
 
 import flask
-from jobs.health import health
 
 from dashboard.secure import SecureDash, public
+from jobs.health import health
 
 
 def register(app: SecureDash) -> None:

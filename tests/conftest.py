@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -26,6 +27,12 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+# The same examples on every run, so that a red build is red for everybody and for a reason of its own.
+# HYPOTHESIS_EXPLORE=1 looks for new ones; what it finds belongs into a table of a test.
+hypothesis_settings.register_profile("steady", derandomize=True, deadline=None, database=None)
+hypothesis_settings.register_profile("explore", deadline=None)
+hypothesis_settings.load_profile("explore" if os.environ.get("HYPOTHESIS_EXPLORE") else "steady")
 
 
 def _forget_settings() -> None:

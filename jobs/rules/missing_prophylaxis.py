@@ -119,10 +119,11 @@ class _Taking:
     """Who of the panel takes one of some drugs, or is still under its effect.
 
     `until` and `since` are day numbers for each patient of the panel (no day: takes none; `_FAR`: continuing);
-    `courses` the courses behind them.
+    `first_until` is the day the first of several ends; `courses` the courses behind them.
     """
 
     until: steroids.Ints
+    first_until: steroids.Ints
     since: steroids.Ints
     courses: pd.DataFrame
 
@@ -133,8 +134,8 @@ class _Taking:
 
     @property
     def ends(self) -> steroids.Ints:
-        """The first day without, where one is known."""
-        return np.where(self.has & (self.until < _FAR), self.until + 1, steroids.NEVER)
+        """The first day without one of them, where one is known: what is said of several changes on it."""
+        return np.where(self.has & (self.first_until < _FAR), self.first_until + 1, steroids.NEVER)
 
     def of(self, patient_id: int) -> tuple[str, tuple[str, ...]]:
         """The names of one patient's drugs for a sentence, and their statements as evidence."""
@@ -434,7 +435,7 @@ def _pneumocystis(
                 f"{number(parameters.pneumocystis_from_mg)} mg/day of steroid or more since "
                 f"{day_text(steroids.day_of(moderate.run.start[row]))}, together with {names}"
             )
-    ends = [taking.ends for taking in (agents, rituximab, protected, cyclophosphamide)]
+    ends = [taking.ends for taking in (agents, rituximab, protected, cyclophosphamide, methotrexate)]
     return _table(
         found,
         panel,
@@ -466,9 +467,11 @@ def _taking(frames: Frames, panel: steroids.Ints, wanted: Callable[[Drug], bool]
     through = part["through"].to_numpy(dtype="int64")
     # A drug that is continued has a day far in the future as its end.
     through = np.where(through < steroids.day_number(frames.as_of) + _CENTURY, through, _FAR)
+    first_until = np.full(len(panel), _FAR, dtype="int64")
     np.maximum.at(until, place[mine], through[mine])
+    np.minimum.at(first_until, place[mine], through[mine])
     np.minimum.at(since, place[mine], part["start"].to_numpy(dtype="int64")[mine])
-    return _Taking(until, np.where(since == _FAR, steroids.NEVER, since), part)
+    return _Taking(until, first_until, np.where(since == _FAR, steroids.NEVER, since), part)
 
 
 def _last_event(frames: Frames, panel: steroids.Ints, event: str) -> tuple[steroids.Ints, list[tuple[str, ...]]]:

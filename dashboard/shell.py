@@ -269,6 +269,9 @@ def freshness(state: dict[str, Any], here: Current) -> tuple[list[Any], str, Any
         what = f"Late: {', '.join(late)}. " if late else "The list has not been evaluated for too long. "
         text = [html.B(what), "What you see may be out of date. ", jobs]
         return line, "late", html.Div(text, className="banner warn", role="status")
+    if not evaluated:
+        text = [html.B("Nothing has been evaluated yet. "), "An empty list says nothing about anybody. ", jobs]
+        return line, "late", html.Div(text, className="banner warn", role="status")
     return line, "", None
 
 

@@ -150,6 +150,18 @@ def cannot_tell(session: Session) -> list[tuple[int, str, str]]:
     ]
 
 
+def not_evaluated(session: Session) -> list[tuple[int, str]]:
+    """Active patients whose newest facts no run has looked at, and which: silence about them means nothing."""
+    table: Any = Patient
+    query = sa.select(table.id, table.evaluated_revision).where(
+        table.status == "active", table.revision != table.evaluated_revision
+    )
+    return [
+        (row.id, "newest facts not evaluated yet" if row.evaluated_revision else "not evaluated yet")
+        for row in session.execute(query)
+    ]
+
+
 def next_labs(session: Session) -> dict[int, dt.date]:
     """By patient, the day the next required blood test is (or was) due: the earliest of all tests that count."""
     table: Any = Assessment

@@ -25,6 +25,7 @@ from models.panel import (
     alert_states,
     cannot_tell,
     next_labs,
+    not_evaluated,
     panel_patients,
     reasons,
     steroid_answers,
@@ -104,6 +105,7 @@ def panel_rows(here: Current) -> tuple[list[dict[str, Any]], dict[str, set[str]]
         untold: dict[int, list[tuple[str, str]]] = defaultdict(list)
         for patient_id, rule, because in cannot_tell(session):
             untold[patient_id].append((rule, because))
+        waiting = dict(not_evaluated(session))
         states = alert_states(session, today)
         due = next_labs(session)
         steroids = steroid_answers(session)
@@ -116,6 +118,8 @@ def panel_rows(here: Current) -> tuple[list[dict[str, Any]], dict[str, set[str]]
     unable: dict[str, set[str]] = defaultdict(set)
     for patient, row in zip(patients, rows, strict=True):
         causes = sorted({_cause(rule, because) for rule, because in untold.get(patient["id"], [])})
+        if patient["id"] in waiting:
+            causes.insert(0, waiting[patient["id"]].capitalize())
         for cause in causes:
             unable[cause].add(patient["mrn"])
         if causes:

@@ -200,6 +200,7 @@ def fill(session: Session) -> dict[str, int]:
         patient = Patient(
             mrn=mrn, given_name=given, family_name=family, diagnosis=diagnosis, site=site, clinician=clinician,
             status=status, birth_date=dt.date(2014, 5, 1), sex="female", created_at=NOW, updated_at=NOW,
+            evaluated_revision=1,
         )  # fmt: skip
         session.add(patient)
         session.flush()

@@ -24,6 +24,7 @@ from models.panel import (
     reasons,
     search_patients,
 )
+from models.patient import Patient
 from tests.dashboard.conftest import NOW, TODAY, Clinic, days, fill
 from tests.frames_builder import frames
 
@@ -125,6 +126,16 @@ def test_the_next_test_due_is_the_earliest_that_is_not_paused(filled: Clinic) ->
             )
         )  # fmt: skip
     assert row(filled, "0060")["l"][0] == "due in 3 d"
+
+
+def test_a_patient_whose_newest_facts_no_run_has_looked_at_is_never_shown_as_fine(filled: Clinic) -> None:
+    with writing(filled.engine) as session:
+        session.get_one(Patient, filled.patients["0060"]).revision = 2
+        session.get_one(Patient, filled.patients["0044"]).evaluated_revision = 0
+    _, unable = panel(filled)
+    assert unable["Newest facts not evaluated yet"] == {"0060"}
+    assert unable["Not evaluated yet"] == {"0044"}
+    assert row(filled, "0060")["u"] == ["Newest facts not evaluated yet"]
 
 
 def test_two_thousand_patients_without_trouble_make_small_rows(filled: Clinic) -> None:

@@ -3,6 +3,7 @@
 (function () {
   "use strict";
   var last = Date.now();
+  var leaving = false;
   ["pointerdown", "keydown", "wheel", "touchstart"].forEach(function (kind) {
     window.addEventListener(kind, function () { last = Date.now(); }, { passive: true, capture: true });
   });
@@ -15,8 +16,12 @@
     settings.headers.set("X-Myopanel-Idle", String(Math.round((Date.now() - last) / 1000)));
     return plain(resource, settings).then(function (answer) {
       if (answer.status === 401) {
-        var here = window.location.pathname + window.location.search;
-        window.location.assign("/sign-in?ended=1&next=" + encodeURIComponent(here));
+        if (!leaving) {
+          // Several questions may be refused at once; a second departure would break off the first.
+          leaving = true;
+          var here = window.location.pathname + window.location.search;
+          window.location.assign("/sign-in?ended=1&next=" + encodeURIComponent(here));
+        }
         // The page is leaving: whoever waits for this answer must not act on it.
         return new Promise(function () {});
       }

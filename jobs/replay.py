@@ -19,6 +19,7 @@ from jobs.evaluation import assess
 from jobs.rule import CANNOT_TELL, MET, all_rules
 from jobs.rules.overdue_labs import silent_feeds
 from jobs.thresholds import Thresholds, thresholds_on
+from models.age import birthday
 from models.clock import clinic_date, end_of_day
 from models.database import reading
 from models.errors import UsageError
@@ -243,8 +244,5 @@ def _changes(connection: sa.Connection, timezone: str) -> defaultdict[dt.date, s
         sa.select(people.id, people.birth_date).where(people.birth_date.is_not(None))
     ):
         for years in (4, 16, 18, 40):
-            try:
-                found[birth.replace(year=birth.year + years)].add(patient)
-            except ValueError:  # born on 29 February
-                found[birth.replace(year=birth.year + years, month=3, day=1)].add(patient)
+            found[birthday(birth, years)].add(patient)
     return found

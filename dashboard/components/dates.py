@@ -2,6 +2,8 @@
 
 import datetime as dt
 
+from models.age import age_on
+
 
 def short_day(day: dt.date | None, today: dt.date) -> str:
     """`3 Mar`, with the year when it is not this one: `3 Mar 2025`. Empty for None."""
@@ -37,10 +39,10 @@ def clock_time(instant: dt.datetime | None, zone: dt.tzinfo, today: dt.date) -> 
 
 
 def age(birth: dt.date | None, today: dt.date) -> str:
-    """`12 y`; below two years in months: `17 mo`. Empty for None."""
-    if birth is None or birth > today:
+    """`12 y`; below two years in months: `17 mo`. Empty where it is not known."""
+    years = age_on(birth, today)
+    if birth is None or years is None:
         return ""
-    years = today.year - birth.year - ((today.month, today.day) < (birth.month, birth.day))
     if years >= 2:
         return f"{years} y"
     months = (today.year - birth.year) * 12 + today.month - birth.month - (today.day < birth.day)

@@ -22,7 +22,7 @@ from dashboard.components.formats import counted, number
 from dashboard.components.graph import COLOURS, GRID, INK, graph
 from dashboard.patient import CHANGED, REF
 from dashboard.patient.advice import disease_class, score_text, usual_baseline
-from dashboard.patient.view import PatientView, age_in_years, as_day, gather, parse_day, rows_of
+from dashboard.patient.view import PatientView, as_day, gather, parse_day, rows_of
 from dashboard.secure import DECIDERS, READERS, Current, SecureDash, current
 from jobs.scores.classification import BIOPSY_CRITERIA, CRITERIA, classify
 from jobs.scores.core_set import ENZYME_RANGE_IN_UPPER_LIMITS, MEASURES
@@ -31,6 +31,7 @@ from jobs.scores.steroid_equivalence import equivalence_table, prednisone_equiva
 from jobs.scores.total_improvement import THRESHOLDS
 from jobs.scores.total_improvement_series import CORE_MEASURES, VisitSeries, scored, visit_days, visit_series
 from jobs.scores.worsening import DEFINITIONS, Worsening, WorseningDefinition, confirmed_deterioration
+from models.age import age_on
 from models.database import writing
 from models.errors import ActionRefused
 from models.patient_record import find
@@ -392,9 +393,7 @@ def on_record(view: PatientView) -> dict[str, bool]:
 def onset_age(view: PatientView) -> int | None:
     """The age at diagnosis, which stands in for that at onset until somebody knows better."""
     patient = view.patient
-    if patient.birth_date is None or patient.diagnosed_on is None or patient.diagnosed_on < patient.birth_date:
-        return None
-    return int(age_in_years(patient.birth_date, patient.diagnosed_on))
+    return age_on(patient.birth_date, patient.diagnosed_on) if patient.diagnosed_on else None
 
 
 def classification_tab(view: PatientView) -> Any:

@@ -21,6 +21,7 @@ from jobs.exposure import ADULT_FROM_YEARS, exposure, exposure_report
 from jobs.thresholds import OwnThreshold, Thresholds, own_thresholds, thresholds_on
 from jobs.treatment import current_courses
 from models import patient_record
+from models.age import age_on
 from models.alert import Alert, AlertEvent
 from models.alert_lifecycle import needs_a_look, present_day, state_of
 from models.clock import clinic_date, end_of_day
@@ -76,7 +77,8 @@ class PatientView:
     @property
     def child(self) -> bool:
         """Whether the patient is under 18; not where the birth date is unknown."""
-        return age_in_years(self.patient.birth_date, self.as_of) < ADULT_FROM_YEARS
+        years = age_on(self.patient.birth_date, self.as_of)
+        return years is not None and years < ADULT_FROM_YEARS
 
     @property
     def id(self) -> int:
@@ -106,13 +108,6 @@ class PatientView:
         if measure not in self.series:
             self.series[measure] = self.frames.observations(measure)
         return self.series[measure]
-
-
-def age_in_years(born: dt.date | None, on: dt.date) -> float:
-    """Completed years; infinite where the birth date is unknown, so that nobody becomes a child by a gap."""
-    if born is None:
-        return float("inf")
-    return on.year - born.year - ((on.month, on.day) < (born.month, born.day))
 
 
 def parse_day(text: str | None) -> dt.date | None:

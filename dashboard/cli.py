@@ -431,7 +431,7 @@ def exposure(
     """Prednisone-equivalent dose per day, spans above the limits, cumulative dose."""
     from sqlmodel import select
 
-    from jobs.exposure import exposure_report
+    from jobs.array_exposure import exposure_report
     from models.database import reading
     from models.frame_reading import read_frames
     from models.patient import STATUSES, Patient

@@ -13,7 +13,7 @@ import numpy as np
 from sqlalchemy.engine import Engine
 
 from dashboard.components.formats import number, times_limit
-from jobs.exposure import Exposure, exposure
+from jobs.array_exposure import Exposure, exposure
 from models.database import reading
 from models.frame_reading import read_frames
 from models.frames import Frames

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from jobs import treatment
-from jobs.exposure import PULSE_MG, SMALLEST_DIFFERENCE_MG, day_number, exposure, why_unknown
+from jobs import array_treatment as treatment
+from jobs.array_exposure import PULSE_MG, SMALLEST_DIFFERENCE_MG, day_number, exposure, why_unknown
 from jobs.rule import MET, day_text, number
 from models.frames import Frames
 from models.vocabulary import Drug, diagnoses, drug, events, measures

@@ -128,7 +128,7 @@ def _with_what_they_read(keys: Collection[str]) -> set[str]:
 def _isolated(rule: Rule, frames: Frames, parameters: Any, failures: list[Failure]) -> pd.DataFrame:
     """The rule's answer; where it raises, halve the panel until only the patients it cannot answer for are left out."""
     try:
-        return rule.evaluate(frames, frames.as_of, parameters)
+        return rule.on_frames(frames, frames.as_of, parameters)
     except Exception as error:
         reason = told(error)
         log.warning("rule %s failed for %d patients: %s", rule.key, len(frames.patients), reason)

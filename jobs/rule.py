@@ -11,23 +11,26 @@ import datetime as dt
 import importlib
 import math
 import pkgutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
 
 from models.frames import Frames
+from models.patient_facts import PatientFacts, date_of
+from models.states import Cause, Grade, Severity, State
 
-MET, NOT_MET, CANNOT_TELL = "met", "not_met", "cannot_tell"
-POSSIBLE, CONFIRMED, CORROBORATED = "possible", "confirmed", "corroborated"
-URGENT, ACTION, WATCH = "urgent", "action", "watch"
+MET, NOT_MET, CANNOT_TELL = State.MET, State.NOT_MET, State.CANNOT_TELL
+POSSIBLE, CONFIRMED, CORROBORATED = Grade.POSSIBLE, Grade.CONFIRMED, Grade.CORROBORATED
+URGENT, ACTION, WATCH = Severity.URGENT, Severity.ACTION, Severity.WATCH
 SEVERITY_ORDER: Mapping[str | None, int] = MappingProxyType({URGENT: 3, ACTION: 2, WATCH: 1, None: 0})
 GRADE_ORDER: Mapping[str | None, int] = MappingProxyType({CORROBORATED: 3, CONFIRMED: 2, POSSIBLE: 1, None: 0})
 STATUSES = ("draft", "shadow", "active", "retired")
+NO_NUMBERS: Mapping[str, Any] = MappingProxyType({})
 
 COLUMNS = (
     "patient_id",
@@ -103,6 +106,54 @@ class Example:
     expect: Mapping[str, Any] = field(default_factory=dict)
 
 
+class Answer(NamedTuple):
+    """What a rule says of one patient and one subject on a day. Days are day numbers (`models.patient_facts`).
+
+    Attributes:
+        subject: about what (`cmas`, `ck`, `methotrexate`, ...).
+        since: the clinical day from which it is true, worked out from the facts.
+        due: for rules about due dates, when it was due.
+        recheck_on: the first day on which time alone could change this answer, None if it cannot.
+        evidence: the facts used (`o17` an observation, `m4` a medication statement, `e2` an event), oldest first.
+        cannot_tell_because, cause: why it cannot be told, in words and as a code; with `cannot_tell` only.
+        numbers: the rule's own values, which `explain` quotes and the panel shows; days among them as dates.
+    """
+
+    subject: str
+    state: State
+    grade: Grade | None = None
+    severity: Severity | None = None
+    since: int | None = None
+    due: int | None = None
+    recheck_on: int | None = None
+    evidence: tuple[str, ...] = ()
+    cannot_tell_because: str | None = None
+    cause: Cause | None = None
+    numbers: Mapping[str, Any] = NO_NUMBERS
+
+    def cells(self) -> dict[str, Any]:
+        """Everything by name, as `explain` and `suggested_action` read it; days as dates."""
+        return {
+            **self.numbers,
+            "subject": self.subject,
+            "state": self.state,
+            "grade": self.grade,
+            "severity": self.severity,
+            "since": None if self.since is None else date_of(self.since),
+            "due": None if self.due is None else date_of(self.due),
+            "recheck_on": None if self.recheck_on is None else date_of(self.recheck_on),
+            "cannot_tell_because": self.cannot_tell_because,
+        }
+
+
+class Assess(Protocol):
+    """The pure function at the heart of a rule file: one patient's facts, a day, parameters -> answers."""
+
+    def __call__(self, patient: PatientFacts, as_of: int, parameters: Any) -> Iterable[Answer]:
+        """Answer for every subject there is something to say of; a subject never looked at has no answer."""
+        ...
+
+
 class Evaluate(Protocol):
     """The pure function at the heart of a rule file."""
 
@@ -119,13 +170,15 @@ class Rule:
     title: str
     question: str
     why_it_matters: str
-    evaluate: Evaluate
     explain: Callable[[Mapping[str, Any], Any], str]
     reads: tuple[str, ...]
     sources: tuple[Source, ...]
     known_false_alarms: tuple[str, ...]
     clears_when: str
     suggested_action: Callable[[Mapping[str, Any], Any], str]
+    evaluate: Evaluate | None = None
+    assess: Assess | None = None
+    ages: Callable[[Any], tuple[int, ...]] = lambda parameters: ()
     parameters: type = NoParameters
     worse: Callable[[Mapping[str, Any], Mapping[str, Any], Any], str | None] | None = None
     subject: str = "patient"
@@ -148,6 +201,14 @@ class Rule:
     def parameter_fields(self) -> tuple[dataclasses.Field[Any], ...]:
         """The declared parameters, with unit, range, meaning, source and mark in `.metadata`."""
         return dataclasses.fields(self.parameters)
+
+    def on_frames(self, frames: Frames, as_of: dt.date, parameters: Any) -> pd.DataFrame:
+        """The answers for every patient of `frames`, as long as not every rule is asked patient by patient."""
+        if self.evaluate is not None:
+            return self.evaluate(frames, as_of, parameters)
+        from jobs.frame_adapter import assess_frames
+
+        return assess_frames(self, frames, parameters)
 
 
 @lru_cache(maxsize=1)
@@ -262,8 +323,7 @@ def assessments(
         )
     # Columns of text stay columns of objects: pandas would make them strings and every None in them a NaN.
     kept = {
-        name: pd.Series(value, dtype=object) if value.dtype.kind == "O" else value
-        for name, value in columns.items()
+        name: pd.Series(value, dtype=object) if value.dtype.kind == "O" else value for name, value in columns.items()
     }
     return pd.DataFrame(kept, copy=False)
 
@@ -277,8 +337,13 @@ def number(value: float | None, digits: int = 1) -> str:
 
 
 def day_text(value: Any) -> str:
-    """A date for a sentence: `3 Mar 2026`."""
-    stamp: Any = pd.Timestamp(value)
-    if pd.isna(stamp):
+    """A date (or a day number) for a sentence: `3 Mar 2026`."""
+    if isinstance(value, int):
+        value = date_of(value)
+    if value is None or (not isinstance(value, dt.date) and pd.isna(value)):
         return "an unknown day"
-    return f"{stamp.day} {stamp.strftime('%b %Y')}"
+    day = value if isinstance(value, dt.date) else pd.Timestamp(value)
+    return f"{day.day} {_MONTHS[day.month]} {day.year}"
+
+
+_MONTHS = ("", "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

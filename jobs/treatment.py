@@ -1,14 +1,13 @@
-"""Who is on which drug on the day asked about, and since when: statements joined into courses.
+"""Which drugs a patient is on, and since when: medication statements joined into courses.
 
 A course of a drug is a chain of its statements without a gap of more than `GAP_DAYS`. A drug given as single infusions
 goes on acting for the days its vocabulary row says (rituximab nine months, immunoglobulin eight weeks).
 """
 
-import numpy as np
-import pandas as pd
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from jobs import series
-from models.frames import Frames
+from models.patient_facts import PatientFacts, Statement
 from models.vocabulary import Drug, drug, frequencies
 from models.vocabulary.rows import STEROID_ROUTES_NOT_COUNTED
 
@@ -18,90 +17,92 @@ GAP_DAYS = 14
 CONTINUING = 1_000_000
 """Day number that stands for "no end": the same whatever day is asked about, so that answers do not drift with it."""
 
-COLUMNS = ("patient_id", "drug", "start", "increased", "through", "last_statement", "ids", "weekly_dose", "unit")
 
+@dataclass(frozen=True, slots=True)
+class Course:
+    """A drug being taken, or still acting, on the day asked about. Days are day numbers.
 
-def current_courses(frames: Frames) -> pd.DataFrame:
-    """One row per patient and drug that is being taken, or still acting, on `frames.as_of`.
-
-    Columns: `patient_id`; `drug`; `start` (day number of the course's first day); `increased` (day of the last dose
-    increase, or the start); `through` (last day it is known to act, a large number while continuing); `ids` (statement
-    ids, newest last); `weekly_dose` and `unit` of the newest statement (NaN for single doses).
-    Local steroids (topical, inhaled, into a joint) are left out.
+    Attributes:
+        start: first day of the course.
+        increased: day of the last dose increase, or the start.
+        through: last day it is known to act; `CONTINUING` where it goes on.
+        statements: its statements, oldest first.
+        weekly_dose: of the newest statement; None for a single dose or where the dose is not known.
+        unit: unit of `weekly_dose`.
     """
-    cached = frames.derived.get("courses")
-    if isinstance(cached, pd.DataFrame):
-        return cached
-    result = _courses(frames)
-    frames.derived["courses"] = result
-    return result
+
+    drug: str
+    start: int
+    increased: int
+    through: int
+    statements: tuple[Statement, ...]
+    weekly_dose: float | None
+    unit: str
+
+    @property
+    def row(self) -> Drug | None:
+        """The vocabulary's row of the drug; None for a drug it does not know."""
+        return drug(self.drug)
+
+    @property
+    def newest(self) -> Statement:
+        """The newest statement of the course."""
+        return self.statements[-1]
 
 
-def known_drug(name: str) -> Drug | None:
-    """The vocabulary's row of a drug, None for one it does not know."""
-    return drug(name)
+def courses(patient: PatientFacts) -> Sequence[Course]:
+    """The patient's courses on the day asked about, by name of the drug; local steroids are left out."""
+    return patient.once("courses", _courses)
 
 
-def _courses(frames: Frames) -> pd.DataFrame:
-    table = frames.medications
-    today = int(np.datetime64(frames.as_of, "D").astype("int64"))
-    never = CONTINUING
-    if table.empty:
-        return pd.DataFrame({name: [] for name in COLUMNS})
-    code_of, names = pd.factorize(table["drug"].to_numpy(dtype=object), sort=True)
-    rows = [drug(str(name)) for name in names]
-    route_code, routes = pd.factorize(table["route"].to_numpy(dtype=object))
-    local = np.isin(np.asarray(routes, dtype=str), list(STEROID_ROUTES_NOT_COUNTED))[route_code]
-    steroid = np.array([bool(row and row.is_glucocorticoid) for row in rows])[code_of]
-    acts = np.array([row.acts_for_days if row and row.acts_for_days else 0 for row in rows])[code_of]
-    start = series.day_numbers(table["start"].to_numpy())
-    ended = ~np.isnat(table["end"].to_numpy())
-    end = np.where(ended, series.day_numbers(table["end"].to_numpy()), never)
-    once = table["frequency"].to_numpy() == "once"
-    end = np.where(once, start, end)
+def _courses(patient: PatientFacts) -> Sequence[Course]:
+    of_drug: dict[str, list[Statement]] = {}
+    for statement in patient.statements:
+        of_drug.setdefault(statement.drug, []).append(statement)
+    found = []
+    for name in sorted(of_drug):
+        row = drug(name)
+        steroid = row is not None and row.is_glucocorticoid
+        taken = [one for one in of_drug[name] if not (steroid and one.route in STEROID_ROUTES_NOT_COUNTED)]
+        taken.sort(key=lambda one: (one.start, one.id))
+        course = _newest_course(name, row, taken, patient.today)
+        if course is not None:
+            found.append(course)
+    return found
+
+
+def _newest_course(name: str, row: Drug | None, taken: Sequence[Statement], today: int) -> Course | None:
+    """The last chain of a drug's statements, None where it had ended before today."""
+    acts = (row.acts_for_days if row else None) or 0
+    chain: list[Statement] = []
+    reach = increased = 0
+    weekly_before: float | None = None
+    for statement in taken:
+        if not chain or statement.start > reach + GAP_DAYS:
+            chain, reach, increased = [], statement.start, statement.start
+        weekly = weekly_dose(statement)
+        if chain and weekly is not None and weekly_before is not None and statement.unit == chain[-1].unit:
+            increased = statement.start if weekly > weekly_before else increased
+        chain.append(statement)
+        weekly_before = weekly
+        reach = max(reach, acts_through(statement, acts))
+    if not chain or reach < today:
+        return None
+    return Course(name, chain[0].start, increased, reach, tuple(chain), weekly_before, chain[-1].unit)
+
+
+def weekly_dose(statement: Statement) -> float | None:
+    """The statement's dose in a week, in its unit; None for a single dose or where dose or frequency is not known."""
+    often = frequencies().get(statement.frequency)
+    times = often.doses_per_day if often else None
+    return None if times is None or statement.dose is None else statement.dose * 7 * times
+
+
+def acts_through(statement: Statement, acts_for_days: int) -> int:
+    """The last day on which a statement's drug is taken or still acts; `CONTINUING` where it goes on."""
+    if statement.frequency == "once":
+        return statement.start + acts_for_days
+    if statement.end is not None:
+        return statement.end + acts_for_days
     # "Stopped" without a last day: it is not being taken, and we do not know since when.
-    end = np.where((table["status"].to_numpy() == "stopped") & ~ended, start, end)
-    through = np.where(end >= never, never, end + np.where(once | ended, acts, 0))
-    keep = np.flatnonzero(~(steroid & local))
-    patient = table["patient_id"].to_numpy()
-    order = keep[np.lexsort((table["id"].to_numpy()[keep], start[keep], code_of[keep], patient[keep]))]
-    if not len(order):
-        return pd.DataFrame({name: [] for name in COLUMNS})
-    patient, code, start, through = patient[order], code_of[order], start[order], through[order]
-    groups = series.groups_of(patient, code)
-    per_day = {key: (value.doses_per_day or np.nan) for key, value in frequencies().items()}
-    often_code, often = pd.factorize(table["frequency"].to_numpy(dtype=object))
-    times = np.array([per_day.get(str(key), np.nan) for key in often])[often_code]
-    weekly = (table["dose"].to_numpy() * 7 * times)[order]
-    unit = table["unit"].to_numpy()[order]
-    # The furthest day covered by any earlier statement of the drug: a start beyond it plus the gap is a new course.
-    reach = np.empty(len(start), dtype="int64")
-    lift = groups.of * (4 * CONTINUING)
-    reach[:] = np.maximum.accumulate(through + lift) - lift
-    fresh = np.zeros(len(start), dtype=bool)
-    fresh[groups.first] = True
-    inner = np.flatnonzero(~fresh)
-    fresh[inner] = start[inner] > reach[inner - 1] + GAP_DAYS
-    chain = series.groups_of(np.cumsum(fresh))
-    increase = np.zeros(len(start), dtype=bool)
-    inside = np.flatnonzero(~fresh)
-    with np.errstate(invalid="ignore"):
-        increase[inside] = (weekly[inside] > weekly[inside - 1]) & (unit[inside] == unit[inside - 1])
-    changed = np.where(increase | fresh, start, np.iinfo("int64").min)
-    alive = reach[chain.last] >= today
-    identifier = table["id"].to_numpy()[order]
-    kept = np.flatnonzero(alive)
-    drug_name = np.asarray(names, dtype=object)[code[chain.first]]
-    return pd.DataFrame(
-        {
-            "patient_id": patient[chain.first][kept],
-            "drug": drug_name[kept].astype(object),
-            "start": start[chain.first][kept],
-            "increased": np.maximum.reduceat(changed, chain.first)[kept],
-            "through": reach[chain.last][kept],
-            "last_statement": start[chain.last][kept],
-            "ids": [tuple(identifier[chain.first[place] : chain.last[place] + 1].tolist()) for place in kept],
-            "weekly_dose": weekly[chain.last][kept],
-            "unit": unit[chain.last][kept],
-        }
-    )
+    return statement.start if statement.status == "stopped" else CONTINUING

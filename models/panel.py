@@ -194,9 +194,7 @@ def alert_states(session: Session, today: dt.date) -> dict[tuple[int, str, str],
     )  # fmt: skip
     running = sa.select(*columns).where(alert.ended_at.is_(None))
     # Ended episodes pile up over the years: only those whose question is still answered `met` are read.
-    same = sa.and_(
-        answer.patient_id == alert.patient_id, answer.rule == alert.rule, answer.subject == alert.subject
-    )
+    same = sa.and_(answer.patient_id == alert.patient_id, answer.rule == alert.rule, answer.subject == alert.subject)
     resolved = (
         sa.select(*columns).join(answer, same).where(alert.resolved_at.is_not(None), answer.state == "met")
     ).order_by(alert.id)

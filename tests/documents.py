@@ -161,11 +161,11 @@ def _example(one: Rule, example: Example) -> tuple[str, str]:
     frames = of_example(example)
     for key in one.after:
         before = rule(key)
-        frames.assessments[key] = before.evaluate(frames, AS_OF, before.defaults())
+        frames.assessments[key] = before.on_frames(frames, AS_OF, before.defaults())
     subject = example.expect.get("subject")
     rows = [
         row
-        for row in one.evaluate(frames, AS_OF, one.defaults()).to_dict("records")
+        for row in one.on_frames(frames, AS_OF, one.defaults()).to_dict("records")
         if subject in (None, row["subject"])
     ]
     facts = "; ".join(_facts(example)) or "nothing"

@@ -23,7 +23,7 @@ from dashboard.patient import CHANGED, REF
 from dashboard.patient.entry import ask_again
 from dashboard.patient.view import PatientView, as_day, gather, parse_day
 from dashboard.secure import DECIDERS, READERS, Current, SecureDash, current
-from jobs import taper
+from jobs import array_taper as taper
 from models.database import writing
 from models.errors import ActionRefused
 from models.patient_record import find

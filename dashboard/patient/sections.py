@@ -16,8 +16,8 @@ from dashboard.components.formats import counted, number, times_limit
 from dashboard.components.states import section
 from dashboard.patient.since_last_visit import Change, changes, compared_with
 from dashboard.patient.view import PatientView, as_day, dose_text, is_supportive, rows_of, shown_alerts
+from jobs.array_taper import plan_standing
 from jobs.rule import Rule, all_rules
-from jobs.taper import plan_standing
 from models.alert import Alert, AlertEvent
 from models.alert_lifecycle import needs_a_look
 from models.vocabulary import answers, diagnoses, drug, events, measures, tests

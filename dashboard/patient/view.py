@@ -16,10 +16,10 @@ import pandas as pd
 from dashboard.components.formats import number
 from dashboard.figures.timeline import TimelineData
 from dashboard.secure import Current
+from jobs.array_exposure import ADULT_FROM_YEARS, exposure, exposure_report
+from jobs.array_treatment import current_courses
 from jobs.evaluation import evaluate
-from jobs.exposure import ADULT_FROM_YEARS, exposure, exposure_report
 from jobs.thresholds import OwnThreshold, Thresholds, own_thresholds, thresholds_on
-from jobs.treatment import current_courses
 from models import patient_record
 from models.age import age_on
 from models.alert import Alert, AlertEvent

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from jobs import series
-from jobs.newest import FAR, NewestValue, dates, newest_event, newest_value, next_after
+from jobs import array_series as series
+from jobs.array_newest import FAR, NewestValue, dates, newest_event, newest_value, next_after
+from jobs.array_treatment import current_courses
 from jobs.rule import (
     ACTION,
     CANNOT_TELL,
@@ -32,8 +33,8 @@ from jobs.rule import (
     number,
     parameter,
 )
-from jobs.treatment import current_courses
 from models.frames import Frames
+from models.states import severity_rank
 from models.vocabulary import ActionLimit, Drug, action_limits, diagnoses, drug, frequencies, measure
 
 METHOTREXATE = "methotrexate"
@@ -409,7 +410,7 @@ def _beyond_limits(
 
 
 def _weight(finding: _Finding) -> tuple[bool, int]:
-    return finding.state == MET, {URGENT: 3, ACTION: 2, WATCH: 1, None: 0}[finding.severity]
+    return finding.state == MET, severity_rank(finding.severity)
 
 
 def _longest_running(

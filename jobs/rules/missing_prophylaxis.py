@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from jobs import exposure as steroids
+from jobs import array_exposure as steroids
+from jobs.array_treatment import current_courses
 from jobs.rule import (
     ACTION,
     CANNOT_TELL,
@@ -32,7 +33,6 @@ from jobs.rule import (
     number,
     parameter,
 )
-from jobs.treatment import current_courses
 from models.frames import Frames
 from models.vocabulary import Drug, drug
 

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from jobs import series
-from jobs.newest import FAR, dates, newest_event, newest_value, next_after
+from jobs import array_series as series
+from jobs.array_newest import FAR, dates, newest_event, newest_value, next_after
+from jobs.array_treatment import current_courses
 from jobs.rule import (
     ACTION,
     CANNOT_TELL,
@@ -30,7 +31,6 @@ from jobs.rule import (
     empty,
     parameter,
 )
-from jobs.treatment import current_courses
 from models.frames import Frames
 from models.vocabulary import ANY_IMMUNOSUPPRESSANT, Drug, Screen, drug, events, measures, screening, tests
 

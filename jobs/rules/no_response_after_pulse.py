@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from jobs import exposure as steroids
-from jobs.newest import FAR, dates, next_after, only_where
-from jobs.response import BETTER, LOWER, NO_BASELINE, NO_ROOM, SAME, Comparison, History, ResponseSteps, told
+from jobs import array_exposure as steroids
+from jobs.array_newest import FAR, dates, next_after, only_where
+from jobs.array_response import BETTER, LOWER, NO_BASELINE, NO_ROOM, SAME, Comparison, History, ResponseSteps, told
 from jobs.rule import (
     ACTION,
     CANNOT_TELL,

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from jobs import exposure as steroids
-from jobs import series
-from jobs.newest import FAR, dates, newest_value, next_after, only_where, strength_verdicts
+from jobs import array_exposure as steroids
+from jobs import array_series as series
+from jobs.array_newest import FAR, dates, newest_value, next_after, only_where, strength_verdicts
+from jobs.array_treatment import current_courses
 from jobs.rule import (
     CANNOT_TELL,
     MET,
@@ -31,7 +32,6 @@ from jobs.rule import (
     parameter,
 )
 from jobs.rules.declining_strength import INSTRUMENTS
-from jobs.treatment import current_courses
 from models.frames import Frames
 from models.vocabulary import drug, measure
 

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from jobs import series
+from jobs import array_series as series
+from jobs.array_treatment import current_courses
 from jobs.rule import (
     ACTION,
     CANNOT_TELL,
@@ -29,7 +30,6 @@ from jobs.rule import (
     empty,
     parameter,
 )
-from jobs.treatment import current_courses
 from models.frames import Frames
 from models.vocabulary import MonitoringRow, drug, vocabulary
 from models.vocabulary import tests as laboratory_tests

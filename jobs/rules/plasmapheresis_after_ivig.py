@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from jobs import series
-from jobs.newest import FAR, dates
+from jobs import array_series as series
+from jobs.array_newest import FAR, dates
 from jobs.rule import (
     CANNOT_TELL,
     MET,

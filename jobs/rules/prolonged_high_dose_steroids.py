@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from jobs import exposure as steroids
-from jobs import taper
+from jobs import array_exposure as steroids
+from jobs import array_taper as taper
 from jobs.rule import (
     ACTION,
     CANNOT_TELL,

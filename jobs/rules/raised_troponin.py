@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from jobs import series
+from jobs import array_series as series
 from jobs.rule import (
     ACTION,
     CANNOT_TELL,

@@ -13,8 +13,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from jobs import series
-from jobs.newest import FAR, NewestEvent, NewestValue, dates, newest_event, newest_value, next_after, strength_verdicts
+from jobs import array_series as series
+from jobs.array_newest import (
+    FAR,
+    NewestEvent,
+    NewestValue,
+    dates,
+    newest_event,
+    newest_value,
+    next_after,
+    strength_verdicts,
+)
 from jobs.rule import (
     CANNOT_TELL,
     MET,

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from jobs import exposure as steroids
+from jobs import array_exposure as steroids
 from jobs.rule import (
     ACTION,
     CANNOT_TELL,

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from jobs import exposure as steroids
-from jobs import series
-from jobs.newest import (
+from jobs import array_exposure as steroids
+from jobs import array_series as series
+from jobs.array_newest import (
     FAR,
     NewestEvent,
     NewestValue,

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from jobs import exposure as steroids
-from jobs import series
-from jobs.newest import FAR, dates, next_after, only_where, strength_verdicts
-from jobs.response import BETTER, LOWER, NO_BASELINE, NO_ROOM, SAME, History, ResponseSteps, told
+from jobs import array_exposure as steroids
+from jobs import array_series as series
+from jobs.array_newest import FAR, dates, next_after, only_where, strength_verdicts
+from jobs.array_response import BETTER, LOWER, NO_BASELINE, NO_ROOM, SAME, History, ResponseSteps, told
+from jobs.array_treatment import current_courses
 from jobs.rule import (
     CANNOT_TELL,
     MET,
@@ -35,7 +36,6 @@ from jobs.rule import (
     parameter,
 )
 from jobs.rules.declining_strength import HUBER, INSTRUMENTS
-from jobs.treatment import current_courses
 from models.frames import Frames
 from models.vocabulary import diagnoses, drug
 

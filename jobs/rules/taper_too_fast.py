@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from jobs import exposure as steroids
-from jobs import taper
+from jobs import array_exposure as steroids
+from jobs import array_taper as taper
 from jobs.rule import (
     ACTION,
     CANNOT_TELL,
@@ -253,7 +253,7 @@ def _strength(frames: Frames) -> dict[int, _Decline]:
     table = frames.assessments.get(STRENGTH)
     if table is None or table.empty:
         return {}
-    order = {MET: 2, NOT_MET: 1, CANNOT_TELL: 0}
+    order: dict[str, int] = {MET: 2, NOT_MET: 1, CANNOT_TELL: 0}
     found: dict[int, _Decline] = {}
     since = steroids.as_numbers(table["since"].to_numpy())
     recheck = steroids.as_numbers(table["recheck_on"].to_numpy())

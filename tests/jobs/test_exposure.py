@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs import exposure as steroids
-from jobs.exposure import daily, exposure, exposure_report
+from jobs import array_exposure as steroids
+from jobs.array_exposure import daily, exposure, exposure_report
 from tests.frames_builder import AS_OF, frames
 
 

@@ -4,8 +4,8 @@ import datetime as dt
 
 import pytest
 
-from jobs import taper
-from jobs.exposure import day_number, exposure
+from jobs import array_taper as taper
+from jobs.array_exposure import day_number, exposure
 from tests.frames_builder import AS_OF, frames
 
 

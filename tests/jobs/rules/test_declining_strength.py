@@ -17,7 +17,7 @@ def assess(scores, *, measure="cmas", as_of=AS_OF, **facts):
     """The rule's row about one instrument of one patient, scores as (day offset, value)."""
     rows = [{"measure": measure, "value": value, "day": day} for day, value in scores]
     extra = facts.pop("observations", [])
-    found = RULE.evaluate(frames(as_of, observations=[*rows, *extra], **facts), as_of, PARAMETERS)
+    found = RULE.on_frames(frames(as_of, observations=[*rows, *extra], **facts), as_of, PARAMETERS)
     return found[found["subject"] == measure].iloc[0]
 
 
@@ -51,7 +51,7 @@ def test_instruments_are_never_compared_with_each_other():
             {"measure": "mmt8", "value": 78, "day": 0},
         ]
     )
-    assert list(RULE.evaluate(facts, AS_OF, PARAMETERS)["state"]) == ["not_met", "not_met"]
+    assert list(RULE.on_frames(facts, AS_OF, PARAMETERS)["state"]) == ["not_met", "not_met"]
 
 
 def test_a_latest_score_90_days_old_still_tells_and_one_of_91_days_does_not():
@@ -160,7 +160,7 @@ def test_another_assessor_is_said():
             {"measure": "cmas", "value": 24, "day": 0, "assessor": "PT2"},
         ]
     )
-    row = RULE.evaluate(facts, AS_OF, PARAMETERS).iloc[0]
+    row = RULE.on_frames(facts, AS_OF, PARAMETERS).iloc[0]
     assert "another assessor" in RULE.explain(row, PARAMETERS)
 
 
@@ -232,7 +232,7 @@ def test_until_its_recheck_date_time_alone_changes_nothing(values, gap, later):
     today = assess(scores)
     then = AS_OF + dt.timedelta(days=later)
     shifted = [{**fact, "day": fact["day"] - later} for fact in facts]
-    row = RULE.evaluate(frames(then, observations=shifted), then, PARAMETERS).iloc[0]
+    row = RULE.on_frames(frames(then, observations=shifted), then, PARAMETERS).iloc[0]
     recheck = today["recheck_on"]
     if recheck == recheck and then < recheck.date():
         assert row["state"] == today["state"]

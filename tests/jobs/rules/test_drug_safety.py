@@ -13,7 +13,7 @@ AZATHIOPRINE = {"drug": "azathioprine", "dose": 150, "start": -100}
 
 
 def assess(*medications: dict[str, Any], **facts: Any) -> dict[str, dict[str, Any]]:
-    rows = RULE.evaluate(frames(medications=medications, **facts), AS_OF, Parameters()).to_dict("records")
+    rows = RULE.on_frames(frames(medications=medications, **facts), AS_OF, Parameters()).to_dict("records")
     assert len({row["subject"] for row in rows}) == len(rows)
     return {row["subject"]: row for row in rows}
 

@@ -17,7 +17,7 @@ def evaluated(one: Rule, frames: Frames) -> pd.DataFrame:
     for key in one.after:
         if key not in frames.assessments:
             frames.assessments[key] = evaluated(rule(key), frames)
-    return one.evaluate(frames, AS_OF, one.defaults())
+    return one.on_frames(frames, AS_OF, one.defaults())
 
 
 def as_expected(value: Any, name: str) -> Any:

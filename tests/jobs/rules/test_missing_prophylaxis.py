@@ -28,7 +28,7 @@ def agent(drug: str, start: int, end: int | None = None, frequency: str = "daily
 
 def assess(subject: str, *medications: dict[str, Any], **facts: Any) -> dict[str, Any]:
     facts.setdefault("patients", ADULT)
-    rows = RULE.evaluate(frames(medications=medications, **facts), AS_OF, P).to_dict("records")
+    rows = RULE.on_frames(frames(medications=medications, **facts), AS_OF, P).to_dict("records")
     rows = [row for row in rows if row["subject"] == subject]
     assert len(rows) == 1
     return rows[0]
@@ -58,7 +58,7 @@ def test_a_scan_is_due_half_a_year_after_the_start() -> None:
 
 
 def test_children_have_no_rows_for_scan_and_bone_drug() -> None:
-    table = RULE.evaluate(frames(medications=[pred(5, -120)], patients=CHILD), AS_OF, P)
+    table = RULE.on_frames(frames(medications=[pred(5, -120)], patients=CHILD), AS_OF, P)
     assert set(table["subject"]) == {SUPPLEMENTS, PNEUMOCYSTIS}
 
 
@@ -110,7 +110,7 @@ def test_a_bone_drug_is_called_for_by_osteoporosis_or_a_very_high_dose(
 )
 def test_protection_against_pneumocystis(medications: list[dict[str, Any]], state: str | None) -> None:
     if state is None:
-        assert RULE.evaluate(frames(medications=medications), AS_OF, P).empty
+        assert RULE.on_frames(frames(medications=medications), AS_OF, P).empty
     else:
         assert assess(PNEUMOCYSTIS, *medications)["state"] == state
 
@@ -163,7 +163,7 @@ def test_an_answer_only_changes_on_the_day_it_said_to_look_again(
         panel = frames(
             day, patients=ADULT, medications=rows, events=[{**row, "day": row["day"] - shift} for row in events]
         )
-        return rule.evaluate(panel, day, parameters)
+        return rule.on_frames(panel, day, parameters)
 
     before = on(0)
     if before.empty:

@@ -11,7 +11,7 @@ from tests.frames_builder import AS_OF, frames
 
 def states(*medications: dict[str, Any], parameters: Parameters | None = None, **facts: Any) -> dict[str, str]:
     panel = frames(medications=medications, **facts)
-    rows = RULE.evaluate(panel, AS_OF, parameters or Parameters()).to_dict("records")
+    rows = RULE.on_frames(panel, AS_OF, parameters or Parameters()).to_dict("records")
     assert len({row["subject"] for row in rows}) == len(rows)
     return {row["subject"]: row["state"] for row in rows}
 
@@ -104,7 +104,7 @@ def test_a_screen_wanted_within_a_year_is_not_missing_before() -> None:
 
 
 def test_what_can_kill_is_for_this_week() -> None:
-    rows = RULE.evaluate(frames(medications=[taken("azathioprine")]), AS_OF, Parameters()).to_dict("records")
+    rows = RULE.on_frames(frames(medications=[taken("azathioprine")]), AS_OF, Parameters()).to_dict("records")
     assert {row["subject"]: row["severity"] for row in rows if row["severity"] == "action"} == {
         "azathioprine:tpmt": "action"
     }

@@ -26,7 +26,7 @@ def ck(value: float, day: int) -> dict[str, Any]:
 
 def assess(*observations: dict[str, Any], last: int = -35, **facts: Any) -> dict[str, Any] | None:
     panel = frames(observations=observations, medications=[pulse(last)], **facts)
-    rows = RULE.evaluate(panel, AS_OF, Parameters()).to_dict("records")
+    rows = RULE.on_frames(panel, AS_OF, Parameters()).to_dict("records")
     assert len(rows) <= 1
     return rows[0] if rows else None
 

@@ -16,8 +16,10 @@ HIGH = {"drug": "prednisone", "dose": 60, "start": -20}
 
 def assess(**facts: Any) -> dict[str, Any] | None:
     panel = frames(**facts)
-    panel.assessments["declining-strength"] = declining_strength.evaluate(panel, AS_OF, declining_strength.Parameters())
-    rows = RULE.evaluate(panel, AS_OF, Parameters()).to_dict("records")
+    panel.assessments["declining-strength"] = declining_strength.RULE.on_frames(
+        panel, AS_OF, declining_strength.Parameters()
+    )
+    rows = RULE.on_frames(panel, AS_OF, Parameters()).to_dict("records")
     assert len(rows) <= 1
     return rows[0] if rows else None
 

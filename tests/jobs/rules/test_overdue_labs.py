@@ -19,7 +19,7 @@ def labs(day, *measures):
 
 def assess(subject="ck", *, as_of=AS_OF, parameters=PARAMETERS, **facts):
     """The rule's row about one test of one patient; None if the test is not required."""
-    found = RULE.evaluate(frames(as_of, **facts), as_of, parameters)
+    found = RULE.on_frames(frames(as_of, **facts), as_of, parameters)
     rows = found[found["subject"] == subject]
     return None if rows.empty else rows.iloc[0]
 

@@ -16,8 +16,10 @@ QUIET_CK = {"measure": "ck", "value": 160, "upper_limit": 200, "day": -2}
 
 def assess(*observations: dict[str, Any], **facts: Any) -> dict[str, Any] | None:
     panel = frames(observations=observations, **facts)
-    panel.assessments["declining-strength"] = declining_strength.evaluate(panel, AS_OF, declining_strength.Parameters())
-    rows = RULE.evaluate(panel, AS_OF, Parameters()).to_dict("records")
+    panel.assessments["declining-strength"] = declining_strength.RULE.on_frames(
+        panel, AS_OF, declining_strength.Parameters()
+    )
+    rows = RULE.on_frames(panel, AS_OF, Parameters()).to_dict("records")
     assert len(rows) <= 1
     return rows[0] if rows else None
 

@@ -18,7 +18,7 @@ def exchange(day: int, **more: Any) -> dict[str, Any]:
 
 
 def state(medications: list[dict[str, Any]], events: list[dict[str, Any]]) -> str | None:
-    rows = RULE.evaluate(frames(medications=medications, events=events), AS_OF, Parameters()).to_dict("records")
+    rows = RULE.on_frames(frames(medications=medications, events=events), AS_OF, Parameters()).to_dict("records")
     assert len(rows) <= 1
     return rows[0]["state"] if rows else None
 

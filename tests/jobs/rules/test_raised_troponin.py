@@ -10,7 +10,7 @@ PARAMETERS = Parameters()
 
 def assess(*observations):
     """All rows about one patient, by subject."""
-    found = RULE.evaluate(frames(observations=list(observations)), AS_OF, PARAMETERS)
+    found = RULE.on_frames(frames(observations=list(observations)), AS_OF, PARAMETERS)
     return {row["subject"]: row for _, row in found.iterrows()}
 
 

@@ -12,8 +12,10 @@ from tests.frames_builder import AS_OF, frames
 
 def assess(subject: str, **facts: Any) -> dict[str, Any] | None:
     panel = frames(**facts)
-    panel.assessments["declining-strength"] = declining_strength.evaluate(panel, AS_OF, declining_strength.Parameters())
-    rows = [row for row in RULE.evaluate(panel, AS_OF, Parameters()).to_dict("records") if row["subject"] == subject]
+    panel.assessments["declining-strength"] = declining_strength.RULE.on_frames(
+        panel, AS_OF, declining_strength.Parameters()
+    )
+    rows = [row for row in RULE.on_frames(panel, AS_OF, Parameters()).to_dict("records") if row["subject"] == subject]
     assert len(rows) <= 1
     return rows[0] if rows else None
 

@@ -18,7 +18,7 @@ def assess(values, *, measure="ck", limit=200, events=(), strength=None):
     facts = frames(observations=rows, events=list(events))
     if strength:
         facts.assessments["declining-strength"] = assessments(patient_id=[1], subject="cmas", state=strength)
-    return RULE.evaluate(facts, AS_OF, PARAMETERS).iloc[0]
+    return RULE.on_frames(facts, AS_OF, PARAMETERS).iloc[0]
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def agent(drug: str, start: int, end: int | None = None, frequency: str = "daily
 
 
 def assess(*medications: dict[str, Any], **facts: Any) -> dict[str, Any]:
-    rows = RULE.evaluate(frames(medications=medications, **facts), AS_OF, P).to_dict("records")
+    rows = RULE.on_frames(frames(medications=medications, **facts), AS_OF, P).to_dict("records")
     assert len(rows) == 1
     return rows[0]
 

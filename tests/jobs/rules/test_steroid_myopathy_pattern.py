@@ -20,8 +20,10 @@ FIVE_WEEKS = {"drug": "prednisone", "dose": 60, "start": -35}
 
 def assess(*medications: dict[str, Any], **facts: Any) -> dict[str, Any] | None:
     panel = frames(medications=medications, **facts)
-    panel.assessments["declining-strength"] = declining_strength.evaluate(panel, AS_OF, declining_strength.Parameters())
-    rows = RULE.evaluate(panel, AS_OF, Parameters()).to_dict("records")
+    panel.assessments["declining-strength"] = declining_strength.RULE.on_frames(
+        panel, AS_OF, declining_strength.Parameters()
+    )
+    rows = RULE.on_frames(panel, AS_OF, Parameters()).to_dict("records")
     assert len(rows) <= 1
     return rows[0] if rows else None
 

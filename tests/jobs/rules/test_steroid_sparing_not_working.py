@@ -24,8 +24,10 @@ def ck(value: float, day: int) -> dict[str, Any]:
 
 def assess(*medications: dict[str, Any], **facts: Any) -> list[dict[str, Any]]:
     panel = frames(medications=medications, **facts)
-    panel.assessments["declining-strength"] = declining_strength.evaluate(panel, AS_OF, declining_strength.Parameters())
-    return RULE.evaluate(panel, AS_OF, Parameters()).to_dict("records")
+    panel.assessments["declining-strength"] = declining_strength.RULE.on_frames(
+        panel, AS_OF, declining_strength.Parameters()
+    )
+    return RULE.on_frames(panel, AS_OF, Parameters()).to_dict("records")
 
 
 def only(*medications: dict[str, Any], **facts: Any) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def assess(
 ) -> dict[str, Any]:
     facts.setdefault("patients", ADULT)
     panel = frames(medications=medications, assessments=strength(flare), **facts)
-    rows = RULE.evaluate(panel, AS_OF, parameters or Parameters()).to_dict("records")
+    rows = RULE.on_frames(panel, AS_OF, parameters or Parameters()).to_dict("records")
     rows = [row for row in rows if row["subject"] == subject]
     assert len(rows) == 1
     return rows[0]
@@ -103,7 +103,7 @@ def test_an_unknown_dose_beside_the_cut_cannot_be_told() -> None:
 
 def test_full_stops_are_not_judged_as_shipped() -> None:
     panel = frames(medications=[pred(20, -60, -3)], patients=ADULT)
-    assert set(RULE.evaluate(panel, AS_OF, Parameters())["subject"]) == {IN_FLARE}
+    assert set(RULE.on_frames(panel, AS_OF, Parameters())["subject"]) == {IN_FLARE}
 
 
 @pytest.mark.parametrize(

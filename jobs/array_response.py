@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jobs import series
+from jobs import array_series as series
 from jobs.rule import day_text, number, parameter
 from jobs.rules.declining_strength import HUBER, INSTRUMENTS, MMT_STEP
 from models.frames import Frames

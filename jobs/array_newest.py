@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from jobs import series
+from jobs import array_series as series
 from jobs.rule import CANNOT_TELL, GRADE_ORDER, MET
 from models.frames import Frames
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import pandas as pd
 
-from jobs.exposure import SMALLEST_DIFFERENCE_MG, Segments, daily
 from models.frames import Frames
 from models.vocabulary import TaperTemplate, taper_templates
+from tests.oracle.exposure import SMALLEST_DIFFERENCE_MG, Segments, daily
 
 MILESTONES_MG = (30.0, 20.0, 15.0, 10.0, 7.5, 5.0)
 """Doses whose day is worth knowing when a taper is planned, mg/day."""

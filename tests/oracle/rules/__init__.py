@@ -1,0 +1,1 @@
+"""One clinical question a file; found by folder (`jobs.rule.all_rules`)."""

@@ -1,0 +1,545 @@
+"""Has this patient taken a high steroid dose for more than four weeks?
+
+Looked at: every systemic steroid the patient takes, converted to prednisone and added up, day by day.
+What counts: days above 30 mg, or from half a milligram per kilogram where a weight is on file, within one course; up to
+three days without a high dose do not end the course and are not counted. A pulse counts on its days, a dose every other
+day as its daily mean. What does not: topical, inhaled and intra-articular steroids, oral budesonide, fludrocortisone.
+The 29th day is the first. Whoever tapers on time is still above 30 mg for a while: that is for the next visit. No
+taper begun, or a taper that has fallen behind, is for this week.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from models.frames import Frames
+from models.vocabulary import taper_templates
+from tests.oracle import exposure as steroids
+from tests.oracle import taper
+from tests.oracle.rule import (
+    ACTION,
+    CANNOT_TELL,
+    MET,
+    NOT_MET,
+    WATCH,
+    Example,
+    Rule,
+    Source,
+    assessments,
+    day_text,
+    empty,
+    number,
+    parameter,
+)
+
+SUBJECT = "steroids"
+NOT_BEGUN, BEHIND, ON_TEMPLATE = "not begun", "behind", "on template"
+OWN_PLAN = "plan"
+SECOND_LINE, EXPERT_CENTRE = "second line", "expert centre"
+_PLAN_BELONGS_DAYS = 14
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Thresholds of the prolonged-high-dose-steroids rule."""
+
+    above_mg: float = parameter(
+        30,
+        unit="mg/day prednisone-equivalent",
+        low=5,
+        high=100,
+        meaning="a dose above this is high",
+        source="dose classes, Buttgereit 2002 / EULAR 2013 (S7)",
+        mark="seen",
+    )
+    from_mg_per_kg: float = parameter(
+        0.5,
+        unit="mg/kg/day prednisone-equivalent",
+        low=0.1,
+        high=2,
+        meaning="a dose from this on is high where a weight is on file",
+        source="lower end of the induction range, educational page (seed 004)",
+        mark="seed",
+    )
+    more_than_days: int = parameter(
+        28,
+        unit="days",
+        low=7,
+        high=180,
+        meaning="days at high dose in one course that must be exceeded",
+        source="two to four weeks, educational page (seed 004)",
+        mark="seed",
+    )
+    gap_days: int = parameter(
+        3,
+        unit="days",
+        low=0,
+        high=14,
+        meaning="days in a row without a high dose that do not end the course",
+        mark="contract",
+    )
+    unreduced_share: float = parameter(
+        0.9, unit="share of the start dose", low=0.5, high=1, meaning="from this on no taper has begun", mark="contract"
+    )
+    template: str = parameter(
+        "A",
+        unit="taper template",
+        choices=("A", "B", "BSR"),
+        meaning="the taper an adult's dose is compared with, unless a plan of the patient's own was agreed",
+        source="educational page (seed 001)",
+        mark="seed",
+    )
+    template_child: str = parameter(
+        "JDM-PRINTO",
+        unit="taper template",
+        choices=("JDM-PRINTO", "A", "B", "BSR"),
+        meaning="the taper a child's dose is compared with where a weight is on file",
+        source="PRINTO 2019, doi 10.1186/s12969-019-0326-5 (S4)",
+        mark="seen",
+    )
+    steps_behind: int = parameter(
+        1, unit="steps", low=0, high=4, meaning="more steps behind the taper than this are too many", mark="contract"
+    )
+    days_behind: int = parameter(
+        14, unit="days", low=1, high=56, meaning="this many days behind the taper are too many", mark="contract"
+    )
+    forecast_from_day: int = parameter(
+        21,
+        unit="days at high dose",
+        low=1,
+        high=28,
+        meaning="from here the patient's page names the day of crossing",
+        mark="contract",
+    )
+    second_line_day: int = parameter(
+        84,
+        unit="days since induction",
+        low=56,
+        high=365,
+        meaning="still above the adult line on this day, whatever the template: review of the second line (GC-04)",
+        source="longest time that the tapers of the educational pages take from 80 mg, computed",
+    )
+    child_first_day: int = parameter(
+        70,
+        unit="days since induction",
+        low=28,
+        high=365,
+        meaning="a child above the first dose per kg on this day comes down more slowly than in the trial (GC-04c)",
+        source="PRINTO 2019, doi 10.1186/s12969-019-0326-5 (S4): two months, and ten days of our own",
+    )
+    child_first_mg_per_kg: float = parameter(
+        1.0,
+        unit="mg/kg/day prednisone-equivalent",
+        low=0.2,
+        high=2,
+        meaning="the dose per kg that a child should have reached by then",
+        source="PRINTO 2019, doi 10.1186/s12969-019-0326-5 (S4)",
+        mark="seen",
+    )
+    child_second_day: int = parameter(
+        130,
+        unit="days since induction",
+        low=56,
+        high=730,
+        meaning="a child above the second dose per kg on this day comes down more slowly than in the trial (GC-04c)",
+        source="PRINTO 2019, doi 10.1186/s12969-019-0326-5 (S4): four months, and ten days of our own",
+    )
+    child_second_mg_per_kg: float = parameter(
+        0.5,
+        unit="mg/kg/day prednisone-equivalent",
+        low=0.1,
+        high=2,
+        meaning="the dose per kg that a child should have reached by then",
+        source="PRINTO 2019, doi 10.1186/s12969-019-0326-5 (S4)",
+        mark="seen",
+    )
+
+
+def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataFrame:
+    """One row for each patient with a steroid statement of any kind."""
+    found = steroids.exposure(frames)
+    patient = found.patients()
+    if not len(patient):
+        return empty()
+    today = steroids.day_number(as_of)
+    known = _newest_course(found, found.known, patient, parameters)
+    could_be = _newest_course(found, found.possible, patient, parameters)
+    alive = steroids.is_day(known.last) & (today - known.last <= parameters.gap_days)
+    met = alive & known.reached()
+    possible = steroids.is_day(could_be.last) & (today - could_be.last <= parameters.gap_days)
+    cannot_tell = ~met & possible & could_be.reached()
+    state = np.where(met, MET, np.where(cannot_tell, CANNOT_TELL, NOT_MET)).astype(object)
+
+    dose = found.dose_on(today, patient)
+    high_today = alive & (known.last == today)
+    kilograms = found.kilograms(patient)
+    crosses = np.where(high_today & ~met, today + parameters.more_than_days + 1 - known.days, steroids.NEVER)
+    forecast = np.where(high_today & ~met, today + parameters.forecast_from_day - known.days, steroids.NEVER)
+
+    # Time alone: the dose on file changes, the line is crossed, the course ends; what is unknown goes on day by day.
+    change = found.changes_on(patient)
+    recheck = np.where(steroids.is_day(change), change, np.iinfo(np.int64).max)
+    recheck = np.where(steroids.is_day(crosses), np.minimum(recheck, crosses), recheck)
+    ends = known.last + parameters.gap_days + 1
+    recheck = np.where(alive & ~high_today, np.minimum(recheck, ends), recheck)
+    recheck = np.where(met | (possible & ~met), today + 1, recheck)
+    recheck = np.where(recheck == np.iinfo(np.int64).max, steroids.NEVER, recheck)
+
+    count = len(patient)
+    start_dose = np.full(count, np.nan)
+    template_dose = np.full(count, np.nan)
+    days_behind = np.full(count, np.nan)
+    steps_behind = np.full(count, np.nan)
+    template = np.full(count, None, dtype=object)
+    tapering = np.full(count, None, dtype=object)
+    severity = np.full(count, None, dtype=object)
+    review = np.full(count, None, dtype=object)
+    taper_day = np.full(count, np.nan)
+    steady = found.dose_on(today, patient, steady=True)
+    steady = np.where(steady > 0, steady, dose)
+    child = steroids.children(frames, patient, as_of)
+    for row in np.flatnonzero(met):
+        begins = int(known.start[row])
+        start_dose[row] = taper.start_dose(found.known.of(int(patient[row])), begins, today)
+        name, schedule, first_reduction = _schedule(
+            frames,
+            int(patient[row]),
+            begins,
+            float(start_dose[row]),
+            bool(child[row]),
+            float(kilograms[row]),
+            parameters,
+        )
+        standing = schedule.standing(today - begins, float(steady[row]))
+        template[row] = name
+        template_dose[row] = standing.expected_mg
+        days_behind[row] = standing.days_behind
+        steps_behind[row] = standing.steps_behind
+        unreduced = steady[row] >= parameters.unreduced_share * start_dose[row] - steroids.SMALLEST_DIFFERENCE_MG
+        late = standing.steps_behind > parameters.steps_behind or standing.days_behind >= parameters.days_behind
+        if unreduced and today - begins >= first_reduction:
+            tapering[row] = NOT_BEGUN
+        else:
+            tapering[row] = BEHIND if late else ON_TEMPLATE
+        severity[row] = WATCH if tapering[row] == ON_TEMPLATE else ACTION
+        # The days at high dose are the contract's; this clock also sees a re-induction, and time below the line.
+        induced = taper.clock_start(found.known.of(int(patient[row])), today)
+        if induced is not None:
+            taper_day[row] = today - induced
+            review[row] = _review(
+                today - induced, float(steady[row]), bool(child[row]), float(kilograms[row]), parameters
+            )
+
+    because = np.full(count, None, dtype=object)
+    for row in np.flatnonzero(cannot_tell):
+        because[row] = steroids.why_unknown(found, int(patient[row]))
+    facts = steroids.evidence(found, patient, np.where(alive, known.start, today))
+    used_weight = _used_weight(found, patient, alive, kilograms, parameters)
+    return assessments(
+        patient_id=patient,
+        subject=SUBJECT,
+        state=state,
+        severity=severity,
+        since=steroids.as_days(np.where(met, known.nth_day, steroids.NEVER)),
+        recheck_on=steroids.as_days(recheck),
+        evidence=[fact + extra for fact, extra in zip(facts, used_weight, strict=True)],
+        cannot_tell_because=because,
+        high_days=np.where(met, known.days, np.nan),
+        dose=np.round(dose, 3),
+        weight_kg=kilograms,
+        course_start=steroids.as_days(np.where(alive, known.start, steroids.NEVER)),
+        days_not_counted=np.where(high_today, known.last - known.start + 1 - known.days, np.nan),
+        start_dose=np.round(start_dose, 3),
+        crosses_on=steroids.as_days(crosses),
+        forecast_from=steroids.as_days(forecast),
+        tapering=tapering,
+        template=template,
+        template_dose=np.round(template_dose, 3),
+        days_behind=days_behind,
+        steps_behind=steps_behind,
+        taper_day=taper_day,
+        review=review,
+    )
+
+
+def _review(day: int, steady_mg: float, child: bool, kilograms: float, parameters: Parameters) -> str | None:
+    """Whether a dose is still so high so late after induction that more than the taper has to be looked at."""
+    if child and kilograms > 0:
+        per_kg = steady_mg / kilograms
+        slow = (day >= parameters.child_first_day and per_kg > parameters.child_first_mg_per_kg + 1e-6) or (
+            day >= parameters.child_second_day and per_kg > parameters.child_second_mg_per_kg + 1e-6
+        )
+        # 30 mg a day means nothing in a small child.
+        return EXPERT_CENTRE if slow else None
+    high = steady_mg > parameters.above_mg + steroids.SMALLEST_DIFFERENCE_MG
+    return SECOND_LINE if day >= parameters.second_line_day and high else None
+
+
+def _newest_course(
+    found: steroids.Exposure, segments: steroids.Segments, patient: steroids.Ints, parameters: Parameters
+) -> steroids.Runs:
+    high = found.is_high(segments, parameters.above_mg, parameters.from_mg_per_kg)
+    courses = steroids.runs(segments, high, gap_days=parameters.gap_days, nth=parameters.more_than_days + 1)
+    return courses.newest().aligned(patient)
+
+
+def _schedule(
+    frames: Frames,
+    patient_id: int,
+    course_start: int,
+    start_mg: float,
+    child: bool,
+    kilograms: float,
+    parameters: Parameters,
+) -> tuple[str, taper.Schedule, int]:
+    """The taper to compare with (the patient's own plan, or a template), and the day of the course it begins by."""
+    begins = steroids.day_of(course_start)
+    plan = frames.plans
+    mine = plan[plan["patient_id"] == patient_id] if len(plan) else plan
+    if len(mine):
+        starts = [pd.Timestamp(value).date() for value in mine["start"]]
+        agreed = pd.Timestamp(mine["agreed_on"].iloc[0]).date()
+        # A plan of an earlier course says nothing about this one.
+        if max(agreed, starts[0]) >= begins - dt.timedelta(days=_PLAN_BELONGS_DAYS):
+            schedule = taper.from_plan(starts, mine["dose_mg"].tolist(), begins, start_mg)
+            first = schedule.day_below(start_mg)
+            return OWN_PLAN, schedule, parameters.more_than_days if first is None else first
+    key = parameters.template_child if child else parameters.template
+    if taper_templates()[key].unit == "mg/kg":
+        if not kilograms > 0:
+            key = parameters.template
+        else:
+            return key, taper.planned(key, start_mg, None, kilograms), taper_templates()[key].start_by_day
+    return key, taper.planned(key, start_mg), taper_templates()[key].start_by_day
+
+
+def _used_weight(
+    found: steroids.Exposure,
+    patient: steroids.Ints,
+    alive: steroids.Bools,
+    kilograms: steroids.Floats,
+    parameters: Parameters,
+) -> list[tuple[str, ...]]:
+    """The weight as evidence, where the dose or the limit rests on it."""
+    facts: list[tuple[str, ...]] = [()] * len(patient)
+    if found.weight.empty:
+        return facts
+    by_weight = np.isin(
+        patient, found.statements["patient_id"].to_numpy()[found.statements["by_weight"].to_numpy(bool)]
+    )
+    decides = (alive | by_weight) & ~np.isnan(kilograms)
+    decides &= by_weight | (parameters.from_mg_per_kg * kilograms <= parameters.above_mg)
+    for row in np.flatnonzero(decides):
+        identifier: Any = found.weight.loc[int(patient[row]), "id"]
+        facts[row] = (f"o{int(identifier)}",)
+    return facts
+
+
+def _limit(row: Mapping[str, Any], parameters: Parameters) -> str:
+    kilograms = row.get("weight_kg")
+    if kilograms and kilograms == kilograms and parameters.from_mg_per_kg * kilograms <= parameters.above_mg:
+        return (
+            f"at {number(parameters.from_mg_per_kg)} mg/kg/day or more "
+            f"({number(parameters.from_mg_per_kg * kilograms)} mg at {number(kilograms)} kg)"
+        )
+    return f"above {number(parameters.above_mg)} mg/day"
+
+
+def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
+    """The dose, since when, and where the taper stands."""
+    dose = number(row["dose"])
+    if row["state"] == CANNOT_TELL:
+        return (
+            f"Whether the steroid dose has been {_limit(row, parameters)} for more than {parameters.more_than_days} "
+            f"days cannot be told: {row['cannot_tell_because']}."
+        )
+    if row["state"] == NOT_MET:
+        if _is_given(row.get("crosses_on")):
+            return (
+                f"{dose} mg/day prednisone-equivalent, {_limit(row, parameters)} since "
+                f"{day_text(row['course_start'])}; if this dose continues, the line of "
+                f"{parameters.more_than_days} days is crossed on {day_text(row['crosses_on'])}."
+            )
+        if not row["dose"]:
+            return "No systemic steroid is being taken."
+        return f"{dose} mg/day prednisone-equivalent is not {_limit(row, parameters)}."
+    text = (
+        f"{number(row['high_days'])} days {_limit(row, parameters)} (prednisone-equivalent) since "
+        f"{day_text(row['course_start'])}; "
+        f"today {dose} mg"
+    )
+    late = _late(row, parameters)
+    if row["tapering"] == NOT_BEGUN:
+        return f"{text}, the course began with {number(row['start_dose'])} mg: no taper has begun.{late}"
+    against = "the agreed plan" if row["template"] == OWN_PLAN else f"template {row['template']}"
+    text += f", where {against} has {number(row['template_dose'])} mg"
+    if row["tapering"] == BEHIND:
+        steps = int(row["steps_behind"])
+        return f"{text}: {number(row['days_behind'])} days and {steps} step{'' if steps == 1 else 's'} behind.{late}"
+    return f"{text}: the taper is on time.{late}"
+
+
+def _late(row: Mapping[str, Any], parameters: Parameters) -> str:
+    """What day of the taper it is, where the dose is too high for it."""
+    if row.get("review") == SECOND_LINE:
+        return f" Still above {number(parameters.above_mg)} mg on day {number(row['taper_day'])} since induction."
+    if row.get("review") == EXPERT_CENTRE:
+        per_kg = number(row["dose"] / row["weight_kg"], 2)
+        return f" {per_kg} mg/kg on day {number(row['taper_day'])} since induction: slower than in the PRINTO trial."
+    return ""
+
+
+def _is_given(value: Any) -> bool:
+    return value is not None and not pd.isna(value)
+
+
+def suggested_action(row: Mapping[str, Any], parameters: Parameters) -> str:
+    """The first thing to do."""
+    if row["state"] == CANNOT_TELL:
+        return "complete the steroid record: dose, weight or end date"
+    if row["state"] != MET:
+        return ""
+    if row["tapering"] == NOT_BEGUN:
+        first = "decide on a taper with the prescriber this week; check strength first, never cut fast in a flare"
+    elif row["tapering"] == BEHIND:
+        first = "ask the prescriber whether the taper is meant to be slower; agree on a plan"
+    else:
+        first = "next visit: continue the taper"
+    reviews = {
+        SECOND_LINE: "; review the second line of treatment",
+        EXPERT_CENTRE: "; ask an expert centre for juvenile myositis",
+    }
+    return first + reviews.get(str(row.get("review")), "")
+
+
+RULE = Rule(
+    key="prolonged-high-dose-steroids",
+    title="High-dose steroids for more than four weeks",
+    question="Has this patient been on a high steroid dose for too long, and is it coming down?",
+    why_it_matters=(
+        "Weeks of high-dose steroid weaken muscle and bone and raise the risk of infection and diabetes. Often nobody "
+        "decided to stay on the dose: the taper merely did not happen."
+    ),
+    evaluate=evaluate,
+    explain=explain,
+    suggested_action=suggested_action,
+    parameters=Parameters,
+    subject="patient",
+    reads=("medications", "weight", "height", "taper plan"),
+    sources=(
+        Source(
+            "Glucocorticoid dose classes",
+            2013,
+            "ard.bmj.com/content/72/12/1905",
+            "seen",
+            "high is above 30 to 100 mg/day",
+        ),
+        Source(
+            "Treatment options in inflammatory myopathy",
+            None,
+            "educational page, not a guideline",
+            "seed",
+            "taper after two to four weeks",
+        ),
+        Source(
+            "Pulse therapy in myositis", None, "educational page, not a guideline", "seed", "the steps of template A"
+        ),
+        Source("PRINTO steroid taper in juvenile dermatomyositis", 2019, "doi 10.1186/s12969-019-0326-5", "seen"),
+        Source(
+            "BSR guideline on idiopathic inflammatory myopathy",
+            2022,
+            "doi 10.1093/rheumatology/keac115",
+            "seen",
+            "summaries only: taper from about week six",
+        ),
+        Source("Steroid equivalences", None, "globalrph.com corticosteroid converter", "seen"),
+    ),
+    known_false_alarms=(
+        "an old prescription left open beside the new one: doses at the same time add up",
+        "a taper agreed by telephone and not yet entered",
+        "a course prolonged on purpose: agree on a plan for the patient, and it is compared with that plan",
+        "an old weight of a growing child",
+    ),
+    clears_when="the dose has not been high for more than three days in a row",
+    topic="steroid dose",
+    limitations=(
+        "What is prescribed is taken to be what is swallowed. All doses per kg use the last weight on file, also for "
+        "days before it. Templates are conventions; none was tested against another."
+    ),
+    catalogue=("GC-01", "GC-02", "GC-03", "GC-04", "GC-04c"),
+    examples=(
+        Example(
+            title="60 mg, day 31, unchanged: no taper has begun",
+            medications=({"drug": "prednisone", "dose": 60, "unit": "mg", "frequency": "daily", "start": -30},),
+            expect={"subject": SUBJECT, "state": MET, "severity": ACTION, "since": -2},
+        ),
+        Example(
+            title="the 29th day is the first",
+            medications=({"drug": "prednisone", "dose": 40, "unit": "mg", "frequency": "daily", "start": -28},),
+            expect={"subject": SUBJECT, "state": MET, "severity": ACTION, "since": 0},
+        ),
+        Example(
+            title="the 28th day is not yet more than 28 days",
+            medications=({"drug": "prednisone", "dose": 40, "unit": "mg", "frequency": "daily", "start": -27},),
+            expect={"subject": SUBJECT, "state": NOT_MET},
+        ),
+        Example(
+            title="taper begun on day 28, 50 mg on day 35: on template",
+            medications=(
+                {"drug": "prednisone", "dose": 60, "unit": "mg", "frequency": "daily", "start": -35, "end": -8},
+                {"drug": "prednisone", "dose": 50, "unit": "mg", "frequency": "daily", "start": -7},
+            ),
+            expect={"subject": SUBJECT, "state": MET, "severity": WATCH, "since": -7},
+        ),
+        Example(
+            title="from 80 mg, 35 mg on day 90: close to template A, yet above 30 mg after twelve weeks",
+            medications=(
+                {"drug": "prednisone", "dose": 80, "unit": "mg", "frequency": "daily", "start": -90, "end": -41},
+                {"drug": "prednisone", "dose": 35, "unit": "mg", "frequency": "daily", "start": -40},
+            ),
+            expect={"subject": SUBJECT, "state": MET, "severity": WATCH, "review": SECOND_LINE},
+        ),
+        Example(
+            title="exactly 30 mg is not high",
+            medications=({"drug": "prednisone", "dose": 30, "unit": "mg", "frequency": "daily", "start": -60},),
+            expect={"subject": SUBJECT, "state": NOT_MET},
+        ),
+        Example(
+            title="60 mg every other day is 30 mg a day",
+            medications=(
+                {"drug": "prednisone", "dose": 60, "unit": "mg", "frequency": "every-other-day", "start": -60},
+            ),
+            expect={"subject": SUBJECT, "state": NOT_MET},
+        ),
+        Example(
+            title="exactly half a milligram per kilogram is high",
+            observations=({"measure": "weight", "value": 20, "unit": "kg", "day": -10},),
+            medications=({"drug": "prednisone", "dose": 10, "unit": "mg", "frequency": "daily", "start": -28},),
+            patient={"age_years": 6, "diagnosis": "JDM"},
+            expect={"subject": SUBJECT, "state": MET, "severity": ACTION, "since": 0},
+        ),
+        Example(
+            title="1 mg/kg and no weight on file",
+            medications=({"drug": "prednisone", "dose": 1, "unit": "mg/kg", "frequency": "daily", "start": -40},),
+            expect={"subject": SUBJECT, "state": CANNOT_TELL},
+        ),
+        Example(
+            title="inhaled budesonide does not count",
+            medications=(
+                {
+                    "drug": "budesonide",
+                    "dose": 400,
+                    "unit": "mg",
+                    "frequency": "daily",
+                    "route": "inhaled",
+                    "start": -60,
+                },
+            ),
+            expect={"subject": SUBJECT, "state": NOT_MET},
+        ),
+    ),
+)

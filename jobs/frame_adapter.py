@@ -132,7 +132,9 @@ def _cut_answers(frame: pd.DataFrame) -> dict[int, list[Answer]]:
     own = [name for name in frame.columns if name not in {*base, "patient_id"}]
     out: dict[int, list[Answer]] = {}
     for who, rows in _cut(frame, *base, *own, days=("since", "due", "recheck_on")).items():
-        out[who] = [Answer(*row[: len(base)], None, dict(zip(own, row[len(base) :], strict=True))) for row in rows]
+        out[who] = [
+            Answer._make((*row[: len(base)], None, dict(zip(own, row[len(base) :], strict=True)))) for row in rows
+        ]
     return out
 
 

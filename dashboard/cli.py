@@ -14,7 +14,7 @@ import typer
 from typer.exceptions import TyperException
 
 from dashboard.output import Format, out, print_json, print_rows, say
-from models.clock import clinic_date, clinic_today, end_of_day, utc_now
+from models.clock import clinic_date, end_of_day, utc_now
 from models.errors import ActionRefused, MyopanelError, UnknownPatient, UsageError
 from models.settings import Settings, read_settings
 
@@ -72,9 +72,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return result if isinstance(result, int) else 0
 
 
-def _day(text: str | None, settings: Settings, what: str = "--as-of") -> dt.date:
+def _day(text: str | None, settings: Settings, now: dt.datetime, what: str = "--as-of") -> dt.date:
+    """The day that was asked about, or today."""
     if text is None:
-        return clinic_today(settings.timezone)
+        return clinic_date(now, settings.timezone)
+    return _written_day(text, what)
+
+
+def _written_day(text: str, what: str) -> dt.date:
     try:
         return dt.date.fromisoformat(text)
     except ValueError:
@@ -96,11 +101,13 @@ def _instant(text: str | None, settings: Settings) -> dt.datetime | None:
     return (moment if moment.tzinfo else moment.replace(tzinfo=settings.zone)).astimezone(dt.UTC)
 
 
-def _when(as_of: str | None, known_at: str | None, settings: Settings) -> tuple[dt.date, dt.datetime | None]:
+def _when(
+    as_of: str | None, known_at: str | None, settings: Settings, now: dt.datetime
+) -> tuple[dt.date, dt.datetime | None]:
     known = _instant(known_at, settings)
     if as_of is None and known is not None:
         return clinic_date(known, settings.timezone), known
-    return _day(as_of, settings), known
+    return _day(as_of, settings, now), known
 
 
 def _engine(settings: Settings) -> "Engine":
@@ -121,7 +128,7 @@ def demo(
     """A throw-away clinic: database, invented patients, rules evaluated, scheduler and web server running."""
     from dashboard.demonstration import run_demo
 
-    run_demo(patients=patients, port=port, serve=not no_serve)
+    run_demo(patients=patients, port=port, serve=not no_serve, now=utc_now())
 
 
 @app.command()
@@ -242,12 +249,13 @@ def evaluate(
     """Run the rules, reconcile alerts, print assessments."""
     from jobs.evaluation import evaluate as run
 
-    settings = read_settings()
-    day, known = _when(as_of, known_at, settings)
+    settings, now = read_settings(), utc_now()
+    day, known = _when(as_of, known_at, settings, now)
     report = run(
         _engine(settings),
         day,
         timezone=settings.timezone,
+        now=now,
         full=full,
         known_at=known,
         rules=rules or None,
@@ -343,7 +351,7 @@ def alert_snooze(
     """Not now, until a day; back earlier if it gets worse."""
     from models.alert_lifecycle import snooze
 
-    day = None if until is None else _day(until, read_settings(), "--until")
+    day = None if until is None else _written_day(until, "--until")
     _act(
         alert_id,
         by,
@@ -399,7 +407,7 @@ def suggest(
     from jobs.suggest import suggest as ask
 
     settings = read_settings()
-    day, known = _when(as_of, known_at, settings)
+    day, known = _when(as_of, known_at, settings, utc_now())
     answer = ask(_engine(settings), mrn, day, known, settings.timezone)
     rows = [
         {
@@ -437,7 +445,7 @@ def exposure(
     from models.patient import STATUSES, Patient
 
     settings = read_settings()
-    day = _day(as_of, settings)
+    day = _day(as_of, settings, utc_now())
     with reading(_engine(settings)) as session:
         identifier = session.exec(select(Patient.id).where(Patient.mrn == mrn)).first()
         if identifier is None:
@@ -544,7 +552,7 @@ def replay(
     from jobs.replay import replay as run
 
     settings = read_settings()
-    start, end = _day(first, settings, "--from"), _day(last, settings, "--to")
+    start, end = _written_day(first, "--from"), _written_day(last, "--to")
     if end < start:
         raise UsageError("--to lies before --from.")
     overrides: dict[str, dict[str, Any]] = {}
@@ -575,7 +583,7 @@ def cohort(
     """A synthetic cohort with known true states, as a CSV folder plus truth.csv."""
     from seed_data.cohort import write_cohort
 
-    counts = write_cohort(directory, patients, seed, _day(as_of, read_settings()))
+    counts = write_cohort(directory, patients, seed, _day(as_of, read_settings(), utc_now()))
     for name, number in counts.items():
         out(f"{name}: {number} rows")
 
@@ -599,9 +607,8 @@ def jobs_run(name: Annotated[str, typer.Argument(metavar="NAME")], as_of: AsOf =
     from jobs.runner import run_by_hand
 
     settings = read_settings()
-    run = run_by_hand(
-        _engine(settings), settings, name, as_of=None if as_of is None else _day(as_of, settings), now=utc_now()
-    )
+    day = None if as_of is None else _written_day(as_of, "--as-of")
+    run = run_by_hand(_engine(settings), settings, name, as_of=day, now=utc_now())
     out(
         f"{name}: {run.status}"
         + (f", {run.rows} rows" if run.rows else "")
@@ -693,7 +700,7 @@ def rule_list(format: FormatOption = Format.TABLE) -> None:
 
     settings = read_settings()
     with reading(_engine(settings)) as session:
-        held = thresholds_on(session, clinic_today(settings.timezone))
+        held = thresholds_on(session, clinic_date(utc_now(), settings.timezone))
     rows = [
         {"key": one.key, "status": held.status[one.key], "version": one.version, "question": one.question}
         for one in all_rules()
@@ -717,7 +724,7 @@ def rule_set(
     from models.database import writing
     from models.patient import Patient
 
-    settings = read_settings()
+    settings, now = read_settings(), utc_now()
     name, equals, value = assignment.partition("=")
     key, dot, parameter = name.rpartition(".")
     if not (equals and dot):
@@ -735,10 +742,10 @@ def rule_set(
             None if value == "default" else value,
             reason=reason,
             author=by,
-            valid_from=_day(valid_from, settings, "--from"),
-            now=utc_now(),
+            valid_from=_day(valid_from, settings, now, "--from"),
+            now=now,
             patient_id=identifier,
-            expires_on=None if until is None else _day(until, settings, "--until"),
+            expires_on=None if until is None else _written_day(until, "--until"),
         )
     out(f"{key}.{parameter} = {value}")
 
@@ -755,7 +762,7 @@ def rule_status(
     from jobs.thresholds import set_status
     from models.database import writing
 
-    settings = read_settings()
+    settings, now = read_settings(), utc_now()
     with writing(_engine(settings)) as session:
         set_status(
             session,
@@ -763,7 +770,7 @@ def rule_status(
             status,
             reason=reason,
             author=by,
-            valid_from=_day(valid_from, settings, "--from"),
-            now=utc_now(),
+            valid_from=_day(valid_from, settings, now, "--from"),
+            now=now,
         )
     out(f"{key}: {status}")

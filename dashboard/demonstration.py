@@ -22,7 +22,7 @@ from jobs.importers.load import import_paths
 from models.accounts import add_user
 from models.alert import Alert
 from models.alert_lifecycle import acknowledge, assign, comment, resolve, snooze, state_of
-from models.clock import clinic_today, start_of_day, utc_now
+from models.clock import clinic_date, start_of_day
 from models.database import open_database, writing
 from models.errors import UsageError
 from models.settings import Settings, read_settings
@@ -31,7 +31,7 @@ from seed_data.demo import demo_users, write_demo_clinic
 DAYS_LIVED = (-28, -21, -14, -7, -3, -1)
 
 
-def run_demo(*, patients: int, port: int | None, serve: bool) -> None:
+def run_demo(*, patients: int, port: int | None, serve: bool, now: dt.datetime) -> None:
     """Set the clinic up, print the address and the sign-ins, and serve until stopped.
 
     Raises:
@@ -57,7 +57,7 @@ def run_demo(*, patients: int, port: int | None, serve: bool) -> None:
         backup_directory=folder / "backups",
     )
     try:
-        engine, password = build_demo_clinic(settings, folder, patients)
+        engine, password = build_demo_clinic(settings, folder, patients, now)
         if serve:
 
             def announce(address: str) -> None:
@@ -76,9 +76,9 @@ def run_demo(*, patients: int, port: int | None, serve: bool) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def build_demo_clinic(settings: Settings, folder: Path, patients: int) -> tuple[Engine, str]:
-    """The clinic in the settings' database; returns its engine and the password of its cast."""
-    today = clinic_today(settings.timezone)
+def build_demo_clinic(settings: Settings, folder: Path, patients: int, now: dt.datetime) -> tuple[Engine, str]:
+    """The clinic in the settings' database, standing at `now`; returns its engine and the password of its cast."""
+    today = clinic_date(now, settings.timezone)
     say(f"Inventing {patients} patients and the stories, as of {today.isoformat()} ...")
     write_demo_clinic(folder / "clinic", patients, today)
     engine = open_database(settings.database_url)
@@ -86,16 +86,16 @@ def build_demo_clinic(settings: Settings, folder: Path, patients: int) -> tuple[
     with writing(engine) as session:
         for one in demo_users():
             secret = None if one.role == "service" else password
-            add_user(session, one.name, one.role, secret, now=utc_now(), display_name=one.display_name)
+            add_user(session, one.name, one.role, secret, now=now, display_name=one.display_name)
     report = import_paths(
-        engine, [folder / "clinic"], timezone=settings.timezone, by="demonstration", now=utc_now()
+        engine, [folder / "clinic"], timezone=settings.timezone, by="demonstration", now=now
     ).to_dict()
     counts = report["total"]
     say(f"Imported {counts['created']} facts ({counts['updated']} corrections, {counts['rejected']} rejected).")
     for offset in (*DAYS_LIVED, 0):
         day = today + dt.timedelta(days=offset)
         morning = start_of_day(day, settings.timezone) + dt.timedelta(hours=7)
-        moment = min(morning, utc_now())
+        moment = min(morning, now)
         run = evaluate(engine, day, timezone=settings.timezone, now=moment, collect=False)
         with writing(engine) as session:
             _act(session, day, moment + dt.timedelta(minutes=30) if offset else moment)

@@ -13,7 +13,9 @@ from models.settings import Settings
 
 NAME = re.compile(r"myopanel-\d{8}T\d{6}Z\.db")
 """What a nightly copy is called; files with other names in the folder are never touched."""
-PARTIAL = re.compile(r"myopanel-\d{8}T\d{6}Z\.db.*\.partial")
+PARTIAL = re.compile(r"myopanel-(\d{8}T\d{6}Z)\.db.*\.partial")
+"""One being written, or left by a process that died meanwhile; its name says when it was begun."""
+STAMP = "%Y%m%dT%H%M%SZ"
 ABANDONED_AFTER = dt.timedelta(days=1)
 NOT_OURS = "not ours to back up: on PostgreSQL use pg_dump (see docs/operations.md)"
 
@@ -50,7 +52,7 @@ def nightly_backup(engine: Engine, settings: Settings, now: dt.datetime) -> Back
         return BackedUp(0, 0, NOT_OURS)
     folder = backup_folder(engine, settings)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    target = folder / f"myopanel-{now.astimezone(dt.UTC):%Y%m%dT%H%M%SZ}.db"
+    target = folder / f"myopanel-{now.astimezone(dt.UTC):{STAMP}}.db"
     size = target.stat().st_size if target.exists() else backup(engine, target)
     copies = sorted(path for path in folder.iterdir() if NAME.fullmatch(path.name))
     surplus = copies[: max(0, len(copies) - settings.backups_kept)]
@@ -61,5 +63,5 @@ def nightly_backup(engine: Engine, settings: Settings, now: dt.datetime) -> Back
 
 def _abandoned(folder: Path, now: dt.datetime) -> list[Path]:
     """Half-written copies of a process that died, old enough that nobody can still be writing them."""
-    before = (now - ABANDONED_AFTER).timestamp()
-    return [path for path in folder.iterdir() if PARTIAL.fullmatch(path.name) and path.stat().st_mtime < before]
+    before = f"{(now - ABANDONED_AFTER).astimezone(dt.UTC):{STAMP}}"
+    return [path for path in folder.iterdir() if (name := PARTIAL.fullmatch(path.name)) and name[1] < before]

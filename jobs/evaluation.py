@@ -26,7 +26,7 @@ from jobs.rules.overdue_labs import silent_feeds
 from jobs.thresholds import Thresholds, thresholds_on
 from models.alert import Alert
 from models.assessment import Assessment, EvaluationRun
-from models.clock import utc_now
+from models.clock import seconds
 from models.database import reading, writing
 from models.errors import UnknownPatient, UsageError, told
 from models.event import ClinicalEvent
@@ -151,6 +151,7 @@ def evaluate(
     as_of: dt.date,
     *,
     timezone: str,
+    now: dt.datetime,
     full: bool = False,
     known_at: dt.datetime | None = None,
     rules: Sequence[str] | None = None,
@@ -159,17 +160,16 @@ def evaluate(
     all_states: bool = False,
     overrides: dict[str, dict[str, Any]] | None = None,
     collect: bool = True,
-    now: dt.datetime | None = None,
 ) -> EvaluationReport:
     """Run the rules for the clinic day `as_of` and bring the alerts into agreement with the answers.
 
     An evaluation for a day before the last one, or with `known_at`, is a look at the past: always full, and it
-    changes no alert. `rules` and `mrns` restrict the run. `collect` false leaves out the list of assessments.
+    changes no alert. `rules` and `mrns` restrict the run. `collect` false leaves out the list of assessments. `now` is
+    the instant at which the run begins, whatever the machine's clock says.
 
     Raises:
         UsageError: an unknown rule. UnknownPatient: an unknown record number.
     """
-    moment = now or utc_now()
     known_rules = {rule.key for rule in all_rules()}
     for key in rules or ():
         if key not in known_rules:
@@ -182,7 +182,7 @@ def evaluate(
         with reading(engine) as session:
             return _view(session, as_of, timezone, known_at, rules, mrns, all_states, overrides)
     with writing(engine) as session:
-        return _run(session, as_of, timezone, full, rules, mrns, all_states, collect, moment)
+        return _run(session, as_of, timezone, full, rules, mrns, all_states, collect, now)
 
 
 def _last_run(session: Session) -> EvaluationRun | None:
@@ -250,6 +250,7 @@ def _run(
     collect: bool,
     now: dt.datetime,
 ) -> EvaluationReport:
+    begun = seconds()
     connection = session.connection()
     thresholds = thresholds_on(session, as_of)
     partial = rules is not None or mrns is not None
@@ -320,7 +321,7 @@ def _run(
                 as_of=as_of,
                 full=whole,
                 started_at=now,
-                finished_at=utc_now(),
+                finished_at=now + dt.timedelta(seconds=seconds() - begun),
                 patients=len(active),
                 computed=computed,
                 rules_failed=json.dumps(

@@ -31,7 +31,7 @@ SYSTEM = "myopanel"
 
 
 def present_day(session: Session, now: dt.datetime, timezone: str) -> dt.date:
-    """The day the list stands at: that of the newest evaluation, plus the days gone by since it ran.
+    """The day the list stands at: that of the newest evaluation, plus the days gone by since it began.
 
     With an hourly evaluation that is today. A database evaluated for a day of the past (a replay, a teaching case)
     stays on that day, so that "until Friday" means its Friday.
@@ -42,9 +42,10 @@ def present_day(session: Session, now: dt.datetime, timezone: str) -> dt.date:
         .order_by(col(EvaluationRun.id).desc())
     ).first()
     today = clinic_date(now, timezone)
-    if run is None or run.finished_at is None:
+    if run is None:
         return today
-    return run.as_of + (today - clinic_date(run.finished_at, timezone))
+    # From its beginning: a run for Monday that begins before midnight and ends after it is still Monday's.
+    return run.as_of + (today - clinic_date(run.started_at, timezone))
 
 
 def state_of(alert: Alert, today: dt.date) -> str:

@@ -13,13 +13,8 @@ def utc_now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
-def clinic_today(timezone: str) -> dt.date:
-    """Today's date in the clinic's zone (an IANA name such as `Europe/Berlin`)."""
-    return clinic_date(utc_now(), timezone)
-
-
 def clinic_date(instant: dt.datetime, timezone: str) -> dt.date:
-    """The calendar day in the clinic's zone on which an aware `instant` falls."""
+    """The calendar day of an aware `instant` in the clinic's zone (an IANA name such as `Europe/Berlin`)."""
     return instant.astimezone(ZoneInfo(timezone)).date()
 
 

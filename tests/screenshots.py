@@ -96,16 +96,17 @@ def demonstration(patients: int) -> Iterator[tuple[str, str]]:
 
     with tempfile.TemporaryDirectory(prefix="myopanel-screenshots-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
+        now = utc_now()
         settings = Settings(
             database_url=f"sqlite:///{folder / 'demo.db'}",
             environment="demo",
             secret_key=SecretStr("only for pictures of invented patients, 1234567890"),
             backup_directory=folder / "backups",
         )
-        engine, password = build_demo_clinic(settings, folder, patients)
+        engine, password = build_demo_clinic(settings, folder, patients, now)
         (folder / "results.csv").write_text(LATE_RESULTS, encoding="utf-8")
-        import_paths(engine, [folder / "results.csv"], timezone=settings.timezone, by="nora", now=utc_now())
-        run_by_hand(engine, settings, "backup", now=utc_now())
+        import_paths(engine, [folder / "results.csv"], timezone=settings.timezone, by="nora", now=now)
+        run_by_hand(engine, settings, "backup", now=now)
         scheduler = Scheduler(engine, settings)
         scheduler.start()
         application = create_app(settings, engine, demo_password=password).server

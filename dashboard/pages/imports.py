@@ -4,6 +4,7 @@ import base64
 import binascii
 import hmac
 import json
+import os
 import re
 import secrets
 import shutil
@@ -166,6 +167,8 @@ def keep(here: Current, files: Sequence[tuple[str, str]]) -> str:
     for name, content in clean.items():
         # A name of our own: what people call their files may hold anything.
         (folder / re.sub(r"[^\w.-]", "_", name)).write_bytes(content)
+    # The folder's age is asked for by the clock that is told, which may not be the file system's.
+    os.utime(folder, (here.now.timestamp(), here.now.timestamp()))
     return f"{token}.{_signature(here, token)}"
 
 

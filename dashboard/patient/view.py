@@ -145,7 +145,14 @@ def gather(here: Current, mrn: str, known: dt.date | None = None) -> PatientView
         session.expunge_all()
     if past:
         report = evaluate(
-            here.engine, as_of, timezone=timezone, known_at=known_at, mrns=[mrn], dry_run=True, all_states=True
+            here.engine,
+            as_of,
+            timezone=timezone,
+            now=here.now,
+            known_at=known_at,
+            mrns=[mrn],
+            dry_run=True,
+            all_states=True,
         )
         assessments = [_as_stored(row) for row in report.assessments]
     return PatientView(

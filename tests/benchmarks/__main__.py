@@ -302,7 +302,7 @@ def replayed_year(report: Report, small: Clinic, days: int, repeats: int) -> Non
     medians = in_turns(
         {
             "replay": lambda: replay(engine, first, AS_OF, timezone="UTC"),
-            "once": lambda: evaluate(engine, AS_OF, timezone="UTC", known_at=NOW + DAY, dry_run=True),
+            "once": lambda: evaluate(engine, AS_OF, timezone="UTC", now=NOW, known_at=NOW + DAY, dry_run=True),
         },
         max(repeats // 2, 1),
     )

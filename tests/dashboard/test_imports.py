@@ -2,6 +2,7 @@
 
 import base64
 import csv
+import datetime as dt
 import io
 import zipfile
 from pathlib import Path
@@ -110,12 +111,11 @@ def test_files_that_were_discarded_are_gone(clinic: Clinic, waiting_room: Path) 
 
 
 def test_files_nobody_came_back_for_are_deleted_after_an_hour(clinic: Clinic, waiting_room: Path) -> None:
-    import os
-
     held, _ = looked_at(clinic, patients=PATIENTS)
     folder = waiting_room / held.partition(".")[0]
-    os.utime(folder, (NOW.timestamp() - 3601, NOW.timestamp() - 3601))
-    imports.keep(here(clinic), files(events="mrn,event,date\n"))
+    imports.keep(here(clinic, now=NOW + dt.timedelta(minutes=59)), files(events="mrn,event,date\n"))
+    assert folder.exists()
+    imports.keep(here(clinic, now=NOW + dt.timedelta(minutes=61)), files(events="mrn,event,date\n"))
     assert not folder.exists()
 
 

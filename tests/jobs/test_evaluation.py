@@ -48,6 +48,16 @@ def alerts(engine):
         return {(mrn, alert.rule, alert.subject): alert for alert, mrn in rows}
 
 
+def test_a_run_stands_on_record_at_the_time_it_was_told_whatever_the_machine_says(engine, clinic_folder):
+    load(engine, clinic_folder(patients=[{"mrn": "1"}]))
+    for moment in (NOW, NOW + dt.timedelta(days=400)):
+        evaluate(engine, moment.date(), timezone="UTC", now=moment)
+        with reading(engine) as session:
+            done = session.exec(select(EvaluationRun).order_by(col(EvaluationRun.id).desc())).first()
+        assert done.started_at == moment
+        assert moment <= done.finished_at < moment + dt.timedelta(hours=1)
+
+
 def test_a_decline_opens_one_alert_however_often_the_rules_run(engine, clinic_folder):
     load(engine, clinic_folder(patients=[{"mrn": "1"}], observations=[cmas("1", -14, 27), cmas("1", 0, 24)]))
     first = run(engine)

@@ -7,15 +7,11 @@ steady fall over four or more scores that no single step shows. What does not: a
 the same instrument with another maximum, or of a single muscle.
 """
 
-import datetime as dt
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-import numpy as np
-import pandas as pd
-
-from jobs import array_series as series
 from jobs.rule import (
     ACTION,
     CANNOT_TELL,
@@ -25,17 +21,16 @@ from jobs.rule import (
     NOT_MET,
     POSSIBLE,
     URGENT,
+    Answer,
     Example,
     Rule,
     Source,
-    assessments,
-    choose,
     day_text,
-    empty,
     number,
     parameter,
 )
-from models.frames import Frames
+from models.patient_facts import PatientFacts, Reading, date_of
+from models.states import Cause
 from models.vocabulary import measure
 
 INSTRUMENTS = ("cmas", "mmt8", "mmt8_bilateral", "mmt_total")
@@ -44,6 +39,8 @@ FALL_OF_CK = 1.5
 """CK has fallen when it lies below the value before by more than its reference change value (Carobene 2017)."""
 HUBER = "Huber 2004, doi 10.1002/art.20179"
 MMT_STEP = "derived from a standard error of 2 of 80 points (ARD 2016;75:1281), scaled to the other maxima"
+_STEP = {key: f"step_{key}" for key in INSTRUMENTS}
+_SEM = {key: f"sem_{key}" for key in INSTRUMENTS}
 
 
 @dataclass(frozen=True)
@@ -130,301 +127,271 @@ class Parameters:
     repeat_days: int = parameter(14, unit="days", low=1, high=42, meaning="a possible fall is re-examined within this")
 
 
-def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataFrame:
-    """One row per patient and instrument on file. See the module's docstring; the arithmetic is `contract`'s."""
-    scores = frames.observations(*INSTRUMENTS)
-    if scores.empty:
-        return empty()
-    today = int(np.datetime64(as_of, "D").astype("int64"))
-    patient = scores["patient_id"].to_numpy()
-    instrument = scores["measure"].to_numpy()
-    value = scores["value"].to_numpy()
-    day = series.day_numbers(scores["day"].to_numpy())
-    groups = series.groups_of(patient, instrument)
-    of = groups.of
-    step_of = {key: float(getattr(parameters, f"step_{key}")) for key in INSTRUMENTS}
-    sem_of = {key: float(getattr(parameters, f"sem_{key}")) for key in INSTRUMENTS}
-    subject = instrument[groups.first]
-    step = np.array([step_of[key] for key in subject])[of]
-    sem = np.array([sem_of[key] for key in subject])[of]
+class Reference(NamedTuple):
+    """What a score is compared with: the mean of the scores before it, and how many those are."""
 
-    reference, resting_on = series.mean_before(
-        value, day, groups, parameters.reference_scores, parameters.reference_days
-    )
-    recent = day >= today - parameters.window_days
-    is_fall, is_shift = (
-        _falls(value, reference, step, groups),
-        _shifts(value, reference, resting_on, step, sem, groups, parameters.standard_errors),
-    )
-    is_fall &= recent
-    is_shift &= recent
-    counts = is_fall | is_shift
-    latest = groups.last
-    too_old = today - day[latest] > parameters.latest_days
-    no_reference = resting_on[latest] == 0
-    begins = series.first_true(counts, groups)
-    gradual = _gradual(value, day, step, groups, begins < 0, today, parameters)
-    found = (begins >= 0) | (gradual[0] >= 0)
-    state = np.where(too_old | no_reference, CANNOT_TELL, np.where(found, MET, NOT_MET)).astype(object)
-    met = state == MET
+    mean: float
+    scores: int
 
-    shifted = series.any_true(is_shift, groups)
-    deep = series.any_true(counts & (value[latest][of] <= reference - 2 * step), groups)
-    # Only what is met speaks of a fall: an answer that cannot be given must not change when a fall leaves the window.
-    begins = np.where(met, begins, -1)
-    gradual = np.where(met, gradual[0], -1), np.where(met, gradual[1], -1)
-    start = np.where(begins >= 0, begins, np.where(gradual[0] >= 0, gradual[0], latest))
-    compared = np.where(begins >= 0, reference[start], np.where(gradual[1] >= 0, value[gradual[1]], reference[latest]))
-    signs = _corroboration(frames, patient[groups.first], subject, day[latest], is_fall, day, groups, met, parameters)
-    grade = choose(met, POSSIBLE)
-    grade[met & shifted] = CONFIRMED
-    grade[met & np.array([bool(sign) for sign in signs.because], dtype=bool)] = CORROBORATED
-    severity = choose(met, ACTION)
-    severity[met & (deep | signs.red_flag)] = URGENT
 
-    since = np.full(groups.count, np.datetime64("NaT", "s"))
-    since[met] = day[start][met].astype("datetime64[D]").astype("datetime64[s]")
-    # Time alone: the latest score grows too old, or the earliest fall leaves the window.
-    recheck = day[latest] + parameters.latest_days + 1
-    leaves = day[start] + parameters.window_days + 1
-    recheck = np.where(met, np.minimum(recheck, leaves), recheck)
-    recheck_on = recheck.astype("datetime64[D]").astype("datetime64[s]")
-    recheck_on[recheck <= today] = np.datetime64("NaT", "s")
+class Lowered(NamedTuple):
+    """A score that counts: a fall, or the first of a shift. `place` is its place in the series."""
 
-    identifier = scores["id"].to_numpy()
-    assessor = scores["assessor"].to_numpy()
-    evidence: list[tuple[str, ...]] = [()] * groups.count
-    other_assessor = np.zeros(groups.count, dtype=bool)
-    for place in np.flatnonzero(met):
-        # From the scores the reference rests on to the latest one.
-        begin = start[place] if begins[place] >= 0 else gradual[1][place]
-        back = int(resting_on[begin]) if begins[place] >= 0 else 0
-        used = range(int(begin) - back, int(latest[place]) + 1)
-        evidence[place] = tuple(f"o{identifier[row]}" for row in used) + signs.facts[place]
-        who = assessor[latest[place]], assessor[max(int(start[place]) - 1, int(groups.first[place]))]
-        other_assessor[place] = all(who) and who[0] != who[1]
-    because = np.full(groups.count, None, dtype=object)
-    because[no_reference] = "only one score within reach: nothing to compare it with"
-    for place in np.flatnonzero(too_old):
-        because[place] = (
-            f"no {measure(subject[place]).short_label} score since "
-            f"{day_text(np.datetime64(int(day[latest[place]]), 'D'))}"
+    place: int
+    reference: Reference
+    is_fall: bool
+    is_shift: bool
+
+
+class Gradual(NamedTuple):
+    """A steady fall: the places at which it began and at which it reached a step."""
+
+    began: int
+    reached: int
+
+
+class Sign(NamedTuple):
+    """A second sign beside the scores: in words, the facts it rests on, and whether it is a red flag."""
+
+    text: str
+    facts: tuple[str, ...] = ()
+    red_flag: bool = False
+
+
+def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterator[Answer]:
+    """One answer per instrument on file. See the module's docstring; the arithmetic is `contract`'s."""
+    for instrument in INSTRUMENTS:
+        scores = patient.series(instrument)
+        if scores:
+            yield _assess_instrument(patient, instrument, scores, as_of, parameters)
+
+
+def _assess_instrument(
+    patient: PatientFacts, instrument: str, scores: Sequence[Reading], as_of: int, parameters: Parameters
+) -> Answer:
+    latest = scores[-1]
+    reference = reference_of(scores, len(scores) - 1, parameters)
+    grows_too_old = latest.day + parameters.latest_days + 1
+    if as_of >= grows_too_old:
+        because = f"no {measure(instrument).short_label} score since {day_text(latest.day)}"
+        return Answer(
+            instrument,
+            CANNOT_TELL,
+            cannot_tell_because=because,
+            cause=Cause.STALE,
+            numbers=_numbers(latest, reference),
         )
-    return assessments(
-        patient_id=patient[groups.first],
-        subject=subject,
-        state=state,
-        grade=grade,
-        severity=severity,
-        since=since,
-        recheck_on=recheck_on,
-        evidence=evidence,
-        cannot_tell_because=because,
-        latest=value[latest],
-        latest_day=day[latest].astype("datetime64[D]").astype("datetime64[s]"),
-        reference=np.round(compared, 2),
-        reference_scores=np.where(begins >= 0, resting_on[start], np.where(gradual[0] >= 0, 1, resting_on[latest])),
-        shift=shifted & met,
-        gradual=met & (begins < 0),
-        other_assessor=other_assessor,
-        signs=np.array(["; ".join(sign) for sign in signs.because], dtype=object),
-        red_flag=signs.red_flag & met,
+    if reference is None:
+        return Answer(
+            instrument,
+            CANNOT_TELL,
+            recheck_on=grows_too_old,
+            cannot_tell_because="only one score within reach: nothing to compare it with",
+            cause=Cause.NOTHING_TO_COMPARE,
+            numbers=_numbers(latest, reference),
+        )
+    lowered = lowered_scores(instrument, scores, as_of, parameters)
+    gradual = None if lowered else gradual_fall(instrument, scores, as_of, parameters)
+    if not lowered and gradual is None:
+        return Answer(instrument, NOT_MET, recheck_on=grows_too_old, numbers=_numbers(latest, reference))
+
+    if lowered:
+        start = lowered[0].place
+        compared = lowered[0].reference
+        first_used = start - compared.scores
+    elif gradual is not None:
+        start, first_used = gradual.reached, gradual.began
+        compared = Reference(scores[gradual.began].value, 1)
+    step = step_of(instrument, parameters)
+    shifted = any(one.is_shift for one in lowered)
+    deep = any(latest.value <= one.reference.mean - 2 * step for one in lowered)
+    signs = list(second_signs(patient, instrument, latest.day, as_of, parameters))
+    red_flag = any(sign.red_flag for sign in signs)
+    begun = scores[start].day
+    return Answer(
+        instrument,
+        MET,
+        grade=CORROBORATED if signs else CONFIRMED if shifted else POSSIBLE,
+        severity=URGENT if deep or red_flag else ACTION,
+        since=begun,
+        recheck_on=_first_after(as_of, grows_too_old, begun + parameters.window_days + 1),
+        evidence=(
+            *(f"o{score.id}" for score in scores[first_used:]),
+            *(fact for sign in signs for fact in sign.facts),
+        ),
+        numbers=_numbers(
+            latest,
+            compared,
+            shift=shifted,
+            gradual=gradual is not None,
+            other_assessor=_assessors_differ(latest, scores[max(start - 1, 0)]),
+            signs="; ".join(sign.text for sign in signs),
+            red_flag=red_flag,
+        ),
     )
 
 
-def _falls(value: series.Floats, reference: series.Floats, step: series.Floats, groups: series.Groups) -> series.Bools:
-    """Scores a step or more below their reference that no later score has regained (to within half a step)."""
-    highest = series.highest_from(value, groups)
-    later = np.full(len(value), -np.inf)
-    inner = np.ones(len(value), dtype=bool)
-    inner[groups.last] = False
-    following = np.flatnonzero(inner)
-    later[following] = highest[following + 1]
-    with np.errstate(invalid="ignore"):
-        return np.asarray((value <= reference - step) & (later < reference - step / 2))
+def step_of(instrument: str, parameters: Parameters) -> float:
+    """The smallest fall of an instrument that counts, in its points."""
+    step: float = getattr(parameters, _STEP[instrument])
+    return step
 
 
-def _shifts(
-    value: series.Floats,
-    reference: series.Floats,
-    resting_on: series.Ints,
-    step: series.Floats,
-    sem: series.Floats,
-    groups: series.Groups,
-    standard_errors: float,
-) -> series.Bools:
-    """Scores from which on the level lies lower than measurement error allows."""
-    highest = series.highest_from(value, groups)
-    mean, since = series.mean_from(value, groups)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        error = sem * np.sqrt(1 / resting_on + 1 / since)
-        return np.asarray(
-            (since >= 2)
-            & (resting_on >= 2)
-            & (highest < reference - step / 2)
-            & (mean <= reference - step)
-            & (reference - mean >= standard_errors * error)
-        )
+def measurement_error_of(instrument: str, parameters: Parameters) -> float:
+    """The standard error of measurement of an instrument, in its points."""
+    error: float = getattr(parameters, _SEM[instrument])
+    return error
 
 
-def _gradual(
-    value: series.Floats,
-    day: series.Ints,
-    step: series.Floats,
-    groups: series.Groups,
-    wanted: series.Bools,
-    today: int,
-    parameters: Parameters,
-) -> tuple[series.Ints, series.Ints]:
-    """Per group: the row at which a steady fall reached a step, and the row it began at; -1 where there is none.
+def reference_of(scores: Sequence[Reading], place: int, parameters: Parameters) -> Reference | None:
+    """The mean of the last few scores before one, none of them too old beside it; None where there is none."""
+    oldest = scores[place].day - parameters.reference_days
+    total, number_of = 0.0, 0
+    for score in reversed(scores[max(0, place - parameters.reference_scores) : place]):
+        if score.day < oldest:
+            break
+        total += score.value
+        number_of += 1
+    return Reference(total / number_of, number_of) if number_of else None
 
-    A steady fall is a run of scores, each no higher than the one before, within `window_days`, that falls by a step
-    or more and whose beginning no later score has regained (to within half a step).
+
+def lowered_scores(instrument: str, scores: Sequence[Reading], as_of: int, parameters: Parameters) -> Sequence[Lowered]:
+    """The scores of the last `window_days` that are a fall nothing has regained, or begin a shift; oldest first."""
+    step, error = step_of(instrument, parameters), measurement_error_of(instrument, parameters)
+    oldest = as_of - parameters.window_days
+    found: list[Lowered] = []
+    highest_later = -math.inf
+    total = 0.0
+    for place in range(len(scores) - 1, 0, -1):
+        day, value = scores[place][:2]
+        if day < oldest:
+            break
+        total += value
+        highest = value if value > highest_later else highest_later
+        reference = reference_of(scores, place, parameters)
+        # A score at or above half a step below the reference has regained it, itself or a later one.
+        if reference is not None and highest < reference.mean - step / 2:
+            is_fall = value <= reference.mean - step
+            since = len(scores) - place
+            is_shift = has_shifted(reference, total / since, since, step, error, parameters)
+            if is_fall or is_shift:
+                found.append(Lowered(place, reference, is_fall, is_shift))
+        highest_later = highest
+    found.reverse()
+    return found
+
+
+def has_shifted(
+    reference: Reference, mean: float, scores: int, step: float, error: float, parameters: Parameters
+) -> bool:
+    """Whether two or more scores together lie further below their reference than measurement error allows."""
+    if scores < 2 or reference.scores < 2:
+        return False
+    gap = reference.mean - mean
+    chance = error * math.sqrt(1 / reference.scores + 1 / scores)
+    return mean <= reference.mean - step and gap >= parameters.standard_errors * chance
+
+
+def gradual_fall(instrument: str, scores: Sequence[Reading], as_of: int, parameters: Parameters) -> Gradual | None:
+    """A run of scores, each no higher than the one before, within `window_days`, that falls by a step or more.
+
+    It no longer counts once a later score comes back to within half a step of where the run began.
     """
-    reached = np.full(groups.count, -1, dtype="int64")
-    began = np.full(groups.count, -1, dtype="int64")
-    size = groups.last - groups.first + 1
-    for place in np.flatnonzero(wanted & (size >= parameters.gradual_scores)):
-        low, high = int(groups.first[place]), int(groups.last[place])
-        size_of_step = step[low]
-        run = low
-        best: tuple[int, int] | None = None
-        for row in range(low + 1, high + 1):
-            if value[row] > value[row - 1]:
-                run = row
-            while day[row] - day[run] > parameters.window_days:
-                run += 1
-            long_enough = row - run + 1 >= parameters.gradual_scores
-            if best is not None and value[row] >= value[best[1]] - size_of_step / 2:
-                best = None
-            if (
-                best is None
-                and long_enough
-                and value[run] - value[row] >= size_of_step
-                and day[row] >= today - parameters.window_days
-            ):
-                best = row, run
-        if best is not None:
-            reached[place], began[place] = best
-    return reached, began
+    window, fewest = parameters.window_days, parameters.gradual_scores
+    if len(scores) < fewest:
+        return None
+    step = step_of(instrument, parameters)
+    found: Gradual | None = None
+    run = 0
+    for place in range(1, len(scores)):
+        day, value = scores[place][:2]
+        if value > scores[place - 1].value:
+            run = place
+        while day - scores[run].day > window:
+            run += 1
+        if found is not None and value >= scores[found.began].value - step / 2:
+            found = None
+        if found is None and day >= as_of - window and place - run + 1 >= fewest and scores[run].value - value >= step:
+            found = Gradual(run, place)
+    return found
 
 
-@dataclass(frozen=True)
-class _Signs:
-    because: list[tuple[str, ...]]
-    facts: list[tuple[str, ...]]
-    red_flag: series.Bools
-
-
-def _corroboration(
-    frames: Frames,
-    patient: series.Ints,
-    subject: np.ndarray,
-    latest_day: series.Ints,
-    is_fall: series.Bools,
-    day: series.Ints,
-    groups: series.Groups,
-    met: series.Bools,
-    parameters: Parameters,
-) -> _Signs:
-    """Second signs within `corroboration_days` of each latest score; worked out only where the rule is met."""
-    because: list[tuple[str, ...]] = [()] * groups.count
-    facts: list[tuple[str, ...]] = [()] * groups.count
-    red_flag = np.zeros(groups.count, dtype=bool)
-    places = np.flatnonzero(met)
-    if not len(places):
-        return _Signs(because, facts, red_flag)
+def second_signs(
+    patient: PatientFacts, instrument: str, when: int, as_of: int, parameters: Parameters
+) -> Iterator[Sign]:
+    """What beside the scores of one instrument speaks for weakness within `corroboration_days` of its latest score."""
     near = parameters.corroboration_days
-    enzyme = _Rows(frames.observations("ck"))
-    assessed = _Rows(frames.observations("physician_global"))
-    symptoms = frames.events
-    if len(symptoms):
-        symptoms = symptoms[
-            np.isin(symptoms["event"].to_numpy(dtype=object), RED_FLAGS) & symptoms["present"].to_numpy()
-        ]
-    symptomatic = _Rows(symptoms)
-    falling: dict[tuple[int, str], list[int]] = {}
-    for row in np.flatnonzero(is_fall):
-        falling.setdefault((int(patient[groups.of[row]]), str(subject[groups.of[row]])), []).append(int(day[row]))
-    for place in places:
-        who, when = int(patient[place]), int(latest_day[place])
-        said: list[str] = []
-        used: list[str] = []
-        for found in (
-            _raised_ck(enzyme, who, when, near, parameters.corroborating_ck),
-            _worse_global(assessed, who, when, near, parameters.corroborating_global),
-        ):
-            if found:
-                said.append(found[0])
-                used += found[1]
-        for one in symptomatic.of(who):
-            begin = int(symptomatic.day[one])
-            end = max(begin, int(symptomatic.end[one]))
-            if begin <= when + near and end >= when - near:
-                said.append(f"{symptomatic.event[one]} on {day_text(np.datetime64(begin, 'D'))}")
-                used.append(f"e{symptomatic.id[one]}")
-                red_flag[place] = True
-        said += [
-            f"{measure(other).short_label} fell as well"
-            for other in INSTRUMENTS
-            if other != subject[place] and any(abs(fell - when) <= near for fell in falling.get((who, other), ()))
-        ]
-        because[place] = tuple(said)
-        facts[place] = tuple(used)
-    return _Signs(because, facts, red_flag)
+    ck = raised_ck(patient, when, near, parameters.corroborating_ck)
+    if ck:
+        yield ck
+    assessed = worse_global(patient, when, near, parameters.corroborating_global)
+    if assessed:
+        yield assessed
+    for one in patient.events(*RED_FLAGS):
+        if one.present and one.day <= when + near and one.last_day >= when - near:
+            yield Sign(f"{one.event} on {day_text(one.day)}", (one.fact,), red_flag=True)
+    for other in INSTRUMENTS:
+        if other == instrument:
+            continue
+        scores = patient.series(other)
+        falls = (one for one in lowered_scores(other, scores, as_of, parameters) if one.is_fall)
+        if any(abs(scores[one.place].day - when) <= near for one in falls):
+            yield Sign(f"{measure(other).short_label} fell as well")
 
 
-class _Rows:
-    """Facts sorted by patient, with the place of each patient's rows."""
-
-    def __init__(self, frame: pd.DataFrame) -> None:
-        self.patient = frame["patient_id"].to_numpy() if len(frame) else np.array([], dtype="int64")
-        self.id = frame["id"].to_numpy() if len(frame) else self.patient
-        self.day = series.day_numbers(frame["day"].to_numpy()) if len(frame) else self.patient
-        if "event" in frame:
-            self.end = series.day_numbers(frame["end"].to_numpy()) if len(frame) else self.patient
-            self.event = frame["event"].to_numpy() if len(frame) else self.patient
-        else:
-            self.value = frame["value"].to_numpy()
-            self.limit = frame["upper_limit"].to_numpy()
-
-    def of(self, patient: int) -> range:
-        """The places of one patient's rows."""
-        begin, end = np.searchsorted(self.patient, (patient, patient + 1))
-        return range(int(begin), int(end))
-
-
-def _raised_ck(rows: _Rows, patient: int, when: int, near: int, ratio: float) -> tuple[str, list[str]] | None:
-    """CK above `ratio` times its limit near `when` and not falling (a fall is more than chance: below 1/1.5)."""
-    mine = rows.of(patient)
-    close = [row for row in mine if abs(int(rows.day[row]) - when) <= near]
-    if not close:
+def raised_ck(patient: PatientFacts, when: int, near: int, times: float) -> Sign | None:
+    """CK near a day above so many times its limit, and not falling (a fall is more than chance: below 1/1.5)."""
+    last, before = _newest_near(patient.series("ck"), when, near)
+    if last is None or not last.limit or last.value <= times * last.limit:
         return None
-    last = close[-1]
-    value, limit = float(rows.value[last]), float(rows.limit[last])
-    if not limit > 0 or not value > ratio * limit:
+    if before is not None and last.value < before.value / FALL_OF_CK:
         return None
-    used = [f"o{rows.id[last]}"]
-    if last > mine.start:
-        if value < float(rows.value[last - 1]) / FALL_OF_CK:
-            return None
-        used.insert(0, f"o{rows.id[last - 1]}")
-    return f"CK {number(value / limit)} times its upper limit and not falling", used
+    facts = (last.fact,) if before is None else (before.fact, last.fact)
+    return Sign(f"CK {number(last.value / last.limit)} times its upper limit and not falling", facts)
 
 
-def _worse_global(rows: _Rows, patient: int, when: int, near: int, points: float) -> tuple[str, list[str]] | None:
-    mine = rows.of(patient)
-    close = [row for row in mine if abs(int(rows.day[row]) - when) <= near]
-    if not close or close[-1] == mine.start:
+def worse_global(patient: PatientFacts, when: int, near: int, points: float) -> Sign | None:
+    """The physician's global assessment near a day, worse than the one before it by so many points."""
+    last, before = _newest_near(patient.series("physician_global"), when, near)
+    if last is None or before is None or last.value - before.value < points:
         return None
-    last = close[-1]
-    now, before = float(rows.value[last]), float(rows.value[last - 1])
-    if now - before < points:
-        return None
-    return (
-        f"physician global worse ({number(before)} to {number(now)} of 10)",
-        [f"o{rows.id[last - 1]}", f"o{rows.id[last]}"],
+    return Sign(
+        f"physician global worse ({number(before.value)} to {number(last.value)} of 10)", (before.fact, last.fact)
     )
+
+
+def _newest_near(readings: Sequence[Reading], when: int, near: int) -> tuple[Reading | None, Reading | None]:
+    """The newest reading within so many days of a day, and the reading before it."""
+    for place in range(len(readings) - 1, -1, -1):
+        if abs(readings[place].day - when) <= near:
+            return readings[place], readings[place - 1] if place else None
+        if readings[place].day < when - near:
+            break
+    return None, None
+
+
+def _assessors_differ(one: Reading, other: Reading) -> bool:
+    return bool(one.assessor and other.assessor and one.assessor != other.assessor)
+
+
+def _first_after(as_of: int, *days: int) -> int | None:
+    return min((day for day in days if day > as_of), default=None)
+
+
+def _numbers(latest: Reading, compared: Reference | None, **found: Any) -> dict[str, Any]:
+    """What `explain` quotes."""
+    return {
+        "latest": latest.value,
+        "latest_day": date_of(latest.day),
+        "reference": None if compared is None else round(compared.mean * 100) / 100,
+        "reference_scores": 0 if compared is None else compared.scores,
+        "shift": False,
+        "gradual": False,
+        "other_assessor": False,
+        "signs": "",
+        "red_flag": False,
+        **found,
+    }
 
 
 def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
@@ -497,7 +464,7 @@ RULE = Rule(
         "Weakness is what myositis treatment is for. A decline on methotrexate and steroid means that the treatment "
         "does not hold, or that the steroid itself weakens the muscle; both need a decision."
     ),
-    evaluate=evaluate,
+    assess=assess,
     explain=explain,
     suggested_action=suggested_action,
     parameters=Parameters,

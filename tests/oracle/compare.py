@@ -30,6 +30,8 @@ def plain(value: Any) -> Any:
     """A cell so that two engines' cells are equal when they mean the same."""
     if isinstance(value, np.generic):
         value = value.item() if not isinstance(value, np.datetime64) else value
+    if value is pd.NaT:
+        return None
     if isinstance(value, pd.Timestamp | np.datetime64 | dt.date):
         stamp = np.datetime64(value, "D") if not isinstance(value, pd.Timestamp) else value.to_datetime64()
         return None if np.isnat(stamp) else str(np.datetime64(stamp, "D"))
@@ -44,6 +46,11 @@ def plain(value: Any) -> Any:
     return str(value)
 
 
+def with_those_read(keys: set[str], rules: dict[str, Any]) -> set[str]:
+    """The rules, and those whose answers they read."""
+    return set(keys).union(*(with_those_read(set(rules[key].after), rules) for key in keys if key in rules))
+
+
 def differences(
     frames: Frames, keys: set[str] | None, *, quiet_evidence: bool = True, feed: bool = True
 ) -> Iterator[tuple[str, int, str, str, Any, Any]]:
@@ -53,7 +60,10 @@ def differences(
     new = {one.key: one for one in all_rules()}
     frames.assessments.clear()
     frames.derived.clear()
+    wanted = with_those_read(keys, old) if keys else set(old)
     for key, rule in old.items():
+        if key not in wanted:
+            continue
         before[key] = rule.evaluate(frames, frames.as_of, rule.defaults())
         frames.assessments[key] = before[key]
     frames.derived.clear()

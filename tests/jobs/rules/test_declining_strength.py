@@ -71,6 +71,19 @@ def test_a_fall_is_regained_at_half_a_step_below_its_reference():
     assert assess([(-60, 40), (-30, 36), (0, 39)])["state"] == "not_met"  # 39 >= 38.5
 
 
+def test_a_score_regained_to_the_last_bit_is_regained_whoever_else_is_in_the_panel():
+    mine = [
+        {"mrn": "1", "measure": "cmas", "value": value, "day": day} for day, value in ((-60, 40), (-30, 36), (0, 38.5))
+    ]
+    others = [
+        {"mrn": "2", "measure": "cmas", "value": 51, "day": -10},
+        {"mrn": "3", "measure": "cmas", "value": 20.2, "day": -10},
+    ]
+    panel = frames(patients=[{"mrn": mrn} for mrn in "123"], observations=[*mine, *others])
+    assert RULE.on_frames(panel, AS_OF, PARAMETERS).iloc[0]["state"] == "not_met"
+    assert RULE.on_frames(frames(observations=mine), AS_OF, PARAMETERS).iloc[0]["state"] == "not_met"
+
+
 def test_an_unregained_fall_leaves_after_182_days():
     scores = [(-212, 40), (-182, 30), (-60, 34), (0, 34)]
     assert offset(assess(scores)["since"]) == -182
@@ -205,7 +218,7 @@ def plain(scores, today):
     values=st.lists(st.integers(20, 52), min_size=10, max_size=10),
     age=st.integers(0, 100),
 )
-def test_the_vectorised_rule_agrees_with_the_contract_read_aloud(gaps, values, age):
+def test_the_rule_agrees_with_the_contract_read_aloud(gaps, values, age):
     days = [-age]
     for gap in gaps:
         days.append(days[-1] - gap)

@@ -274,7 +274,7 @@ def answers(one: Rule, day: dt.date, panel: Frames) -> dict[int, dict[str, dict[
         return known
     for key in one.after:
         if key not in panel.assessments:
-            panel.assessments[key] = rule(key).evaluate(panel, day, rule(key).defaults())
+            panel.assessments[key] = rule(key).on_frames(panel, day, rule(key).defaults())
     out: dict[int, dict[str, dict[str, Any]]] = {}
     for row in one.on_frames(panel, day, one.defaults()).to_dict("records"):
         cells = {name: "absent" if value is None or value != value else value for name, value in row.items()}

@@ -1,19 +1,24 @@
 """How medication statements become prednisone-equivalent doses a day."""
 
-import datetime as dt
 import random
-import time
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs import array_exposure as steroids
-from jobs.array_exposure import daily, exposure, exposure_report
+from jobs import exposure as steroids
+from jobs.exposure import Segment, daily, exposure, exposure_report
+from jobs.frame_adapter import patients_of
+from models.patient_facts import PatientFacts, day_number
 from tests.frames_builder import AS_OF, frames
+
+TODAY = day_number(AS_OF)
+
+
+def someone(**facts: Any) -> PatientFacts:
+    """The first patient of the facts."""
+    return patients_of(frames(**facts))[1]
 
 
 def pred(dose: float, start: int, end: int | None = None, **more: Any) -> dict[str, Any]:
@@ -21,7 +26,7 @@ def pred(dose: float, start: int, end: int | None = None, **more: Any) -> dict[s
 
 
 def today_dose(*medications: dict[str, Any], **facts: Any) -> float:
-    return float(daily(frames(medications=medications, **facts), 1, AS_OF, AS_OF).iloc[0])
+    return daily(someone(medications=medications, **facts), TODAY, TODAY)[0]
 
 
 @pytest.mark.parametrize(
@@ -66,20 +71,18 @@ def test_the_frequency_makes_the_dose_of_a_day(frequency: str, expected: float) 
 
 @pytest.mark.parametrize(("frequency", "days"), [("weekly", 7), ("every-2-weeks", 14), ("every-4-weeks", 28)])
 def test_a_rare_dose_counts_in_full_on_its_days_only(frequency: str, days: int) -> None:
-    panel = frames(medications=[pred(100, -60, frequency=frequency)])
-    doses = daily(panel, 1, AS_OF - dt.timedelta(days=60), AS_OF)
-    assert np.flatnonzero(doses.to_numpy() == 100).tolist() == list(range(0, 61, days))
-    assert doses.sum() == 100 * len(range(0, 61, days))
+    doses = daily(someone(medications=[pred(100, -60, frequency=frequency)]), TODAY - 60, TODAY)
+    assert doses == [100 if day % days == 0 else 0 for day in range(61)]
 
 
 def test_a_single_dose_counts_on_its_first_day_only() -> None:
-    panel = frames(medications=[pred(100, -5, None, frequency="once"), pred(50, -3, 0, frequency="once")])
-    assert daily(panel, 1, AS_OF - dt.timedelta(days=6), AS_OF).tolist() == [0, 100, 0, 50, 0, 0, 0]
+    patient = someone(medications=[pred(100, -5, None, frequency="once"), pred(50, -3, 0, frequency="once")])
+    assert daily(patient, TODAY - 6, TODAY) == [0, 100, 0, 50, 0, 0, 0]
 
 
 def test_the_last_day_taken_is_included() -> None:
-    panel = frames(medications=[pred(40, -5, -3)])
-    assert daily(panel, 1, AS_OF - dt.timedelta(days=6), AS_OF).tolist() == [0, 40, 40, 40, 0, 0, 0]
+    patient = someone(medications=[pred(40, -5, -3)])
+    assert daily(patient, TODAY - 6, TODAY) == [0, 40, 40, 40, 0, 0, 0]
 
 
 def test_doses_at_the_same_time_add_up_exactly() -> None:
@@ -88,7 +91,7 @@ def test_doses_at_the_same_time_add_up_exactly() -> None:
 
 
 def test_grams_are_a_thousand_milligrams_and_a_pulse_is_flagged() -> None:
-    panel = frames(
+    patient = someone(
         medications=[
             {
                 "drug": "methylprednisolone",
@@ -102,15 +105,13 @@ def test_grams_are_a_thousand_milligrams_and_a_pulse_is_flagged() -> None:
             pred(60, -9),
         ]
     )
-    segments = exposure(panel).known.frame()
-    assert segments["mg_day"].tolist() == [1310, 60]
-    assert segments["steady_mg"].tolist() == [60, 60]
-    assert segments["pulse"].tolist() == [True, False]
+    segments = exposure(patient).known
+    assert [(one.mg, one.steady_mg, one.is_pulse) for one in segments] == [(1310, 60, True), (60, 60, False)]
 
 
 def test_a_dose_of_250_mg_is_a_pulse_without_being_called_one() -> None:
-    found = exposure(frames(medications=[{"drug": "methylprednisolone", "dose": 200, "start": -2}]))
-    assert found.known.is_pulse.tolist() == [True]
+    found = exposure(someone(medications=[{"drug": "methylprednisolone", "dose": 200, "start": -2}]))
+    assert [one.is_pulse for one in found.known] == [True]
 
 
 def test_a_dose_per_kilogram_uses_the_last_weight_on_file() -> None:
@@ -135,15 +136,15 @@ def test_a_dose_per_square_metre_uses_weight_and_height() -> None:
     ],
 )
 def test_what_is_not_known_is_not_guessed(row: dict[str, Any], why: str) -> None:
-    found = exposure(frames(medications=[row]))
-    assert len(found.known) == 0
-    assert why in steroids.why_unknown(found, 1)
-    assert float(found.possible.mg.max()) > 0
+    found = exposure(someone(medications=[row]))
+    assert not found.known
+    assert why in steroids.why_unknown(found)
+    assert max(one.mg for one in found.possible) > 0
 
 
 def test_a_statement_stopped_on_an_unknown_day_had_ended_before_the_next_of_the_drug() -> None:
-    found = exposure(frames(medications=[pred(60, -90, status="stopped"), pred(10, -40)]))
-    assert found.unknown["last"].tolist() == [found.today - 41]
+    found = exposure(someone(medications=[pred(60, -90, status="stopped"), pred(10, -40)]))
+    assert [one.last for one in found.unknown] == [TODAY - 41]
 
 
 def test_a_statement_that_starts_after_the_day_asked_about_does_not_count() -> None:
@@ -151,28 +152,28 @@ def test_a_statement_that_starts_after_the_day_asked_about_does_not_count() -> N
 
 
 def test_the_course_counts_days_and_bridges_a_gap() -> None:
-    found = exposure(frames(medications=[pred(40, -20, -11), pred(40, -7)]))
-    course = steroids.runs(found.known, found.is_high(found.known), gap_days=3, nth=12)
-    assert (course.days.tolist(), (course.nth_day - found.today).tolist()) == ([18], [-6])
-    assert len(steroids.runs(found.known, found.is_high(found.known), gap_days=2)) == 2
+    found = exposure(someone(medications=[pred(40, -20, -11), pred(40, -7)]))
+    (course,) = steroids.runs(found.known, found.is_high, gap_days=3, nth=12)
+    assert course == (TODAY - 20, TODAY, 18, TODAY - 6)
+    assert len(steroids.runs(found.known, found.is_high, gap_days=2)) == 2
 
 
 def test_the_next_change_is_the_day_after_a_planned_end_or_the_next_rare_dose() -> None:
-    def change(*medications: dict[str, Any]) -> list[int]:
-        found = exposure(frames(medications=medications))
-        return (found.changes_on(np.array([1])) - found.today).tolist()
+    def change(*medications: dict[str, Any]) -> int | None:
+        found = exposure(someone(medications=medications)).next_change
+        return None if found is None else found - TODAY
 
-    assert change(pred(40, -5, 9)) == [10]
-    assert change(pred(40, -5, 9), pred(40, -6, frequency="weekly")) == [1]
-    assert change(pred(40, -3, frequency="weekly")) == [4]
-    assert change(pred(40, -7, frequency="weekly")) == [1]
-    assert change(pred(40, 0, frequency="once")) == [1]
-    assert not steroids.is_day(exposure(frames(medications=[pred(40, -5)])).changes_on(np.array([1]))).any()
+    assert change(pred(40, -5, 9)) == 10
+    assert change(pred(40, -5, 9), pred(40, -6, frequency="weekly")) == 1
+    assert change(pred(40, -3, frequency="weekly")) == 4
+    assert change(pred(40, -7, frequency="weekly")) == 1
+    assert change(pred(40, 0, frequency="once")) == 1
+    assert change(pred(40, -5)) is None
 
 
 def test_the_report_holds_days_spans_sums_and_what_was_left_out() -> None:
     report = exposure_report(
-        frames(
+        someone(
             medications=[
                 pred(60, -400, -391),
                 pred(40, -20),
@@ -180,9 +181,7 @@ def test_the_report_holds_days_spans_sums_and_what_was_left_out() -> None:
                 pred(5, -3, status="stopped", route="im"),
             ],
             observations=[{"measure": "weight", "value": 80, "day": -50}],
-        ),
-        1,
-        AS_OF,
+        )
     )
     assert report["mrn"] == "1"
     assert report["as_of"] == "2026-11-22"
@@ -198,14 +197,15 @@ def test_the_report_holds_days_spans_sums_and_what_was_left_out() -> None:
 
 
 def test_the_report_of_someone_never_on_steroids_is_empty() -> None:
-    report = exposure_report(frames(), 1, AS_OF)
+    report = exposure_report(someone())
     assert (report["days"], report["segments"], report["spans"]) == ([], [], [])
     assert report["current"] == {"dose": 0.0, "since": None}
 
 
-def test_the_report_of_a_patient_nobody_knows_is_refused() -> None:
-    with pytest.raises(KeyError):
-        exposure_report(frames(), 99, AS_OF)
+def test_a_weight_of_zero_makes_no_dose_per_kilogram() -> None:
+    weight = {"measure": "weight", "value": 0, "day": -3}
+    report = exposure_report(someone(medications=[pred(5, -3)], observations=[weight]))
+    assert report["days"][-1]["mg_per_kg"] is None
 
 
 STATEMENT = st.fixed_dictionaries(
@@ -222,10 +222,10 @@ STATEMENT = st.fixed_dictionaries(
 WEIGHTS = [{"measure": "weight", "value": 21.3, "day": -100}, {"measure": "weight", "value": 23.1, "day": -20}]
 
 
-def segments_of(statements: list[dict[str, Any]]) -> pd.DataFrame:
+def segments_of(statements: list[dict[str, Any]], who: int) -> tuple[Segment, ...]:
     rows = [{**row, "end": row.get("end", row["start"] + row.get("days", 0))} for row in statements]
     panel = frames(patients=[{"mrn": "1"}, {"mrn": "2"}], medications=rows, observations=WEIGHTS)
-    return exposure(panel).known.frame()
+    return exposure(patients_of(panel)[who]).known
 
 
 @settings(max_examples=60, deadline=None)
@@ -242,7 +242,8 @@ def test_neither_cutting_statements_nor_their_order_changes_the_exposure(
         else:
             pieces.append({**row, "end": end})
     chance.shuffle(pieces)
-    pd.testing.assert_frame_equal(segments_of(statements), segments_of(pieces))
+    for who in (1, 2):
+        assert segments_of(statements, who) == segments_of(pieces, who)
 
 
 @settings(max_examples=60, deadline=None)
@@ -259,42 +260,11 @@ def test_the_segments_say_the_same_as_adding_up_day_by_day(statements: list[dict
     rows = [{**row, "end": row["start"] + row["days"]} for row in statements]
     panel = frames(patients=[{"mrn": "1"}, {"mrn": "2"}], medications=rows, observations=WEIGHTS)
     for number, mrn in ((1, "1"), (2, "2")):
-        expected = np.zeros(121)
+        expected = [0.0] * 121
         for row in rows:
             if row["mrn"] != mrn or (row["unit"] == "mg/kg" and mrn == "2"):
                 continue
             mg = row["dose"] * factor[row["drug"]] * times[row["frequency"]] * (23.1 if row["unit"] == "mg/kg" else 1)
-            expected[row["start"] + 120 : min(row["end"], 0) + 121] += mg
-        found = daily(panel, number, AS_OF - dt.timedelta(days=120), AS_OF)
-        np.testing.assert_allclose(found.to_numpy(), expected, atol=1e-4)
-
-
-@pytest.mark.serial
-def test_ten_thousand_patients_take_less_than_150_ms() -> None:
-    chance = np.random.default_rng(7)
-    rows, patients = 170_000, 10_000
-    panel = frames(patients=[{"mrn": "1"}])
-    start = np.datetime64(AS_OF, "s") - chance.integers(0, 1800, rows).astype("timedelta64[D]")
-    names = np.array(["prednisone", "methylprednisolone", "methotrexate", "folic acid", "azathioprine"], dtype=object)
-    panel.medications = pd.DataFrame(
-        {
-            "id": np.arange(rows),
-            "patient_id": np.sort(chance.integers(1, patients + 1, rows)),
-            "drug": names[chance.integers(0, len(names), rows)],
-            "dose": chance.choice([5.0, 20.0, 40.0], rows),
-            "unit": np.full(rows, "mg", dtype=object),
-            "frequency": np.full(rows, "daily", dtype=object),
-            "route": np.full(rows, "oral", dtype=object),
-            "start": start,
-            "end": start + chance.integers(0, 90, rows).astype("timedelta64[D]"),
-            "intent": np.full(rows, "daily", dtype=object),
-            "status": np.full(rows, "active", dtype=object),
-        }
-    )
-    taken = []
-    for _ in range(4):
-        panel.derived.clear()
-        began = time.perf_counter()
-        exposure(panel)
-        taken.append(time.perf_counter() - began)
-    assert min(taken) < 0.150
+            for day in range(row["start"] + 120, min(row["end"], 0) + 121):
+                expected[day] += mg
+        assert daily(patients_of(panel)[number], TODAY - 120, TODAY) == pytest.approx(expected, abs=1e-4)

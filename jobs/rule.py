@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 
 from models.frames import Frames
+from models.list_order import Danger
 from models.patient_facts import PatientFacts, date_of
 from models.states import Cause, Grade, Severity, State
 
@@ -162,9 +163,45 @@ class Evaluate(Protocol):
         ...
 
 
+class Phrase(Protocol):
+    """How the answers `met` that make one line are said in a list; empty where the explanation says it better."""
+
+    def __call__(self, rows: Sequence[Mapping[str, Any]]) -> str:
+        """One line without full stop for the answers (at least one), each as `explain` reads it."""
+        ...
+
+
+def one_line_each(row: Mapping[str, Any]) -> str:
+    """Each subject has its line."""
+    return str(row["subject"])
+
+
+def one_line_for_all(row: Mapping[str, Any]) -> str:
+    """All subjects of a patient share one line: five enzymes that rise are one event."""
+    del row
+    return ""
+
+
+def no_danger(subject: str) -> Danger | None:
+    """Nothing that goes before everything else."""
+    del subject
+    return None
+
+
 @dataclass(frozen=True)
 class Rule:
-    """One clinical question with everything a clinician needs to judge it."""
+    """One clinical question with everything a clinician needs to judge it.
+
+    Attributes:
+        phrase: the short line of a list; without one, the first sentence of the explanation.
+        one_line: answers of a patient for which this is equal share a line (`one_line_each`, `one_line_for_all`).
+        danger: of a subject, what it endangers; such alerts stand before all others (`models.list_order`).
+        listed_in: which page lists it in full: the alerts, or the tests that are due.
+        quiet_when_untold: its missing facts may never come (what was screened before a drug begun years ago): that
+            it cannot tell is said on the patient's page, not in the panel.
+        several_series: it asks the same question of several series, one of which suffices: a stale one beside a
+            current one is not told in the panel.
+    """
 
     key: str
     title: str
@@ -179,6 +216,12 @@ class Rule:
     evaluate: Evaluate | None = None
     assess: Assess | None = None
     ages: Callable[[Any], tuple[int, ...]] = lambda parameters: ()
+    phrase: Phrase | None = None
+    one_line: Callable[[Mapping[str, Any]], str] = one_line_each
+    danger: Callable[[str], Danger | None] = no_danger
+    listed_in: Literal["alerts", "labs"] = "alerts"
+    quiet_when_untold: bool = False
+    several_series: bool = False
     parameters: type = NoParameters
     worse: Callable[[Mapping[str, Any], Mapping[str, Any], Any], str | None] | None = None
     subject: str = "patient"

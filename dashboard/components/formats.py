@@ -1,14 +1,8 @@
 """Numbers with their units, and counts in words."""
 
+from jobs.phrasing import amount as number
 
-def number(value: float | None, digits: int = 1) -> str:
-    """`27`, `3.2`, `1 240`: no trailing zeros, thousands set apart by a narrow space. Empty for None."""
-    if value is None or value != value:
-        return ""
-    rounded = round(float(value), digits)
-    text = f"{rounded:,.{digits}f}" if rounded != int(rounded) else f"{int(rounded):,}"
-    text = text.rstrip("0").rstrip(".") if "." in text else text
-    return text.replace(",", "\u202f")
+__all__ = ["counted", "number", "times_limit", "with_unit"]
 
 
 def with_unit(value: float | None, unit: str, digits: int = 1) -> str:

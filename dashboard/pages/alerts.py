@@ -16,9 +16,10 @@ from dashboard.components.accessible import aria, data
 from dashboard.components.badges import SEVERITY_WORDS, STATE_WORDS, severity_badge, tag
 from dashboard.components.dates import clock_time, day_and_ago, short_day
 from dashboard.components.formats import counted, number
-from dashboard.components.reasons import first_sentence, rule_title, short_reason, subject_label
+from dashboard.components.reasons import rule_title, short_reason
 from dashboard.components.states import page_head
 from dashboard.secure import ACTORS, READERS, Current, Page, SecureDash, current
+from jobs.phrasing import first_sentence, subject_label
 from jobs.rule import rule as rule_of
 from models.accounts import audit, clinicians
 from models.alert_lifecycle import (

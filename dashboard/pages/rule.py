@@ -16,13 +16,14 @@ from sqlmodel import Session
 from dashboard.components.badges import SEVERITY_WORDS, mark_tag
 from dashboard.components.dates import clock_time, short_day
 from dashboard.components.formats import counted, number
-from dashboard.components.reasons import rule_title, subject_label
+from dashboard.components.reasons import rule_title
 from dashboard.components.states import empty_state, notice
 from dashboard.components.tables import table
 from dashboard.pages.rules import RECENT_DAYS, STATUS_WORDS, UNCERTAIN, status_tag
 from dashboard.secure import DECIDERS, READERS, Current, Page, SecureDash, current
 from dashboard.shell import REFRESH
 from jobs.evaluation import evaluate
+from jobs.phrasing import subject_label
 from jobs.rule import Example, Rule, Source, rule
 from jobs.thresholds import Thresholds, set_parameter, set_status, thresholds_on
 from models.accounts import audit

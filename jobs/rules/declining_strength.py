@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from jobs.phrasing import amount, dated, subject_label
 from jobs.rule import (
     ACTION,
     CANNOT_TELL,
@@ -31,7 +32,7 @@ from jobs.rule import (
 )
 from models.patient_facts import PatientFacts, Reading, date_of
 from models.states import Cause
-from models.vocabulary import measure
+from models.vocabulary import measure, measures
 
 INSTRUMENTS = ("cmas", "mmt8", "mmt8_bilateral", "mmt_total")
 RED_FLAGS = ("dysphagia", "dyspnoea")
@@ -455,6 +456,17 @@ def worse(seen: Mapping[str, Any], now: Mapping[str, Any], parameters: Parameter
     return f"{number(before)} -> {number(latest)} since seen" if latest <= before - half else None
 
 
+def phrase(rows: Sequence[Mapping[str, Any]]) -> str:
+    """`Weaker: CMAS 27 → 24 of 52 since 8 Nov 2026, possible`."""
+    row = rows[0]
+    subject = str(row["subject"])
+    most = measures()[subject].max_value if subject in measures() else None
+    of = f" of {amount(most)}" if most else ""
+    since = f" since {dated(row['since'])}" if row["since"] else ""
+    grade = f", {row['grade']}" if row["grade"] else ""
+    return f"Weaker: {subject_label(subject)} {amount(row['reference'])} → {amount(row['latest'])}{of}{since}{grade}"
+
+
 RULE = Rule(
     key="declining-strength",
     worse=worse,
@@ -499,6 +511,7 @@ RULE = Rule(
         "average: a young child's maximum is not 52."
     ),
     catalogue=("STR-01", "STR-02", "STR-03"),
+    phrase=phrase,
     examples=(
         Example(
             title="27 of 52 falling to 24 in two weeks, nothing else on file",

@@ -7,7 +7,7 @@ while CK is raised, because muscle makes them too; and a limit for adults says n
 """
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ import pandas as pd
 from jobs import array_series as series
 from jobs.array_newest import FAR, NewestValue, dates, newest_event, newest_value, next_after
 from jobs.array_treatment import current_courses
+from jobs.phrasing import listed, subject_label
 from jobs.rule import (
     ACTION,
     CANNOT_TELL,
@@ -531,6 +532,20 @@ def suggested_action(row: Mapping[str, Any], parameters: Parameters) -> str:
     return actions[str(row["issue"])]
 
 
+def phrase(rows: Sequence[Mapping[str, Any]]) -> str:
+    """`ALT, AST beyond the action limit under methotrexate`; a single answer is told in full."""
+    if len(rows) == 1:
+        return ""
+    pairs = [str(row["subject"]).partition(":") for row in rows]
+    measured = listed([subject_label(measure or drug) for drug, _, measure in pairs])
+    return f"{measured} beyond the action limit under {listed([drug for drug, _, _ in pairs])}"
+
+
+def one_line(row: Mapping[str, Any]) -> str:
+    """Values beyond their limits share a line; every other danger has its own."""
+    return LIMIT if row.get("issue") == LIMIT else str(row["subject"])
+
+
 RULE = Rule(
     key="drug-safety",
     title="Drug safety",
@@ -603,6 +618,8 @@ RULE = Rule(
         "not looked at. An alert is a reason to look, not to stop a drug."
     ),
     catalogue=("IS-04", "IS-05", "IS-08", "SAFE-05", "SAFE-13"),
+    phrase=phrase,
+    one_line=one_line,
     examples=(
         Example(
             title="methotrexate every day",

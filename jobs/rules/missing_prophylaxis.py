@@ -9,7 +9,7 @@ Everything here is for the prescriber to weigh; nothing is an order.
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ import pandas as pd
 
 from jobs import array_exposure as steroids
 from jobs.array_treatment import current_courses
+from jobs.phrasing import listed, subject_label
 from jobs.rule import (
     ACTION,
     CANNOT_TELL,
@@ -31,6 +32,7 @@ from jobs.rule import (
     day_text,
     empty,
     number,
+    one_line_for_all,
     parameter,
 )
 from models.frames import Frames
@@ -536,6 +538,20 @@ def suggested_action(row: Mapping[str, Any], parameters: Parameters) -> str:
     return text
 
 
+SAID_SHORT = {
+    PNEUMOCYSTIS: "Pneumocystis protection",
+    BONE_DRUG: "bone protection",
+    SCAN: "bone density scan",
+    SUPPLEMENTS: "calcium and vitamin D",
+}
+
+
+def phrase(rows: Sequence[Mapping[str, Any]]) -> str:
+    """`Missing beside steroids: Pneumocystis protection, bone density scan`."""
+    missing = [SAID_SHORT.get(str(row["subject"]), subject_label(str(row["subject"])).lower()) for row in rows]
+    return f"Missing beside steroids: {listed(missing)}"
+
+
 RULE = Rule(
     key="missing-prophylaxis",
     title="Protection missing beside steroids",
@@ -587,6 +603,8 @@ RULE = Rule(
         "published range."
     ),
     catalogue=("SAFE-01", "SAFE-02", "SAFE-03", "SAFE-04"),
+    phrase=phrase,
+    one_line=one_line_for_all,
     examples=(
         Example(
             title="10 mg for four months and no bone density scan",

@@ -7,7 +7,7 @@ screen may lie in older records: then nobody can tell.
 """
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ import pandas as pd
 from jobs import array_series as series
 from jobs.array_newest import FAR, dates, newest_event, newest_value, next_after
 from jobs.array_treatment import current_courses
+from jobs.phrasing import listed
 from jobs.rule import (
     ACTION,
     CANNOT_TELL,
@@ -29,6 +30,7 @@ from jobs.rule import (
     assessments,
     day_text,
     empty,
+    one_line_for_all,
     parameter,
 )
 from models.frames import Frames
@@ -248,6 +250,14 @@ def suggested_action(row: Mapping[str, Any], parameters: Parameters) -> str:
     )
 
 
+def phrase(rows: Sequence[Mapping[str, Any]]) -> str:
+    """`Screening missing: TPMT, hepatitis B (azathioprine, rituximab)`; a single one is told in full."""
+    if len(rows) == 1:
+        return ""
+    screens = ", ".join(str(row.get("screen")) for row in rows)
+    return f"Screening missing: {screens} ({listed([str(row.get('drug', '')) for row in rows])})"
+
+
 RULE = Rule(
     key="missing-safety-screen",
     title="Missing safety screen",
@@ -298,6 +308,9 @@ RULE = Rule(
         "shipped. How long a screen holds is a site setting. Pregnancy and bone density are asked for by other rules."
     ),
     catalogue=("SAFE-06", "SAFE-08", "SAFE-09", "SAFE-10"),
+    phrase=phrase,
+    one_line=one_line_for_all,
+    quiet_when_untold=True,
     examples=(
         Example(
             title="azathioprine begun ten days ago, no TPMT on file",

@@ -220,6 +220,7 @@ RULE = Rule(
         "mg prednisone-equivalent and more, counts as one."
     ),
     catalogue=("RSP-01", "ESC-05"),
+    quiet_when_untold=True,
     examples=(
         Example(
             title="35 days after the pulse neither strength nor CK is better",

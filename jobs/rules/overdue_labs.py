@@ -7,7 +7,7 @@ possible or is paused with a reason, and a laboratory whose results stopped comi
 """
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ import pandas as pd
 
 from jobs import array_series as series
 from jobs.array_treatment import current_courses
+from jobs.phrasing import dated, listed, subject_label
 from jobs.rule import (
     ACTION,
     CANNOT_TELL,
@@ -28,6 +29,7 @@ from jobs.rule import (
     choose,
     day_text,
     empty,
+    one_line_for_all,
     parameter,
 )
 from models.frames import Frames
@@ -391,6 +393,14 @@ def suggested_action(row: Mapping[str, Any], parameters: Parameters) -> str:
     return f"order {row['label']} or record why it is not possible" if row["state"] == MET else ""
 
 
+def phrase(rows: Sequence[Mapping[str, Any]]) -> str:
+    """`Overdue: CK, CRP · due 10 Nov 2026`."""
+    ranked = sorted(rows, key=lambda row: str(row["due"] or "9"))
+    first = ranked[0]["due"]
+    names = listed([subject_label(str(row["subject"])) for row in ranked])
+    return f"Overdue: {names}" + (f" · due {dated(first)}" if first else "")
+
+
 RULE = Rule(
     key="overdue-labs",
     title="Overdue laboratory tests",
@@ -423,6 +433,9 @@ RULE = Rule(
     topic="monitoring",
     limitations="Intervals marked default or seed are site settings, not facts. A result counts whatever its value.",
     catalogue=("MON", "C16"),
+    phrase=phrase,
+    one_line=one_line_for_all,
+    listed_in="labs",
     examples=(
         Example(
             title="day 42 plus 7 of grace is not overdue yet",

@@ -9,7 +9,7 @@ taper begun, or a taper that has fallen behind, is for this week.
 """
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ import pandas as pd
 
 from jobs import array_exposure as steroids
 from jobs import array_taper as taper
+from jobs.phrasing import amount, dated
 from jobs.rule import (
     ACTION,
     CANNOT_TELL,
@@ -416,6 +417,15 @@ def suggested_action(row: Mapping[str, Any], parameters: Parameters) -> str:
     return first + reviews.get(str(row.get("review")), "")
 
 
+def phrase(rows: Sequence[Mapping[str, Any]]) -> str:
+    """`40 mg/day, high dose since 20 Oct 2026, no taper begun or behind it`."""
+    row = rows[0]
+    ending = ", on its taper" if row["severity"] == WATCH else ", no taper begun or behind it"
+    begun = row.get("course_start")
+    how_long = f"high dose since {dated(begun)}" if begun else f"day {amount(row['high_days'])} at high dose"
+    return f"{amount(row['dose'])} mg/day, {how_long}{ending}"
+
+
 RULE = Rule(
     key="prolonged-high-dose-steroids",
     title="High-dose steroids for more than four weeks",
@@ -471,6 +481,7 @@ RULE = Rule(
         "days before it. Templates are conventions; none was tested against another."
     ),
     catalogue=("GC-01", "GC-02", "GC-03", "GC-04", "GC-04c"),
+    phrase=phrase,
     examples=(
         Example(
             title="60 mg, day 31, unchanged: no taper has begun",

@@ -5,7 +5,7 @@ also made by diseased skeletal muscle; troponin I is not. They, and each assay, 
 """
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from jobs import array_series as series
+from jobs.phrasing import amount
 from jobs.rule import (
     ACTION,
     CANNOT_TELL,
@@ -30,6 +31,7 @@ from jobs.rule import (
     parameter,
 )
 from models.frames import Frames
+from models.list_order import Danger
 
 LETTER = {"troponin_t": "T", "troponin_i": "I"}
 
@@ -180,6 +182,19 @@ def suggested_action(row: Mapping[str, Any], parameters: Parameters) -> str:
     return "measure troponin I" if row["troponin_i"] == "missing" else "see the raised troponin I"
 
 
+def phrase(rows: Sequence[Mapping[str, Any]]) -> str:
+    """`Troponin T 22 ng/L, limit 14, I normal`."""
+    row = rows[0]
+    letter = LETTER.get(str(row["kind"]), str(row["kind"]))
+    hint = {"normal": ", I normal", "missing": ", no I measured"}.get(str(row.get("troponin_i")), "")
+    return f"Troponin {letter} {amount(row['latest'])} ng/L, limit {amount(row['upper_limit'])}{hint}"
+
+
+def danger(subject: str) -> Danger | None:
+    """Troponin I is made by heart muscle."""
+    return Danger.HEART if subject.partition(":")[0] == "troponin_i" else None
+
+
 RULE = Rule(
     key="raised-troponin",
     title="Raised troponin",
@@ -211,6 +226,9 @@ RULE = Rule(
     topic="heart",
     limitations="A limit is the one reported with the value; without it nothing is judged. Not for acute chest pain.",
     catalogue=("SAFE-12",),
+    phrase=phrase,
+    danger=danger,
+    several_series=True,
     examples=(
         Example(
             title="troponin T raised, troponin I never measured",

@@ -39,6 +39,7 @@ from jobs.rule import (
     parameter,
 )
 from models.frames import Frames
+from models.list_order import Danger
 from models.vocabulary import drug, events
 
 SYMPTOMS = ("dysphagia", "dyspnoea", "areflexia")
@@ -348,6 +349,14 @@ def suggested_action(row: Mapping[str, Any], parameters: Parameters) -> str:
     }[str(row["subject"])]
 
 
+ENDANGERS = {
+    "dyspnoea": Danger.BREATHING,
+    "nif": Danger.BREATHING,
+    "fvc_percent": Danger.BREATHING,
+    "dysphagia": Danger.SWALLOWING,
+}
+
+
 RULE = Rule(
     key="red-flag-symptoms",
     title="Red flags",
@@ -398,6 +407,7 @@ RULE = Rule(
         "breathing were derived in another disease."
     ),
     catalogue=("RESP-01", "RESP-02", "SAFE-15", "PH-07", "PH-08"),
+    danger=ENDANGERS.get,
     examples=(
         Example(
             title="difficulty swallowing reported two days ago",

@@ -7,7 +7,7 @@ watched.
 """
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from jobs import array_series as series
+from jobs.phrasing import amount, listed, subject_label
 from jobs.rule import (
     ACTION,
     CANNOT_TELL,
@@ -28,6 +29,7 @@ from jobs.rule import (
     day_text,
     empty,
     number,
+    one_line_for_all,
     parameter,
 )
 from models.frames import Frames
@@ -242,6 +244,19 @@ def worse(seen: Mapping[str, Any], now: Mapping[str, Any], parameters: Parameter
     return f"{number(before)} -> {number(latest)} times the limit since seen"
 
 
+def phrase(rows: Sequence[Mapping[str, Any]]) -> str:
+    """`CK rising: 640 U/L, 3.2× its limit, 2× baseline; also AST`: one event, told by CK where CK rises."""
+    ranked = sorted(rows, key=lambda row: -float(row.get("times_limit") or 0))
+    first = next((row for row in ranked if row["subject"] == "ck"), ranked[0])
+    others = listed([subject_label(str(row["subject"])) for row in ranked if row is not first])
+    rested = ", after exercise" if first.get("exercise") else ""
+    return (
+        f"{subject_label(str(first['subject']))} rising: {amount(first['latest'], 0)} U/L, "
+        f"{amount(first['times_limit'])}× its limit, {amount(first['factor'])}× baseline{rested}"
+        + (f"; also {others}" if others else "")
+    )
+
+
 RULE = Rule(
     key="rising-muscle-enzymes",
     worse=worse,
@@ -283,6 +298,9 @@ RULE = Rule(
         "active dermatomyositis or polymyositis: a normal value excludes nothing."
     ),
     catalogue=("PH-09",),
+    phrase=phrase,
+    one_line=one_line_for_all,
+    several_series=True,
     examples=(
         Example(
             title="410 to 640 with a limit of 200 is a rise by the reference change value",

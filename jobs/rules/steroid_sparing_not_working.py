@@ -8,7 +8,7 @@ declining-strength's to report.
 """
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from jobs import array_series as series
 from jobs.array_newest import FAR, dates, next_after, only_where, strength_verdicts
 from jobs.array_response import BETTER, LOWER, NO_BASELINE, NO_ROOM, SAME, History, ResponseSteps, told
 from jobs.array_treatment import current_courses
+from jobs.phrasing import dated, subject_label
 from jobs.rule import (
     CANNOT_TELL,
     MET,
@@ -292,6 +293,14 @@ def suggested_action(row: Mapping[str, Any], parameters: Parameters) -> str:
     return "check adherence, absorption and dose; then see the options for escalation"
 
 
+def phrase(rows: Sequence[Mapping[str, Any]]) -> str:
+    """`Methotrexate since 27 Mar 2026: weaker despite it`; anything but a decline is told in full."""
+    row = rows[0]
+    if row["outcome"] != DECLINE:
+        return ""
+    return f"{subject_label(str(row['subject']))} since {dated(row['started'])}: weaker despite it"
+
+
 RULE = Rule(
     key="steroid-sparing-not-working",
     title="Steroid-sparing drug does not work",
@@ -339,6 +348,8 @@ RULE = Rule(
         "new course."
     ),
     catalogue=("RSP-02", "RSP-03"),
+    phrase=phrase,
+    quiet_when_untold=True,
     examples=(
         Example(
             title="methotrexate for 200 days, nothing better, 15 mg a week",

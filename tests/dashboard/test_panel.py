@@ -9,8 +9,9 @@ import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import Engine
 
-from dashboard.components.reasons import first_sentence, group_of, short_reason, together
+from dashboard.components.reasons import group_of, short_reason, together
 from dashboard.trends import TrendCache, trends
+from jobs.phrasing import first_sentence
 from models.accounts import Principal
 from models.database import reading, writing
 from models.panel import (

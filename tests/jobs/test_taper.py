@@ -1,12 +1,27 @@
 """What a taper plans for a day, and how far a dose lies behind or ahead of it."""
 
 import datetime as dt
+from typing import Any
 
 import pytest
 
-from jobs import array_taper as taper
-from jobs.array_exposure import day_number, exposure
+from jobs import taper
+from jobs.exposure import Segment, exposure
+from jobs.frame_adapter import patients_of
+from models.patient_facts import PatientFacts, day_number
 from tests.frames_builder import AS_OF, frames
+
+TODAY = day_number(AS_OF)
+
+
+def someone(**facts: Any) -> PatientFacts:
+    """The first patient of the facts."""
+    return patients_of(frames(**facts))[1]
+
+
+def taken(*doses: dict[str, Any]) -> tuple[Segment, ...]:
+    """What a patient with these statements took."""
+    return exposure(someone(medications=doses)).known
 
 
 def test_template_a_from_60_mg_begun_on_day_28() -> None:
@@ -118,20 +133,44 @@ def test_one_step_below(template: str, mg: float, expected: float) -> None:
 def test_the_start_dose_is_the_highest_held_dose_of_the_first_two_weeks(
     doses: list[tuple[float, int, int | None]], expected: float
 ) -> None:
-    panel = frames(medications=[{"drug": "prednisone", "dose": mg, "start": a, "end": b} for mg, a, b in doses])
-    mine = exposure(panel).known.of(1)
-    assert taper.start_dose(mine, day_number(AS_OF) - 20, day_number(AS_OF)) == expected
+    segments = taken(*({"drug": "prednisone", "dose": mg, "start": a, "end": b} for mg, a, b in doses))
+    assert taper.start_dose(segments, TODAY - 20, TODAY) == expected
 
 
 def test_a_plan_of_the_patients_own_is_compared_day_by_day() -> None:
-    panel = frames(
+    patient = someone(
         medications=[{"drug": "prednisone", "dose": 40, "start": -10}],
         plans=[{"start": -4, "dose_mg": 40}, {"start": -1, "dose_mg": 35}],
     )
-    table = taper.planned_and_actual(panel, 1, AS_OF)
-    assert table["planned_mg"].tolist() == [40, 40, 40, 35, 35]
-    assert table["difference_mg"].tolist() == [0, 0, 0, 5, 5]
-    assert taper.planned_and_actual(frames(), 1, AS_OF).empty
+    days = taper.planned_and_actual(patient)
+    assert [day.planned_mg for day in days] == [40, 40, 40, 35, 35]
+    assert [day.difference_mg for day in days] == [0, 0, 0, 5, 5]
+    assert taper.planned_and_actual(someone()) == []
+
+
+@pytest.mark.parametrize(
+    ("dose", "words"),
+    [
+        (35, "on plan"),
+        (40, "1 step behind the plan"),  # the step was this morning: no "0 days behind"
+        (45, "3 days and 2 steps behind the plan"),
+        (60, "10 days and 3 steps behind the plan"),
+        (30, "2 days ahead of the plan"),
+        (29, "2 days ahead of the plan"),  # lower than any step
+    ],
+)
+def test_the_standing_against_the_plan_in_words(dose: float, words: str) -> None:
+    patient = someone(
+        medications=[{"drug": "prednisone", "dose": dose, "start": -10}],
+        plans=[{"start": day, "dose_mg": mg} for day, mg in ((-10, 45), (-3, 40), (0, 35), (2, 30))],
+    )
+    found = taper.plan_standing(patient)
+    assert found is not None
+    assert (found.words, found.planned_mg, found.actual_mg) == (words, 35, dose)
+
+
+def test_without_a_plan_there_is_no_standing() -> None:
+    assert taper.plan_standing(someone()) is None
 
 
 @pytest.mark.parametrize(
@@ -152,17 +191,14 @@ def test_the_clock_of_the_taper_begins_anew_after_a_pause_or_a_re_induction(
     medications: list[tuple[float, int, int | None]], started: int | None
 ) -> None:
     rows = [{"drug": "prednisone", "dose": mg, "start": start, "end": end} for mg, start, end in medications]
-    mine = exposure(frames(medications=rows)).known.of(1)
-    today = day_number(AS_OF)
-    found = taper.clock_start(mine, today)
-    assert (None if found is None else found - today) == started
+    found = taper.clock_start(taken(*rows), TODAY)
+    assert (None if found is None else found - TODAY) == started
 
 
 def test_a_pulse_is_no_re_induction() -> None:
     pulse = {"drug": "methylprednisolone", "dose": 1, "unit": "g", "route": "iv", "intent": "pulse"}
     rows = [{"drug": "prednisone", "dose": 40, "start": -90}, {**pulse, "start": -20, "end": -18}]
-    today = day_number(AS_OF)
-    assert taper.clock_start(exposure(frames(medications=rows)).known.of(1), today) == today - 90
+    assert taper.clock_start(taken(*rows), TODAY) == TODAY - 90
 
 
 def test_a_plan_adds_up_over_the_days_asked_about() -> None:

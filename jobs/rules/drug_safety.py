@@ -6,17 +6,12 @@ What counts: facts of today's drug list and the newest result. What does not: ra
 while CK is raised, because muscle makes them too; and a limit for adults says nothing about a child.
 """
 
-import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from statistics import median
+from typing import Any, NamedTuple
 
-import numpy as np
-import pandas as pd
-
-from jobs import array_series as series
-from jobs.array_newest import FAR, NewestValue, dates, newest_event, newest_value, next_after
-from jobs.array_treatment import current_courses
+from jobs.newest import lasts_until, next_after, still_there
 from jobs.phrasing import listed, subject_label
 from jobs.rule import (
     ACTION,
@@ -25,18 +20,18 @@ from jobs.rule import (
     NOT_MET,
     URGENT,
     WATCH,
+    Answer,
     Example,
     Rule,
     Source,
-    assessments,
     day_text,
-    empty,
     number,
     parameter,
 )
-from models.frames import Frames
-from models.states import severity_rank
-from models.vocabulary import ActionLimit, Drug, action_limits, diagnoses, drug, frequencies, measure
+from jobs.treatment import Course, courses
+from models.patient_facts import PatientFacts, Reading, Statement
+from models.states import Cause, Severity, State, severity_rank
+from models.vocabulary import ActionLimit, Frequency, action_limits, drug, frequencies, measure
 
 METHOTREXATE = "methotrexate"
 FOLATE_BLOCKERS = ("co-trimoxazole", "trimethoprim")
@@ -71,84 +66,52 @@ class Parameters:
     )
 
 
-@dataclass
-class _Finding:
-    patient: int
-    subject: str
-    issue: str
-    state: str
-    severity: str | None
-    since: int
-    recheck: int
-    evidence: tuple[str, ...]
-    said: str
-    because: str | None = None
+Taken = Mapping[str, Course]
+"""A patient's courses by the vocabulary's name of the drug."""
+
+ONCE_A_WEEK = 1 + 1e-9
 
 
-@dataclass(frozen=True)
-class _Taken:
-    """The courses of one drug: patients (sorted), first day, day after the last, statement ids."""
+def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterator[Answer]:
+    """One answer per issue: those found, those nobody can tell, and results inside the limits of a drug."""
+    running = courses(patient)
+    if not running:
+        return
+    taken = {row.key: course for course in running if (row := course.row) is not None}
+    found = [*_beyond_limits(patient, taken, as_of, parameters)]
+    if METHOTREXATE in taken:
+        found += _not_weekly(patient, as_of)
+        found += _with_folate_blocker(taken, as_of)
+        found += _with_lung_disease(patient, taken[METHOTREXATE], as_of)
+    found += _with_pregnancy(patient, taken, as_of, parameters)
+    yield from sorted(found, key=lambda answer: answer.subject)
 
-    patient: series.Ints
-    start: series.Ints
-    ends: series.Ints
-    ids: np.ndarray
 
-    def rows_of(self, patient: int) -> int:
-        """The row of a patient, -1 where the drug is not taken."""
-        place = int(np.searchsorted(self.patient, patient))
-        return place if place < len(self.patient) and self.patient[place] == patient else -1
-
-
-def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataFrame:
-    """One row per patient and issue: those found, those nobody can tell, and results inside the limits of a drug."""
-    courses = current_courses(frames)
-    if courses.empty:
-        return empty()
-    today = int(np.datetime64(as_of, "D").astype("int64"))
-    panel = frames.patients.index.to_numpy(dtype="int64")
-    taken = _taken(courses)
-    findings = [
-        *_not_weekly(frames, taken, today),
-        *_with_folate_blocker(taken, today),
-        *_with_pregnancy(frames, taken, panel, today, parameters),
-        *_with_lung_disease(frames, taken, panel, today),
-        *_beyond_limits(frames, as_of, taken, panel, today, parameters),
-    ]
-    if not findings:
-        return empty()
-    findings.sort(key=lambda one: (one.patient, one.subject))
-    return assessments(
-        patient_id=np.array([one.patient for one in findings], dtype="int64"),
-        subject=[one.subject for one in findings],
-        state=[one.state for one in findings],
-        severity=[one.severity if one.state == MET else None for one in findings],
-        since=dates([one.since if one.state == MET else FAR for one in findings]),
-        recheck_on=dates([one.recheck for one in findings]),
-        evidence=[one.evidence for one in findings],
-        cannot_tell_because=[one.because for one in findings],
-        issue=np.array([one.issue for one in findings], dtype=object),
-        said=np.array([one.said for one in findings], dtype=object),
+def _finding(
+    subject: str,
+    issue: str,
+    said: str,
+    *,
+    state: State,
+    severity: Severity,
+    since: int,
+    recheck_on: int | None,
+    evidence: tuple[str, ...],
+    because: str | None = None,
+    cause: Cause | None = None,
+) -> Answer:
+    met = state == MET
+    return Answer(
+        subject,
+        state,
+        severity=severity if met else None,
+        since=since if met else None,
+        recheck_on=recheck_on,
+        evidence=evidence,
+        cannot_tell_because=because,
+        cause=cause,
+        numbers={"issue": issue, "said": said},
     )
-
-
-def _taken(courses: pd.DataFrame) -> dict[str, _Taken]:
-    """Courses by the vocabulary's name of the drug."""
-    out: dict[str, _Taken] = {}
-    names = courses["drug"].to_numpy().astype(str)
-    for name in np.unique(names):
-        row = drug(name)
-        if row is None:
-            continue
-        mine = courses[names == name]
-        order = np.argsort(mine["patient_id"].to_numpy(), kind="stable")
-        out[row.key] = _Taken(
-            mine["patient_id"].to_numpy(dtype="int64")[order],
-            mine["start"].to_numpy(dtype="int64")[order],
-            mine["through"].to_numpy(dtype="int64")[order] + 1,
-            mine["ids"].to_numpy()[order],
-        )
-    return out
 
 
 def _label(name: str) -> str:
@@ -156,351 +119,270 @@ def _label(name: str) -> str:
     return row.label if row else name
 
 
-def _when(day: int) -> str:
-    return day_text(np.datetime64(day, "D"))
+# -------------------------------------------------------------------------------------------- how often, beside what
 
 
-def _not_weekly(frames: Frames, taken: Mapping[str, _Taken], today: int) -> list[_Finding]:
+def _not_weekly(patient: PatientFacts, as_of: int) -> Iterator[Answer]:
     """Methotrexate more often than once in seven days, by one statement or by several at the same time (IS-08)."""
-    if METHOTREXATE not in taken:
-        return []
-    table = frames.medications
-    codes, names = pd.factorize(table["drug"].to_numpy())
-    wanted = np.array([(row := drug(str(name))) is not None and row.key == METHOTREXATE for name in names], dtype=bool)
-    start = series.day_numbers(table["start"].to_numpy())
-    raw = table["end"].to_numpy()
-    end = np.where(np.isnat(raw), FAR, series.day_numbers(raw))
-    current = np.flatnonzero(wanted[codes] & (codes >= 0) & (start <= today) & (end >= today))
-    stopped = (table["status"].to_numpy()[current] == "stopped") & np.isnat(raw[current])
-    current = current[~stopped]
-    known = frequencies()
-    findings = []
-    patient = table["patient_id"].to_numpy()[current]
-    groups = series.groups_of(patient)
-    frequency, identifier = table["frequency"].to_numpy(), table["id"].to_numpy()
-    for first, last in zip(groups.first.tolist(), groups.last.tolist(), strict=True):
-        rows = current[first : last + 1]
-        every = [known.get(str(frequency[row])) for row in rows]
-        # A single dose is not a rhythm; an unknown rhythm is not known to be weekly.
-        repeated = [
-            (row, one) for row, one in zip(rows.tolist(), every, strict=True) if one is None or one.doses_per_day
-        ]
-        unknown = [row for row, one in repeated if one is None]
-        per_week = sum(7 * (one.doses_per_day or 0.0) for _, one in repeated if one is not None)
-        if per_week <= 1 + 1e-9 and not unknown:
-            continue
-        identifiers = tuple(f"m{identifier[row]}" for row, _ in repeated)
-        recheck = int(next_after(today, *(int(end[row]) + 1 for row, _ in repeated))) if repeated else FAR
-        finding = _Finding(
-            int(patient[first]), f"{METHOTREXATE}:frequency", FREQUENCY, NOT_MET, URGENT, FAR, recheck, identifiers, ""
-        )
-        if per_week > 1 + 1e-9:
-            finding.state = MET
-            finding.since = max(int(start[row]) for row, _ in repeated)
-            if all(one is None or 7 * (one.doses_per_day or 0) <= 1 + 1e-9 for _, one in repeated):
-                finding.severity = ACTION  # two weekly prescriptions: most often an old one that was left open
-            how = " and ".join(
-                f"{number(float(table['dose'].iloc[row]))} {table['unit'].iloc[row]} {one.label if one else 'unknown'}"
-                for row, one in repeated
-            )
-            finding.said = f"Methotrexate is on the list as {how}: more than one dose in seven days"
-        else:
-            finding.state, finding.because = CANNOT_TELL, "how often it is taken is not known"
-            finding.said = "Methotrexate must not be taken more than once a week"
-        findings.append(finding)
-    return findings
+    rhythms = [(one, frequencies().get(one.frequency)) for one in patient.statements if _runs(one, as_of)]
+    # A single dose is not a rhythm; an unknown rhythm is not known to be weekly.
+    repeated = [(one, often) for one, often in rhythms if often is None or often.doses_per_day]
+    each = [_per_week(often) for _, often in repeated]
+    too_often = sum(each) > ONCE_A_WEEK
+    if not too_often and all(often is not None for _, often in repeated):
+        return
+    # Two weekly prescriptions: most often an old one that was left open.
+    two_weekly = all(doses <= ONCE_A_WEEK for doses in each)
+    how = " and ".join(
+        f"{number(one.dose)} {one.unit} {often.label if often else 'unknown'}" for one, often in repeated
+    )
+    yield _finding(
+        f"{METHOTREXATE}:frequency",
+        FREQUENCY,
+        f"Methotrexate is on the list as {how}: more than one dose in seven days"
+        if too_often
+        else "Methotrexate must not be taken more than once a week",
+        state=MET if too_often else CANNOT_TELL,
+        severity=ACTION if two_weekly else URGENT,
+        since=max(one.start for one, _ in repeated),
+        recheck_on=next_after(as_of, *(one.end + 1 for one, _ in repeated if one.end is not None)),
+        evidence=tuple(one.fact for one, _ in repeated),
+        because=None if too_often else "how often it is taken is not known",
+        cause=None if too_often else Cause.DOSE_UNKNOWN,
+    )
 
 
-def _with_folate_blocker(taken: Mapping[str, _Taken], today: int) -> list[_Finding]:
+def _runs(statement: Statement, as_of: int) -> bool:
+    """Whether this is methotrexate on the list today; "stopped" without a last day is not being taken."""
+    row = drug(statement.drug)
+    if row is None or row.key != METHOTREXATE or statement.start > as_of:
+        return False
+    return statement.status != "stopped" if statement.end is None else statement.end >= as_of
+
+
+def _per_week(often: Frequency | None) -> float:
+    return 0.0 if often is None else 7 * (often.doses_per_day or 0.0)
+
+
+def _with_folate_blocker(taken: Taken, as_of: int) -> Iterator[Answer]:
     """Methotrexate together with trimethoprim, alone or in co-trimoxazole (SAFE-05)."""
-    findings: list[_Finding] = []
-    mine = taken.get(METHOTREXATE)
-    if mine is None:
-        return findings
+    mine = taken[METHOTREXATE]
     for name in FOLATE_BLOCKERS:
         other = taken.get(name)
         if other is None:
             continue
-        for place, patient in enumerate(other.patient.tolist()):
-            row = mine.rows_of(patient)
-            if row < 0:
-                continue
-            since = max(int(mine.start[row]), int(other.start[place]))
-            findings.append(
-                _Finding(
-                    patient,
-                    f"{METHOTREXATE}+{name}",
-                    INTERACTION,
-                    MET,
-                    URGENT,
-                    since,
-                    int(next_after(today, mine.ends[row], other.ends[place])),
-                    (f"m{mine.ids[row][-1]}", f"m{other.ids[place][-1]}"),
-                    f"Methotrexate and {name} are taken together since {_when(since)}: both block folate, and "
-                    "marrow can fail",
-                )
-            )
-    return findings
-
-
-def _with_pregnancy(
-    frames: Frames, taken: Mapping[str, _Taken], panel: series.Ints, today: int, parameters: Parameters
-) -> list[_Finding]:
-    """A drug that harms the unborn, pregnancy possible, and no contraception on record (IS-05)."""
-    possible = newest_event(frames, "pregnancy_possible", panel)
-    protected = newest_event(frames, "contraception", panel)
-    # "Possible" holds until somebody says otherwise; protection holds for as long as it was recorded for.
-    concerned = possible.present & (possible.day > -FAR) & ((possible.end <= -FAR) | (possible.end >= today))
-    safe = protected.still_there(today, parameters.protection_days)
-    safe_until = np.where(protected.end > -FAR, protected.end, protected.day + parameters.protection_days)
-    findings = []
-    for place in np.flatnonzero(concerned):
-        patient = int(panel[place])
-        for name in TERATOGENIC:
-            row = taken[name].rows_of(patient) if name in taken else -1
-            if row < 0:
-                continue
-            mine = taken[name]
-            until = int(possible.end[place])
-            since = max(int(mine.start[row]), int(possible.day[place]))
-            lapsed = protected.present[place] and protected.day[place] > -FAR
-            if lapsed:
-                since = max(since, int(safe_until[place]) + 1)
-            said = f"{_label(name)} harms an unborn child, pregnancy is possible ({_when(int(possible.day[place]))})"
-            findings.append(
-                _Finding(
-                    patient,
-                    f"{name}:pregnancy",
-                    PREGNANCY,
-                    NOT_MET if safe[place] else MET,
-                    URGENT,
-                    since,
-                    int(
-                        next_after(
-                            today,
-                            mine.ends[row],
-                            until + 1 if until > -FAR else FAR,
-                            safe_until[place] + 1 if safe[place] else FAR,
-                        )
-                    ),
-                    (
-                        f"m{mine.ids[row][-1]}",
-                        f"e{possible.id[place]}",
-                        *((f"e{protected.id[place]}",) if protected.id[place] >= 0 else ()),
-                    ),
-                    f"{said}; contraception is recorded"
-                    if safe[place]
-                    else f"{said}, and no contraception is on record{' that still holds' if lapsed else ''}",
-                )
-            )
-    return findings
-
-
-def _with_lung_disease(frames: Frames, taken: Mapping[str, _Taken], panel: series.Ints, today: int) -> list[_Finding]:
-    """Methotrexate in somebody with interstitial lung disease (IS-04)."""
-    mine = taken.get(METHOTREXATE)
-    if mine is None:
-        return []
-    lung = newest_event(frames, "interstitial_lung_disease", panel)
-    sick = lung.present & (lung.day > -FAR) & ((lung.end <= -FAR) | (lung.end >= today))
-    findings = []
-    for place in np.flatnonzero(sick):
-        row = mine.rows_of(int(panel[place]))
-        if row < 0:
-            continue
-        findings.append(
-            _Finding(
-                int(panel[place]),
-                f"{METHOTREXATE}:interstitial_lung_disease",
-                LUNG,
-                MET,
-                WATCH,
-                max(int(mine.start[row]), int(lung.day[place])),
-                int(next_after(today, mine.ends[row], lung.end[place] + 1)),
-                (f"m{mine.ids[row][-1]}", f"e{lung.id[place]}"),
-                f"Methotrexate since {_when(int(mine.start[row]))} in interstitial lung disease "
-                f"(recorded on {_when(int(lung.day[place]))})",
-            )
+        since = max(mine.start, other.start)
+        yield _finding(
+            f"{METHOTREXATE}+{name}",
+            INTERACTION,
+            f"Methotrexate and {name} are taken together since {day_text(since)}: both block folate, and "
+            "marrow can fail",
+            state=MET,
+            severity=URGENT,
+            since=since,
+            recheck_on=next_after(as_of, mine.through + 1, other.through + 1),
+            evidence=(mine.newest.fact, other.newest.fact),
         )
-    return findings
 
 
-def _beyond_limits(
-    frames: Frames,
-    as_of: dt.date,
-    taken: Mapping[str, _Taken],
-    panel: series.Ints,
-    today: int,
-    parameters: Parameters,
-) -> list[_Finding]:
-    """Results beyond the limit at which a drug asks for action (adults), one finding per patient and measure."""
-    longest: dict[str, tuple[np.ndarray, series.Ints, series.Ints, series.Ints]] = {}
-    adult = _adults(frames, as_of, parameters.adult_from)
-    best: dict[tuple[int, str], _Finding] = {}
-    ck = newest_value(frames, "ck", panel)
+def _with_pregnancy(patient: PatientFacts, taken: Taken, as_of: int, parameters: Parameters) -> Iterator[Answer]:
+    """A drug that harms the unborn, pregnancy possible, and no contraception on record (IS-05)."""
+    possible = patient.last_event("pregnancy_possible")
+    # "Possible" holds until somebody says otherwise; protection holds for as long as it was recorded for.
+    if possible is None or not possible.present or (possible.end is not None and possible.end < as_of):
+        return
+    protection = patient.last_event("contraception")
+    safe = still_there(protection, as_of, parameters.protection_days)
+    safe_until = None if protection is None else lasts_until(protection, parameters.protection_days)
+    lapsed = safe_until if protection is not None and protection.present and not safe else None
+    for name in TERATOGENIC:
+        course = taken.get(name)
+        if course is None:
+            continue
+        since = max(course.start, possible.day, course.start if lapsed is None else lapsed + 1)
+        said = f"{_label(name)} harms an unborn child, pregnancy is possible ({day_text(possible.day)})"
+        still = " that still holds" if lapsed is not None else ""
+        yield _finding(
+            f"{name}:pregnancy",
+            PREGNANCY,
+            f"{said}; contraception is recorded" if safe else f"{said}, and no contraception is on record{still}",
+            state=NOT_MET if safe else MET,
+            severity=URGENT,
+            since=since,
+            recheck_on=next_after(
+                as_of,
+                course.through + 1,
+                None if possible.end is None else possible.end + 1,
+                safe_until + 1 if safe and safe_until is not None else None,
+            ),
+            evidence=(course.newest.fact, possible.fact, *(() if protection is None else (protection.fact,))),
+        )
+
+
+def _with_lung_disease(patient: PatientFacts, course: Course, as_of: int) -> Iterator[Answer]:
+    """Methotrexate in somebody with interstitial lung disease (IS-04)."""
+    lung = patient.last_event("interstitial_lung_disease")
+    if lung is None or not lung.present or (lung.end is not None and lung.end < as_of):
+        return
+    yield _finding(
+        f"{METHOTREXATE}:interstitial_lung_disease",
+        LUNG,
+        f"Methotrexate since {day_text(course.start)} in interstitial lung disease (recorded on {day_text(lung.day)})",
+        state=MET,
+        severity=WATCH,
+        since=max(course.start, lung.day),
+        recheck_on=next_after(as_of, course.through + 1, None if lung.end is None else lung.end + 1),
+        evidence=(course.newest.fact, lung.fact),
+    )
+
+
+# ------------------------------------------------------------------------------------------------ results and limits
+
+
+class Threshold(NamedTuple):
+    """The value that is too much or too little, and the result it rests on, if any."""
+
+    value: float
+    rests_on: tuple[str, ...] = ()
+
+
+def _beyond_limits(patient: PatientFacts, taken: Taken, as_of: int, parameters: Parameters) -> Iterator[Answer]:
+    """Results beyond the limit at which a drug asks for action (adults), one answer per measure: the gravest."""
+    if patient.is_child(parameters.adult_from):
+        return
+    best: dict[str, Answer] = {}
     for limit in action_limits().values():
-        if limit.mark == "memory" or limit.measure not in frames.by_measure:
+        if limit.mark == "memory":
             continue
-        if limit.applies_to not in longest:
-            longest[limit.applies_to] = _longest_running(taken, limit.applies_to, panel)
-        name, _, ends, statement = longest[limit.applies_to]
-        asked = (statement >= 0) & adult
-        if not asked.any():
+        name = _longest_running(taken, limit.applies_to)
+        newest = None if name is None else patient.latest(limit.measure)
+        if name is None or newest is None:
             continue
-        newest = newest_value(frames, limit.measure, panel)
-        threshold, base_id = _threshold(frames, limit, panel, today)
-        with np.errstate(invalid="ignore"):
-            beyond = newest.value < threshold if limit.direction == "below" else newest.value > threshold
-            # "<4" is below 3.5 for certain only if 4 is; the other way round nobody can tell.
-            certain = ((newest.comparator == "<") & (newest.value <= threshold)) | (newest.comparator == "")
-            if limit.direction == "above":
-                certain = ((newest.comparator == ">") & (newest.value >= threshold)) | (newest.comparator == "")
-                beyond |= (newest.comparator == ">") & (newest.value >= threshold)
-            else:
-                beyond |= (newest.comparator == "<") & (newest.value <= threshold)
-        asked &= (newest.day > -FAR) & ~np.isnan(threshold)
-        fresh = today - newest.day <= parameters.latest_days
-        bound = ~certain & (newest.comparator == ("<" if limit.direction == "below" else ">"))
-        run = _since(frames, limit, panel, threshold)
-        for place in np.flatnonzero(asked & (beyond | bound)):
-            patient = int(panel[place])
-            value = f"{newest.comparator[place]}{number(newest.value[place], 2)}"
-            unit = measure(limit.measure).unit
-            said = f"{measure(limit.measure).short_label} {value} {unit} on {_when(int(newest.day[place]))}"
-            side = "below" if limit.direction == "below" else "above"
-            if limit.kind == "relative-rise":
-                said += (
-                    f", {side} {number(threshold[place], 2)} (a rise of {number(limit.limit)} % on the "
-                    "values of the year before)"
-                )
-            else:
-                said += f", {side} the action limit of {number(threshold[place], 2)}"
-            finding = _Finding(
-                patient,
-                f"{name[place]}:{limit.measure}",
-                LIMIT,
-                MET,
-                URGENT if limit.consequence == "interrupt" else ACTION,
-                int(run[place]),
-                int(
-                    next_after(
-                        today,
-                        newest.day[place] + parameters.latest_days + 1,
-                        newest.day[place] + REACH_DAYS + 1 if limit.kind == "relative-rise" else FAR,
-                        ends[place],
-                    )
-                ),
-                (f"m{statement[place]}", *base_id.get(int(place), ()), f"o{newest.id[place]}"),
-                f"{said}, under {_label(str(name[place])).lower()}",
-            )
-            if limit.measure in LIVER and _muscle_likely(ck, int(place), int(newest.day[place]), parameters):
-                finding.severity = WATCH
-                finding.said += f"; CK is {number(ck.times_limit[place])} times its limit, so muscle is a likely source"
-                finding.evidence += (f"o{ck.id[place]}",)
-            elif limit.caveat and limit.measure not in LIVER:
-                finding.said += f" ({limit.caveat})"
-            if not fresh[place]:
-                finding.state, finding.because = CANNOT_TELL, f"no newer result than {_when(int(newest.day[place]))}"
-            elif bound[place]:
-                finding.state, finding.because = CANNOT_TELL, "the result is only a bound"
-            key = patient, limit.measure
-            kept = best.get(key)
-            if kept is None or _weight(finding) > _weight(kept):
-                best[key] = finding
-    return list(best.values())
+        found = _against(patient, limit, name, taken[name], newest, as_of, parameters)
+        if found is not None and (limit.measure not in best or _weight(found) > _weight(best[limit.measure])):
+            best[limit.measure] = found
+    yield from best.values()
 
 
-def _weight(finding: _Finding) -> tuple[bool, int]:
-    return finding.state == MET, severity_rank(finding.severity)
+def _weight(found: Answer) -> tuple[bool, int]:
+    return found.state == MET, severity_rank(found.severity)
 
 
-def _longest_running(
-    taken: Mapping[str, _Taken], applies_to: str, panel: series.Ints
-) -> tuple[np.ndarray, series.Ints, series.Ints, series.Ints]:
-    """Per patient the longest-taken drug the limit is for: name, start, day after its end, statement (-1: none)."""
-    name = np.full(len(panel), "", dtype=object)
-    start, ends = np.full(len(panel), FAR, dtype="int64"), np.full(len(panel), FAR, dtype="int64")
-    statement = np.full(len(panel), -1, dtype="int64")
-    for key in sorted(taken):
-        row = drug(key)
-        if row is None or not _limited(row, applies_to):
-            continue
-        mine = taken[key]
-        place = np.searchsorted(panel, mine.patient)
-        earlier = mine.start < start[place]
-        where = place[earlier]
-        name[where], start[where], ends[where] = key, mine.start[earlier], mine.ends[earlier]
-        statement[where] = [ids[-1] for ids in mine.ids[earlier]]
-    return name, start, ends, statement
+def _longest_running(taken: Taken, applies_to: str) -> str | None:
+    """The longest-taken drug that a limit is for, by the vocabulary's name."""
+    return min(
+        (key for key in sorted(taken) if _limited(key, applies_to)), key=lambda key: taken[key].start, default=None
+    )
 
 
-def _limited(row: Drug, applies_to: str) -> bool:
+def _limited(key: str, applies_to: str) -> bool:
+    row = drug(key)
+    if row is None:
+        return False
     if applies_to == "any":
         return any(row.has_class(name) for name in MONITORED_CLASSES)
     return applies_to == row.key or row.has_class(applies_to)
 
 
-def _threshold(
-    frames: Frames, limit: ActionLimit, panel: series.Ints, today: int
-) -> tuple[series.Floats, dict[int, tuple[str, ...]]]:
-    """Per patient the value that is too much or too little; for a rise it rests on the median of the year before."""
-    if limit.kind == "absolute":
-        return np.full(len(panel), limit.limit), {}
-    out = np.full(len(panel), np.nan)
-    used: dict[int, tuple[str, ...]] = {}
-    rows = frames.observations(limit.measure)
-    patient, value = rows["patient_id"].to_numpy(), rows["value"].to_numpy()
-    day = series.day_numbers(rows["day"].to_numpy())
-    groups = series.groups_of(patient)
-    last = groups.last[groups.of]
-    # A newest result older than the reach would be compared with results that a panel no longer reads.
-    before = np.flatnonzero(
-        (np.arange(len(rows)) < last)
-        & (day[last] - day <= min(limit.within_days or REACH_DAYS, REACH_DAYS))
-        & (today - day[last] <= REACH_DAYS)
+def _against(
+    patient: PatientFacts,
+    limit: ActionLimit,
+    name: str,
+    course: Course,
+    newest: Reading,
+    as_of: int,
+    parameters: Parameters,
+) -> Answer | None:
+    """The newest result against one limit; None where it lies inside."""
+    threshold = _threshold(patient, limit, newest, as_of)
+    if threshold is None:
+        return None
+    beyond = _is_beyond(newest, limit, threshold.value)
+    # "<4" is below 3.5 for certain only if 4 is; otherwise nobody can tell.
+    only_a_bound = not beyond and newest.comparator == ("<" if limit.direction == "below" else ">")
+    if not beyond and not only_a_bound:
+        return None
+    said = (
+        f"{measure(limit.measure).short_label} {newest.comparator}{number(newest.value, 2)} "
+        f"{measure(limit.measure).unit} on {day_text(newest.day)}, {limit.direction} "
     )
-    if not len(before):
-        return out, used
-    median = pd.Series(value[before]).groupby(patient[before]).median()
-    place = np.searchsorted(panel, median.index.to_numpy())
-    out[place] = median.to_numpy() * (1 + limit.limit / 100)
-    nearest = series.groups_of(patient[before])
-    identifier = rows["id"].to_numpy()
-    for one, row in zip(place.tolist(), before[nearest.last].tolist(), strict=True):
-        used[one] = (f"o{identifier[row]}",)
-    return out, used
+    if limit.kind == "relative-rise":
+        said += f"{number(threshold.value, 2)} (a rise of {number(limit.limit)} % on the values of the year before)"
+    else:
+        said += f"the action limit of {number(threshold.value, 2)}"
+    said += f", under {_label(name).lower()}"
+    severity = URGENT if limit.consequence == "interrupt" else ACTION
+    evidence = (course.newest.fact, *threshold.rests_on, newest.fact)
+    muscle = _muscle_instead(patient, newest, parameters) if limit.measure in LIVER else None
+    if muscle is not None:
+        severity = WATCH
+        said += f"; CK is {number(muscle.times_limit)} times its limit, so muscle is a likely source"
+        evidence += (muscle.fact,)
+    elif limit.caveat and limit.measure not in LIVER:
+        said += f" ({limit.caveat})"
+    because = None
+    if as_of - newest.day > parameters.latest_days:
+        because, cause = f"no newer result than {day_text(newest.day)}", Cause.STALE
+    elif only_a_bound:
+        because, cause = "the result is only a bound", Cause.NOTHING_TO_COMPARE
+    return _finding(
+        f"{name}:{limit.measure}",
+        LIMIT,
+        said,
+        state=MET if because is None else CANNOT_TELL,
+        severity=severity,
+        since=_since(patient, limit, threshold.value, newest),
+        recheck_on=next_after(
+            as_of,
+            newest.day + parameters.latest_days + 1,
+            newest.day + REACH_DAYS + 1 if limit.kind == "relative-rise" else None,
+            course.through + 1,
+        ),
+        evidence=evidence,
+        because=because,
+        cause=None if because is None else cause,
+    )
 
 
-def _since(frames: Frames, limit: ActionLimit, panel: series.Ints, threshold: series.Floats) -> series.Ints:
-    """Per patient the first day of the unbroken run of results beyond the threshold that ends with the newest one."""
-    rows = frames.observations(limit.measure)
-    groups = series.groups_of(rows["patient_id"].to_numpy())
-    place = np.searchsorted(panel, rows["patient_id"].to_numpy()[groups.first])
-    against = threshold[place][groups.of]
-    with np.errstate(invalid="ignore"):
-        inside = (
-            rows["value"].to_numpy() >= against if limit.direction == "below" else rows["value"].to_numpy() <= against
-        )
-    day = series.day_numbers(rows["day"].to_numpy())
-    inside |= day[groups.last[groups.of]] - day > REACH_DAYS
-    broken = np.where(inside, np.arange(len(rows)), -1)
-    first = np.minimum(np.maximum(np.maximum.reduceat(broken, groups.first) + 1, groups.first), groups.last)
-    out = np.full(len(panel), FAR, dtype="int64")
-    out[place] = day[first]
-    return out
+def _threshold(patient: PatientFacts, limit: ActionLimit, newest: Reading, as_of: int) -> Threshold | None:
+    """What the newest result is held against; for a rise, the median of the results of the year before it."""
+    if limit.kind == "absolute":
+        return Threshold(limit.limit)
+    # A newest result older than the reach would be compared with results that a panel no longer reads.
+    if as_of - newest.day > REACH_DAYS:
+        return None
+    reach = min(limit.within_days or REACH_DAYS, REACH_DAYS)
+    before = [one for one in patient.series(limit.measure)[:-1] if newest.day - one.day <= reach]
+    if not before:
+        return None
+    return Threshold(median(one.value for one in before) * (1 + limit.limit / 100), (before[-1].fact,))
 
 
-def _muscle_likely(ck: NewestValue, place: int, day: int, parameters: Parameters) -> bool:
-    ratio = ck.times_limit[place]
-    return bool(ratio > parameters.raised_ck and abs(int(ck.day[place]) - day) <= parameters.ck_days)
+def _is_beyond(reading: Reading, limit: ActionLimit, threshold: float) -> bool:
+    """Whether a result certainly lies beyond: a bound counts only where even the bound itself does."""
+    value, sign = reading.value, reading.comparator
+    if limit.direction == "below":
+        return value <= threshold if sign == "<" else sign == "" and value < threshold
+    return value >= threshold if sign == ">" else sign == "" and value > threshold
 
 
-def _adults(frames: Frames, as_of: dt.date, years: int) -> series.Bools:
-    """Who is an adult; without a birth date whoever has no juvenile diagnosis."""
-    born = frames.patients["birth_date"].to_numpy().astype("datetime64[D]")
-    limit = np.datetime64(as_of.replace(year=as_of.year - years, day=min(as_of.day, 28)), "D")
-    juvenile = frames.patients["diagnosis"].isin([code for code, row in diagnoses().items() if row.juvenile]).to_numpy()
-    return np.asarray(np.where(np.isnat(born), ~juvenile, born <= limit))
+def _since(patient: PatientFacts, limit: ActionLimit, threshold: float, newest: Reading) -> int:
+    """The first day of the unbroken run of results beyond the threshold that ends with the newest one."""
+    since = newest.day
+    for one in reversed(patient.series(limit.measure)[:-1]):
+        inside = one.value >= threshold if limit.direction == "below" else one.value <= threshold
+        if inside or newest.day - one.day > REACH_DAYS:
+            break
+        since = one.day
+    return since
+
+
+def _muscle_instead(patient: PatientFacts, newest: Reading, parameters: Parameters) -> Reading | None:
+    """The CK that makes muscle a likely source of a raised liver enzyme: raised itself, and taken near to it."""
+    ck = patient.latest("ck")
+    if ck is None or abs(ck.day - newest.day) > parameters.ck_days:
+        return None
+    return ck if (ck.times_limit or 0) > parameters.raised_ck else None
 
 
 def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
@@ -555,7 +437,8 @@ RULE = Rule(
         "are seen by "
         "whoever opens the result, if anybody does."
     ),
-    evaluate=evaluate,
+    assess=assess,
+    ages=lambda parameters: (parameters.adult_from,),
     explain=explain,
     suggested_action=suggested_action,
     parameters=Parameters,

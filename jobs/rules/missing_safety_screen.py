@@ -6,17 +6,12 @@ at some risk (a clinic can switch them on), what was recorded as not possible, a
 screen may lie in older records: then nobody can tell.
 """
 
-import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
-from jobs import array_series as series
-from jobs.array_newest import FAR, dates, newest_event, newest_value, next_after
-from jobs.array_treatment import current_courses
+from jobs.newest import next_after
 from jobs.phrasing import listed
 from jobs.rule import (
     ACTION,
@@ -24,16 +19,17 @@ from jobs.rule import (
     MET,
     NOT_MET,
     WATCH,
+    Answer,
     Example,
     Rule,
     Source,
-    assessments,
     day_text,
-    empty,
     one_line_for_all,
     parameter,
 )
-from models.frames import Frames
+from jobs.treatment import Course, courses
+from models.patient_facts import PatientFacts, date_of
+from models.states import Cause
 from models.vocabulary import ANY_IMMUNOSUPPRESSANT, Drug, Screen, drug, events, measures, screening, tests
 
 ASKED_ELSEWHERE = {"pregnancy": "drug-safety", "dxa": "missing-prophylaxis"}
@@ -67,105 +63,29 @@ class Parameters:
     )
 
 
-def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataFrame:
-    """One row per patient, drug and screen that is missing or not yet due; screens that are there have none."""
-    courses = current_courses(frames)
-    if courses.empty:
-        return empty()
-    today = int(np.datetime64(as_of, "D").astype("int64"))
-    panel = frames.patients.index.to_numpy(dtype="int64")
-    names = courses["drug"].to_numpy().astype(str)
-    patient = courses["patient_id"].to_numpy(dtype="int64")
-    start = courses["start"].to_numpy(dtype="int64")
-    ends = courses["through"].to_numpy(dtype="int64") + 1
-    identifiers = courses["ids"].to_numpy()
-    known = {name: drug(name) for name in np.unique(names)}
-    place = np.searchsorted(panel, patient)
-    last_of: dict[str, series.Ints] = {}
+def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterator[Answer]:
+    """One answer per drug and screen that is missing or not yet due; a screen that is there has none."""
+    wanted: list[tuple[str, Course, Screen]] = []
+    first_of: dict[str, tuple[str, Course, Screen]] = {}
+    for course in courses(patient):
+        for screen in _screens_of(course.drug, parameters):
+            asked = f"{course.drug}:{screen.screen}", course, screen
+            if screen.treatment != ANY_IMMUNOSUPPRESSANT:
+                wanted.append(asked)
+            # What any immunosuppressant asks for is asked once, for the one that began first.
+            elif screen.screen not in first_of or course.start < first_of[screen.screen][1].start:
+                first_of[screen.screen] = asked
+    for subject, course, screen in sorted([*wanted, *first_of.values()], key=lambda one: one[0]):
+        done = _last_done(patient, screen)
+        if not _holds(done, course, screen) and not _holds(_last_excused(patient, screen), course, screen):
+            yield _answer(as_of, subject, course, screen, done, parameters)
 
-    def last(fact: str) -> series.Ints:
-        """The newest day of a measure or of an event on which it was present, for each course."""
-        if fact not in last_of:
-            if fact in events():
-                found = newest_event(frames, fact, panel)
-                last_of[fact] = np.where(found.present, found.day, -FAR)
-            else:
-                last_of[fact] = newest_value(frames, fact, panel).day
-        return last_of[fact][place]
 
-    parts: list[dict[str, Any]] = []
-    for screen in _asked(parameters):
-        names_meant = {name for name, row in known.items() if row is not None and _meant(screen, row)}
-        rows = np.flatnonzero(np.isin(names, list(names_meant)))
-        if not len(rows):
-            continue
-        if screen.treatment == ANY_IMMUNOSUPPRESSANT:
-            rows = _first_of_each(rows, patient, start)
-        done = np.full(len(patient), -FAR, dtype="int64")
-        for fact in screen.satisfied_by:
-            done = np.maximum(done, last(fact))
-        oldest = start - (FAR // 4 if screen.valid_for_days is None else screen.valid_for_days)
-        rows = rows[done[rows] < oldest[rows]]
-        if not len(rows):
-            continue
-        excused = _excused(frames, screen, panel)[place]
-        rows = rows[excused[rows] < oldest[rows]]
-        due = start[rows] + screen.within_days
-        old = today - start[rows] > parameters.started_within_days
-        wanted = today > due if screen.within_days else np.ones(len(rows), dtype=bool)
-        state = np.where(~wanted, NOT_MET, np.where(old, CANNOT_TELL, MET)).astype(object)
-        parts.append(
-            {
-                "patient_id": patient[rows],
-                "subject": np.array([f"{name}:{screen.screen}" for name in names[rows]], dtype=object),
-                "state": state,
-                "severity": np.array(
-                    [
-                        (ACTION if (name, screen.screen) in DANGEROUS else WATCH) if met else None
-                        for name, met in zip(names[rows], state == MET, strict=True)
-                    ],
-                    dtype=object,
-                ),
-                "since": np.where(state == MET, due + (1 if screen.within_days else 0), FAR),
-                "due": due,
-                "recheck": np.where(
-                    state == NOT_MET,
-                    due + 1,
-                    np.where(state == MET, start[rows] + parameters.started_within_days + 1, FAR),
-                ),
-                "ends": ends[rows],
-                "fact": np.array([identifiers[row][-1] for row in rows], dtype="int64"),
-                "drug": names[rows].astype(object),
-                "started": start[rows],
-                "last_day": np.where(done[rows] > -FAR, done[rows], FAR),
-                "screen": np.array([_label(screen)] * len(rows), dtype=object),
-                "note": np.array([screen.note] * len(rows), dtype=object),
-            }
-        )
-    if not parts:
-        return empty()
-    table = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
-    order = np.lexsort((table["subject"].astype(str), table["patient_id"]))
-    table = {key: values[order] for key, values in table.items()}
-    recheck = next_after(today, table["recheck"], table["ends"])
-    because = np.full(len(order), None, dtype=object)
-    because[table["state"] == CANNOT_TELL] = "the drug was begun so long ago that the screen may lie in older records"
-    return assessments(
-        patient_id=table["patient_id"],
-        subject=table["subject"],
-        state=table["state"],
-        severity=table["severity"],
-        since=dates(table["since"]),
-        due=dates(table["due"]),
-        recheck_on=dates(recheck),
-        evidence=[(f"m{fact}",) for fact in table["fact"]],
-        cannot_tell_because=because,
-        drug=table["drug"],
-        screen=table["screen"],
-        started=dates(table["started"]),
-        last_day=dates(table["last_day"]),
-        note=table["note"],
-    )
+@lru_cache(maxsize=1024)
+def _screens_of(name: str, parameters: Parameters) -> tuple[Screen, ...]:
+    """The screens that hold in this clinic for whoever takes a drug."""
+    known = drug(name)
+    return () if known is None else tuple(row for row in _asked(parameters) if _meant(row, known))
 
 
 def _asked(parameters: Parameters) -> list[Screen]:
@@ -191,21 +111,65 @@ def _meant(screen: Screen, row: Drug) -> bool:
     return screen.applies_to(row)
 
 
-def _first_of_each(rows: series.Ints, patient: series.Ints, start: series.Ints) -> series.Ints:
-    """Of each patient's courses the one that began first: what any of them asks for is asked once."""
-    order = rows[np.lexsort((rows, start[rows], patient[rows]))]
-    return np.sort(order[series.groups_of(patient[order]).first])
+def _last_done(patient: PatientFacts, screen: Screen) -> int | None:
+    """The newest day of a result, or of a record that says it was done."""
+    days = []
+    for fact in screen.satisfied_by:
+        if fact in events():
+            record = patient.last_event(fact)
+            if record is not None and record.present:
+                days.append(record.day)
+        elif (reading := patient.latest(fact)) is not None:
+            days.append(reading.day)
+    return max(days, default=None)
 
 
-def _excused(frames: Frames, screen: Screen, panel: series.Ints) -> series.Ints:
-    """Per patient the newest day on which a measure of the screen was recorded as not done."""
-    excused = np.full(len(panel), -FAR, dtype="int64")
-    table = frames.not_done
-    if len(table):
-        rows = np.flatnonzero(table["measure"].isin(screen.satisfied_by).to_numpy())
-        place = np.searchsorted(panel, table["patient_id"].to_numpy(dtype="int64")[rows])
-        np.maximum.at(excused, place, series.day_numbers(table["day"].to_numpy()[rows]))
-    return excused
+def _last_excused(patient: PatientFacts, screen: Screen) -> int | None:
+    """The newest day on which a measure of the screen was recorded as not done."""
+    return max((one.day for one in patient.not_done if one.measure in screen.satisfied_by), default=None)
+
+
+def _holds(done: int | None, course: Course, screen: Screen) -> bool:
+    """Whether what was done on a day counts for the course: not longer before its start than a screen is valid."""
+    if done is None:
+        return False
+    return screen.valid_for_days is None or done >= course.start - screen.valid_for_days
+
+
+def _answer(
+    as_of: int, subject: str, course: Course, screen: Screen, done: int | None, parameters: Parameters
+) -> Answer:
+    due = course.start + screen.within_days
+    older_records = course.start + parameters.started_within_days + 1
+    since = severity = because = again = None
+    if screen.within_days and as_of <= due:
+        state, again = NOT_MET, due + 1
+    elif as_of >= older_records:
+        state, again = CANNOT_TELL, None
+        because = "the drug was begun so long ago that the screen may lie in older records"
+    else:
+        state, again = MET, older_records
+        since = due + (1 if screen.within_days else 0)
+        severity = ACTION if (course.drug, screen.screen) in DANGEROUS else WATCH
+    return Answer(
+        subject,
+        state,
+        severity=severity,
+        since=since,
+        due=due,
+        recheck_on=next_after(as_of, again, course.through + 1),
+        evidence=(course.newest.fact,),
+        cannot_tell_because=because,
+        cause=None if because is None else Cause.NOT_ON_FILE,
+        numbers={
+            "drug": course.drug,
+            "screen": _label(screen),
+            "started": date_of(course.start),
+            "last_day": None if done is None else date_of(done),
+            "too_old": done is not None,
+            "note": screen.note,
+        },
+    )
 
 
 def _label(screen: Screen) -> str:
@@ -227,7 +191,7 @@ def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
     """The drug, since when, and what is missing."""
     del parameters
     taken = f"{_drug_label(row['drug'])} since {day_text(row['started'])}"
-    last = "" if pd.isna(row["last_day"]) else f"; the last one of {day_text(row['last_day'])} is too old"
+    last = f"; the last one of {day_text(row['last_day'])} is too old" if row["too_old"] else ""
     if row["state"] == CANNOT_TELL:
         return f"{row['screen']}: not on file ({taken}{last}); {row['cannot_tell_because']}."
     if row["state"] == NOT_MET:
@@ -267,7 +231,7 @@ RULE = Rule(
         "ordered with the "
         "drug and its result is nobody's task."
     ),
-    evaluate=evaluate,
+    assess=assess,
     explain=explain,
     suggested_action=suggested_action,
     parameters=Parameters,

@@ -7,38 +7,36 @@ possible or is paused with a reason, and a laboratory whose results stopped comi
 """
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple, overload
 
-import numpy as np
 import pandas as pd
 
-from jobs import array_series as series
-from jobs.array_treatment import current_courses
+from jobs.newest import next_after
 from jobs.phrasing import dated, listed, subject_label
 from jobs.rule import (
     ACTION,
     CANNOT_TELL,
     MET,
     NOT_MET,
+    Answer,
     Example,
     Rule,
     Source,
-    assessments,
-    choose,
     day_text,
-    empty,
     one_line_for_all,
     parameter,
 )
-from models.frames import Frames
+from jobs.treatment import Course, courses
+from models.patient_facts import FeedSilence, PatientFacts, Reading, date_of, day_number
+from models.states import Cause
 from models.vocabulary import MonitoringRow, drug, vocabulary
 from models.vocabulary import tests as laboratory_tests
 from models.vocabulary.rows import ACTIVE_TREATMENT
 
 DUE_STATES = ("not_due", "due", "grace", "overdue", "never_measured", "not_possible", "paused")
-NEVER = 100_000
 
 
 @dataclass(frozen=True)
@@ -79,291 +77,224 @@ class Parameters:
     )
 
 
-def _required(parameters: Parameters) -> list[MonitoringRow]:
-    """The rows of the monitoring table that hold under the chosen profile."""
+class Requirement(NamedTuple):
+    """A row of the monitoring table that asks a test of whoever takes a drug."""
+
+    test: str
+    treatment: str
+    from_day: int
+    to_day: int | None
+    interval: int
+    place: int
+
+
+class Reason(NamedTuple):
+    """A course because of which a test is due on a day; the one with the earliest day speaks for the test."""
+
+    due: int
+    begin: int
+    place: int
+    interval: int
+    treatment: str
+    statement: str
+
+
+@lru_cache(maxsize=4)
+def _rows_in_force(profile: str) -> tuple[tuple[int, MonitoringRow], ...]:
+    """The rows of the monitoring table that hold under the chosen profile, with their place in the table."""
     rows = []
-    for row in vocabulary().monitoring:
+    for place, row in enumerate(vocabulary().monitoring):
         if row.profile in {"acr", "bsr"} and row.treatment == "methotrexate":
-            wanted = row.profile == parameters.drug_profile
+            wanted = row.profile == profile
         elif row.treatment == ACTIVE_TREATMENT:
             wanted = row.profile == "contract"
         else:
-            wanted = row.active and parameters.drug_profile != "none"
+            wanted = row.active and profile != "none"
         if wanted:
-            rows.append(row)
-    return rows
+            rows.append((place, row))
+    return tuple(rows)
 
 
-def _reasons(frames: Frames, parameters: Parameters, today: int) -> pd.DataFrame:
-    """Every reason to test.
-
-    Columns: `patient_id`, `test`, `start`, `interval`, `changes_on` (when time alone changes it), `treatment`, `fact`.
-    """
-    courses = current_courses(frames)
-    if courses.empty:
-        return pd.DataFrame()
-    rows = _required(parameters)
-    parts: list[pd.DataFrame] = []
-    code, names = pd.factorize(courses["drug"].to_numpy(dtype=object))
-    start = courses["start"].to_numpy(dtype="int64")
-    increased = courses["increased"].to_numpy(dtype="int64")
-    through = courses["through"].to_numpy(dtype="int64")
-    fact = np.array([ids[-1] for ids in courses["ids"]], dtype="int64")
-    patient = courses["patient_id"].to_numpy(dtype="int64")
-    known = [drug(str(name)) for name in names]
-    active_drug = np.array([bool(found and found.counts_as_active_treatment) for found in known])[code]
-
-    def add(
-        mask: np.ndarray, row: MonitoringRow, begin: np.ndarray, interval: int, changes: np.ndarray, label: str
-    ) -> None:
-        parts.append(
-            pd.DataFrame(
-                {
-                    "patient_id": patient[mask],
-                    "test": row.test,
-                    "start": begin[mask],
-                    "interval": interval,
-                    "changes_on": changes[mask],
-                    "treatment": label,
-                    "fact": fact[mask],
-                }
-            )
+@lru_cache(maxsize=1024)
+def _asked_by(name: str, profile: str, active_interval: int) -> tuple[Requirement, ...]:
+    """What a drug requires; nothing for a drug that the vocabulary does not know."""
+    known = drug(name)
+    if known is None:
+        return ()
+    return tuple(
+        Requirement(
+            row.test,
+            "active treatment" if row.treatment == ACTIVE_TREATMENT else row.treatment,
+            row.from_day,
+            row.to_day,
+            active_interval if row.treatment == ACTIVE_TREATMENT else row.interval_days,
+            place,
         )
-
-    phase_day = today - increased
-    for row in rows:
-        if row.treatment == ACTIVE_TREATMENT:
-            add(active_drug, row, start, parameters.active_interval_days, through + 1, "active treatment")
-            continue
-        applies = np.array([bool(found and row.applies_to(found)) for found in known])
-        if not applies.any():
-            continue
-        mask = applies[code]
-        mask &= (phase_day >= row.from_day) & (phase_day <= (NEVER if row.to_day is None else row.to_day))
-        if mask.any():
-            changes = through + 1 if row.to_day is None else np.minimum(through + 1, increased + row.to_day + 1)
-            add(mask, row, start, row.interval_days, changes, row.treatment)
-    return (
-        pd.concat([part for part in parts if len(part)], ignore_index=True) if any(map(len, parts)) else pd.DataFrame()
+        for place, row in _rows_in_force(profile)
+        if row.applies_to(known)
     )
 
 
-def silent_feeds(feeds: pd.DataFrame, as_of: dt.date, parameters: Parameters) -> dict[str, dt.date]:
-    """Tests whose normal senders have all gone silent, with the day of the last delivery."""
-    if feeds.empty:
-        return {}
-    today = int(np.datetime64(as_of, "D").astype("int64"))
-    silent: dict[str, dt.date] = {}
-    last_day = series.day_numbers(feeds["last_day"].to_numpy())
-    for test in laboratory_tests().values():
-        part = np.isin(feeds["measure"].to_numpy().astype(str), list(test.measures))
-        if not part.any():
-            continue
-        normal: dict[str, tuple[int, int]] = {}
-        for sender, day, results in zip(
-            feeds["sender"].to_numpy()[part], last_day[part], feeds["results"].to_numpy()[part], strict=True
-        ):
-            before = normal.get(str(sender), (-NEVER, 0))
-            normal[str(sender)] = max(before[0], int(day)), before[1] + int(results)
-        normally = [day for day, results in normal.values() if results >= parameters.feed_normal_results]
-        if normally and all(today - day >= parameters.feed_silent_days for day in normally):
-            silent[test.key] = dt.date.fromisoformat(str(np.datetime64(max(normally), "D")))
-    return silent
+def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterator[Answer]:
+    """One answer per test required of the patient."""
+    wanted: dict[str, list[tuple[Course, Requirement]]] = {}
+    for course in courses(patient):
+        for requirement in _asked_by(course.drug, parameters.drug_profile, parameters.active_interval_days):
+            if _in_phase(course, requirement, as_of):
+                wanted.setdefault(requirement.test, []).append((course, requirement))
+    for test in sorted(wanted):
+        yield _answer(patient, as_of, test, wanted[test], parameters)
 
 
-def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataFrame:
-    """One row per patient and test required of them."""
-    today = int(np.datetime64(as_of, "D").astype("int64"))
-    reasons = _reasons(frames, parameters, today)
-    if reasons.empty:
-        return empty()
-    tests = laboratory_tests()
-    test_code, test_names = pd.factorize(reasons["test"].to_numpy(dtype=object), sort=True)
-    patient = reasons["patient_id"].to_numpy(dtype="int64")
-    last, last_id = _last_results(frames, test_names)
-    begin = reasons["start"].to_numpy(dtype="int64")
-    interval = reasons["interval"].to_numpy(dtype="int64")
-    where, found = _look_up(last, last_id, test_code, patient)
-    measured = where > -NEVER
-    due = np.where(measured, where, begin) + interval
-    # The reason that asks first speaks for the test; among equals the treatment that began first.
-    order = np.lexsort((begin, due, test_code, patient))
-    patient, test_code, due, where, measured = (
-        patient[order],
-        test_code[order],
-        due[order],
-        where[order],
-        measured[order],
-    )
-    interval, begin = interval[order], begin[order]
-    treatment = reasons["treatment"].to_numpy()[order]
-    fact, found = reasons["fact"].to_numpy()[order], found[order]
-    changes = reasons["changes_on"].to_numpy(dtype="int64")[order]
-    groups = series.groups_of(patient, test_code)
-    first = groups.first
-    changes_on = np.minimum.reduceat(changes, first)
-    patient, test_code, due, where, measured = (
-        patient[first],
-        test_code[first],
-        due[first],
-        where[first],
-        measured[first],
-    )
-    interval, begin, treatment, fact = interval[first], begin[first], treatment[first], fact[first]
-    found = found[first]
-    subject = np.asarray(test_names, dtype=object)[test_code]
+def _in_phase(course: Course, requirement: Requirement, as_of: int) -> bool:
+    """Whether the requirement holds today, by the days since the last dose increase."""
+    day = as_of - course.increased
+    return requirement.from_day <= day and (requirement.to_day is None or day <= requirement.to_day)
 
-    over = due + parameters.grace_days + 1
-    due_state = np.select(
-        [today >= over, ~measured, today > due, today == due],
-        ["overdue", "never_measured", "grace", "due"],
-        "not_due",
-    ).astype(object)
-    due_state[(today >= over) & ~measured] = "never_measured"
-    state = np.where(today >= over, MET, NOT_MET).astype(object)
-    because = np.full(len(patient), None, dtype=object)
-    recheck = np.where(today < due, due, np.where(today == due, due + 1, np.where(today < over, over, NEVER * 10)))
-    recheck = np.minimum(recheck, np.where(changes_on > today, changes_on, NEVER * 10))
-    row_of: dict[tuple[int, int], int] = {}
-    if len(frames.not_done) or len(frames.pauses):
-        pairs = zip(patient.tolist(), test_code.tolist(), strict=True)
-        row_of = {pair: place for place, pair in enumerate(pairs)}
-    code_of = {str(name): code for code, name in enumerate(test_names)}
-    note = np.full(len(patient), "", dtype=object)
-    for place, until, reason in _not_possible(frames, row_of, code_of, where, interval + parameters.grace_days, today):
-        state[place], due_state[place], note[place] = NOT_MET, "not_possible", reason
-        recheck[place] = min(recheck[place], until + 1)
-    for place, until, reason in _paused(frames, row_of, code_of, today):
-        state[place], due_state[place], note[place] = NOT_MET, "paused", reason
-        recheck[place] = min(recheck[place], until + 1)
-    for test, day in silent_feeds(frames.feeds, as_of, parameters).items():
-        if test in code_of:
-            quiet = (test_code == code_of[test]) & (state == MET)
-            state[quiet] = CANNOT_TELL
-            because[quiet] = f"feed silent since {day_text(day)}"
-    recheck_on = np.where(
-        recheck > today + NEVER // 2, np.datetime64("NaT", "s"), recheck.astype("datetime64[D]").astype("datetime64[s]")
-    )
-    since = np.where(state == MET, over.astype("datetime64[D]").astype("datetime64[s]"), np.datetime64("NaT", "s"))
-    evidence: list[tuple[str, ...]] = [
-        (f"o{result}", f"m{statement}") if result >= 0 else (f"m{statement}",)
-        for result, statement in zip(found.tolist(), fact.tolist(), strict=True)
+
+def _answer(
+    patient: PatientFacts,
+    as_of: int,
+    test: str,
+    wanted: Sequence[tuple[Course, Requirement]],
+    parameters: Parameters,
+) -> Answer:
+    last = last_result(patient, test)
+    reasons = [
+        Reason(
+            (course.start if last is None else last.day) + requirement.interval,
+            course.start,
+            requirement.place,
+            requirement.interval,
+            requirement.treatment,
+            course.newest.fact,
+        )
+        for course, requirement in wanted
     ]
-    return assessments(
-        patient_id=patient,
-        subject=subject,
-        state=state,
-        severity=choose(state == MET, ACTION),
-        since=since,
-        due=due.astype("datetime64[D]").astype("datetime64[s]"),
-        recheck_on=recheck_on,
-        evidence=evidence,
+    # What asks first speaks for the test; among equals the treatment that began first, then the order of the table.
+    reason = min(reasons, key=lambda one: one[:3])
+    due, overdue_from = reason.due, reason.due + parameters.grace_days + 1
+    state, due_state, note = NOT_MET, _due_state(as_of, due, overdue_from, last), ""
+    again = [due, due + 1, overdue_from, *(_changes_on(*pair) for pair in wanted)]
+    because = None
+    if as_of >= overdue_from:
+        state = MET
+    excuse = _excuse(patient, test, last, reason.interval + parameters.grace_days, as_of)
+    if excuse is not None:
+        state, due_state = NOT_MET, "not_possible"
+        note, until = excuse
+        again.append(until + 1)
+    pause = _pause(patient, test, as_of)
+    if pause is not None:
+        state, due_state = NOT_MET, "paused"
+        note, until = pause
+        again.append(until + 1)
+    if state == MET and (silent_since := silent_feeds(patient.feeds, as_of, parameters).get(test)) is not None:
+        state, because = CANNOT_TELL, f"feed silent since {day_text(silent_since)}"
+    return Answer(
+        test,
+        state,
+        severity=ACTION if state == MET else None,
+        since=overdue_from if state == MET else None,
+        due=due,
+        recheck_on=next_after(as_of, *again),
+        evidence=(reason.statement,) if last is None else (last.fact, reason.statement),
         cannot_tell_because=because,
-        due_state=due_state,
-        last_day=np.where(measured, where, -NEVER * 10).astype("datetime64[D]").astype("datetime64[s]"),
-        measured=measured,
-        interval_days=interval,
-        treatment=treatment,
-        treatment_start=begin.astype("datetime64[D]").astype("datetime64[s]"),
-        note=note,
-        label=np.array([tests[str(name)].label for name in test_names], dtype=object)[test_code],
+        cause=None if because is None else Cause.FEED_SILENT,
+        numbers={
+            "due_state": due_state,
+            "last_day": None if last is None else date_of(last.day),
+            "measured": last is not None,
+            "interval_days": reason.interval,
+            "treatment": reason.treatment,
+            "treatment_start": date_of(reason.begin),
+            "note": note,
+            "label": laboratory_tests()[test].label,
+        },
     )
 
 
-def _last_results(
-    frames: Frames, test_names: np.ndarray
-) -> tuple[list[series.Ints], list[tuple[series.Ints, series.Ints]]]:
-    """Per test: the patients with a valid result (sorted); and the day number and id of each one's last."""
-    people: list[series.Ints] = []
-    results: list[tuple[series.Ints, series.Ints]] = []
-    tests = laboratory_tests()
-    for name in test_names:
-        who: list[np.ndarray] = [np.array([], dtype="int64")]
-        when: list[np.ndarray] = [np.array([], dtype="int64")]
-        which: list[np.ndarray] = [np.array([], dtype="int64")]
-        for key in tests[str(name)].measures:
-            rows = frames.observations(key)
-            if len(rows):
-                last = series.groups_of(rows["patient_id"].to_numpy()).last
-                who.append(rows["patient_id"].to_numpy()[last])
-                when.append(series.day_numbers(rows["day"].to_numpy()[last]))
-                which.append(rows["id"].to_numpy()[last])
-        patient, day, identifier = np.concatenate(who), np.concatenate(when), np.concatenate(which)
-        order = np.lexsort((identifier, day, patient))
-        newest = series.groups_of(patient[order]).last
-        people.append(patient[order][newest])
-        results.append((day[order][newest], identifier[order][newest]))
-    return people, results
+def last_result(patient: PatientFacts, test: str) -> Reading | None:
+    """The newest valid result of any measure of a test."""
+    return patient.newest_of(laboratory_tests()[test].measures)
 
 
-def _look_up(
-    people: list[series.Ints],
-    results: list[tuple[series.Ints, series.Ints]],
-    test_code: series.Ints,
-    patient: series.Ints,
-) -> tuple[series.Ints, series.Ints]:
-    """Day number and id of the last result for each (test, patient); -NEVER and -1 where there is none."""
-    day = np.full(len(patient), -NEVER, dtype="int64")
-    identifier = np.full(len(patient), -1, dtype="int64")
-    for code, known in enumerate(people):
-        rows = np.flatnonzero(test_code == code)
-        if not len(known) or not len(rows):
+def _due_state(as_of: int, due: int, overdue_from: int, last: Reading | None) -> str:
+    if last is None:
+        return "never_measured"
+    if as_of >= overdue_from:
+        return "overdue"
+    if as_of > due:
+        return "grace"
+    return "due" if as_of == due else "not_due"
+
+
+def _changes_on(course: Course, requirement: Requirement) -> int:
+    """The day on which the course ends or leaves the phase."""
+    ends = course.through + 1
+    return ends if requirement.to_day is None else min(ends, course.increased + requirement.to_day + 1)
+
+
+def _excuse(
+    patient: PatientFacts, test: str, last: Reading | None, lasts_days: int, as_of: int
+) -> tuple[str, int] | None:
+    """Why the test could not be done since its last result, and until when that excuses it."""
+    best: tuple[str, int] | None = None
+    if not patient.not_done:
+        return best
+    own = laboratory_tests()[test].measures
+    for one in patient.not_done:
+        if one.measure not in own or (last is not None and one.day <= last.day) or as_of > one.day + lasts_days:
             continue
-        place = np.minimum(np.searchsorted(known, patient[rows]), len(known) - 1)
-        hit = known[place] == patient[rows]
-        day[rows[hit]] = results[code][0][place[hit]]
-        identifier[rows[hit]] = results[code][1][place[hit]]
-    return day, identifier
+        if best is None or one.day + lasts_days > best[1]:
+            best = one.reason or "no reason given", one.day + lasts_days
+    return best
 
 
-def _not_possible(
-    frames: Frames,
-    row_of: dict[tuple[int, int], int],
-    code_of: dict[str, int],
-    last: series.Ints,
-    lasts_days: series.Ints,
-    today: int,
-) -> list[tuple[int, int, str]]:
-    """Rows whose test was recorded as not done after the last result, and until when that excuses it."""
-    found: dict[int, tuple[int, str]] = {}
-    if frames.not_done.empty:
-        return []
-    test_of = {key: name for name, test in laboratory_tests().items() for key in test.measures if name in code_of}
-    for who, key, day, reason in zip(
-        frames.not_done["patient_id"],
-        frames.not_done["measure"],
-        series.day_numbers(frames.not_done["day"].to_numpy()),
-        frames.not_done["reason"],
-        strict=True,
-    ):
-        place = row_of.get((int(who), code_of.get(test_of.get(str(key), ""), -1)))
-        if place is None or day <= last[place] or today > day + lasts_days[place]:
-            continue
-        until = int(day + lasts_days[place])
-        if place not in found or until > found[place][0]:
-            found[place] = until, str(reason or "no reason given")
-    return [(place, until, reason) for place, (until, reason) in found.items()]
-
-
-def _paused(
-    frames: Frames, row_of: dict[tuple[int, int], int], code_of: dict[str, int], today: int
-) -> list[tuple[int, int, str]]:
-    found = []
-    if frames.pauses.empty:
-        return []
-    for who, test, reason, until in zip(
-        frames.pauses["patient_id"],
-        frames.pauses["test"],
-        frames.pauses["reason"],
-        series.day_numbers(frames.pauses["until"].to_numpy()),
-        strict=True,
-    ):
-        wanted = list(code_of) if test == "all" else [str(test)]
-        for name in wanted:
-            place = row_of.get((int(who), code_of.get(name, -1)))
-            if place is not None and until >= today:
-                found.append((place, int(until), str(reason)))
+def _pause(patient: PatientFacts, test: str, as_of: int) -> tuple[str, int] | None:
+    """Why the test is paused today, and until when."""
+    found = None
+    for one in patient.pauses:
+        if one.test in (test, "all") and one.until >= as_of:
+            found = one.reason, one.until
     return found
+
+
+@overload
+def silent_feeds(feeds: Sequence[FeedSilence], today: int, parameters: Parameters) -> dict[str, int]: ...
+@overload
+def silent_feeds(feeds: pd.DataFrame, today: dt.date, parameters: Parameters) -> dict[str, dt.date]: ...
+def silent_feeds(feeds: Any, today: Any, parameters: Parameters) -> Any:
+    """Tests whose normal senders have all gone silent, with the day of the last delivery.
+
+    While the panel is still read as frames, their table of feeds and a date are answered with dates.
+    """
+    if isinstance(feeds, pd.DataFrame):
+        return {test: date_of(day) for test, day in _silent(_as_facts(feeds), day_number(today), parameters).items()}
+    return _silent(feeds, today, parameters)
+
+
+def _as_facts(table: pd.DataFrame) -> list[FeedSilence]:
+    return [
+        FeedSilence(row["sender"], row["measure"], day_number(row["last_day"].date()), row["results"])
+        for row in table.to_dict("records")
+    ]
+
+
+def _silent(feeds: Sequence[FeedSilence], today: int, parameters: Parameters) -> dict[str, int]:
+    silent: dict[str, int] = {}
+    if not feeds:
+        return silent
+    for test in laboratory_tests().values():
+        delivered: dict[str, tuple[int, int]] = {}
+        for feed in feeds:
+            if feed.measure in test.measures:
+                day, results = delivered.get(feed.sender, (feed.last_day, 0))
+                delivered[feed.sender] = max(day, feed.last_day), results + feed.results
+        normally = [day for day, results in delivered.values() if results >= parameters.feed_normal_results]
+        if normally and all(today - day >= parameters.feed_silent_days for day in normally):
+            silent[test.key] = max(normally)
+    return silent
 
 
 def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
@@ -409,7 +340,7 @@ RULE = Rule(
         "A flare, a failing heart or a toxic drug shows in the blood before it shows in the clinic, but only if the "
         "blood is taken. A quarter of patients on methotrexate miss their tests within three months."
     ),
-    evaluate=evaluate,
+    assess=assess,
     explain=explain,
     suggested_action=suggested_action,
     parameters=Parameters,

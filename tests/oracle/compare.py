@@ -34,7 +34,8 @@ def plain(value: Any) -> Any:
         return None
     if isinstance(value, pd.Timestamp | np.datetime64 | dt.date):
         stamp = np.datetime64(value, "D") if not isinstance(value, pd.Timestamp) else value.to_datetime64()
-        return None if np.isnat(stamp) else str(np.datetime64(stamp, "D"))
+        # Release 0.1.0 wrote a day centuries before our era where it meant none.
+        return None if np.isnat(stamp) or stamp < np.datetime64("0001-01-01") else str(np.datetime64(stamp, "D"))
     if value is None or (isinstance(value, float) and value != value) or value is pd.NaT:
         return None
     if isinstance(value, bool | int):

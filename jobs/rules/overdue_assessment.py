@@ -6,37 +6,31 @@ three months on steady treatment otherwise. What does not: patients without trea
 not possible.
 """
 
-import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
-from jobs import array_exposure as steroids
-from jobs import array_series as series
-from jobs.array_newest import FAR, dates, newest_value, next_after, only_where, strength_verdicts
-from jobs.array_treatment import current_courses
+from jobs.exposure import Exposure, Segment, exposure, why_unknown
+from jobs.newest import next_after, strength_verdict
 from jobs.rule import (
     CANNOT_TELL,
     MET,
     NOT_MET,
     WATCH,
+    Answer,
     Example,
     Rule,
     Source,
-    assessments,
     day_text,
-    empty,
     parameter,
 )
 from jobs.rules.declining_strength import INSTRUMENTS
-from models.frames import Frames
-from models.vocabulary import drug, measure
+from jobs.treatment import Course, courses
+from models.patient_facts import ADULT_FROM_YEARS, PatientFacts, Reading, date_of
+from models.states import Cause
+from models.vocabulary import measure
 
 SUBJECT = "strength"
-ADULT_FROM_YEARS = 18
 HIGH_DOSE, DECLINE, RAISED_CK, NEW_TREATMENT, STEADY = (
     "high steroid dose",
     "declining strength",
@@ -94,133 +88,109 @@ class Parameters:
     )
 
 
-def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataFrame:
-    """One row per patient on active treatment."""
-    courses = current_courses(frames)
-    if courses.empty:
-        return empty()
-    today = steroids.day_number(as_of)
-    names = courses["drug"].to_numpy().astype(str)
-    active = {name: bool((row := drug(name)) and row.counts_as_active_treatment) for name in np.unique(names)}
-    kept = np.flatnonzero(np.array([active[name] for name in names], dtype=bool))
-    if not len(kept):
-        return empty()
-    patient = courses["patient_id"].to_numpy(dtype="int64")[kept]
-    kept = kept[np.argsort(patient, kind="stable")]
-    patient = courses["patient_id"].to_numpy(dtype="int64")[kept]
-    groups = series.groups_of(patient)
-    who = patient[groups.first]
-    start = np.minimum.reduceat(courses["start"].to_numpy(dtype="int64")[kept], groups.first)
-    increased = np.maximum.reduceat(courses["increased"].to_numpy(dtype="int64")[kept], groups.first)
-    ends = np.minimum.reduceat(courses["through"].to_numpy(dtype="int64")[kept], groups.first) + 1
-    panel = frames.patients.index.to_numpy(dtype="int64")
-    of_panel = np.searchsorted(panel, who)
+def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterator[Answer]:
+    """One answer for a patient on active treatment."""
+    running = [one for one in courses(patient) if (row := one.row) is not None and row.counts_as_active_treatment]
+    if not running:
+        return
+    dose = exposure(patient)
+    verdict = strength_verdict(patient)
+    enzyme = _raised_enzyme(patient, as_of, parameters)
+    new_until = max(course.increased for course in running) + parameters.new_treatment_days
+    maybe_high = False
+    if _is_high(dose.known, dose, as_of, parameters):
+        why = HIGH_DOSE
+    else:
+        maybe_high = _is_high(dose.possible, dose, as_of, parameters)
+        why = _why(verdict.met, enzyme, as_of <= new_until)
+    interval = parameters.steady_days if why == STEADY else parameters.active_days
 
-    # Where the disease stands.
-    found = steroids.exposure(frames)
-    high = np.isin(who, _high_today(found, found.known, today, parameters))
-    maybe_high = np.isin(who, _high_today(found, found.possible, today, parameters)) & ~high
-    everyone = strength_verdicts(frames, panel)
-    declining, verdict_recheck = everyone.met[of_panel], everyone.recheck[of_panel]
-    enzyme = newest_value(frames, "ck", panel)
-    ck_day = enzyme.day[of_panel]
-    with np.errstate(invalid="ignore"):
-        raised = (enzyme.times_limit[of_panel] > parameters.raised_ck) & (today - ck_day <= parameters.latest_days)
-    fresh = today - increased <= parameters.new_treatment_days
-    why = np.select([high, declining, raised, fresh], [HIGH_DOSE, DECLINE, RAISED_CK, NEW_TREATMENT], STEADY).astype(
-        object
-    )
-    interval = np.where(why == STEADY, parameters.steady_days, parameters.active_days)
-
-    last, last_id, instrument = _last_score(frames, panel)
-    last, last_id, instrument = last[of_panel], last_id[of_panel], instrument[of_panel]
-    measured = last > -FAR
-    base = np.where(measured, last, start)
+    last = last_score(patient)
+    begun = min(course.start for course in running)
+    base = begun if last is None else last.day
     due = base + interval
-    excused = _excused(frames, panel)[of_panel]
-    counts = (excused > last) & (today <= excused + interval)
-    over = (today > due) & ~counts
+    excused_until = _excused_until(patient, last, interval)
+    excused = excused_until is not None and as_of <= excused_until
+    over = as_of > due and not excused
     # Whether the dose is high decides, and the dose is not known.
-    unsure = maybe_high & (why == STEADY) & ~over & ~counts & (today > base + parameters.active_days)
-    state = np.where(over, MET, np.where(unsure, CANNOT_TELL, NOT_MET)).astype(object)
-    because = np.full(len(who), None, dtype=object)
-    for place in np.flatnonzero(unsure):
-        because[place] = f"steroid dose unknown ({steroids.why_unknown(found, int(who[place]))})"
-
-    recheck = next_after(
-        today,
-        due + 1,
-        ends,
-        found.changes_on(who),
-        increased + parameters.new_treatment_days + 1,
-        np.where(raised, ck_day + parameters.latest_days + 1, -FAR),
-        verdict_recheck,
-        np.where(counts, excused + interval + 1, -FAR),
-        np.where(maybe_high, today + 1, -FAR),
-    )
-    evidence: list[tuple[str, ...]] = [()] * len(who)
-    newest = courses["ids"].to_numpy()[kept][groups.first]
-    for place in np.flatnonzero(state != NOT_MET):
-        score = (f"o{last_id[place]}",) if measured[place] else ()
-        ck = (f"o{enzyme.id[of_panel[place]]}",) if why[place] == RAISED_CK else ()
-        evidence[place] = (*score, *ck, f"m{newest[place][-1]}")
-    adult = _adults(frames, panel, as_of)[of_panel]
-    return assessments(
-        patient_id=who,
-        subject=SUBJECT,
-        state=state,
-        severity=only_where(over, WATCH),
-        since=dates(np.where(over, due + 1, FAR)),
-        due=dates(due),
-        recheck_on=dates(recheck),
-        evidence=evidence,
-        cannot_tell_because=because,
-        last_day=dates(last),
-        instrument=instrument,
-        interval_days=interval,
-        why=why,
-        treatment_start=dates(start),
-        excused=counts,
-        childrens_scale=adult & (instrument == "cmas"),
+    unsure = maybe_high and why == STEADY and not over and not excused and as_of > base + parameters.active_days
+    state = MET if over else CANNOT_TELL if unsure else NOT_MET
+    yield Answer(
+        SUBJECT,
+        state,
+        severity=WATCH if over else None,
+        since=due + 1 if over else None,
+        due=due,
+        recheck_on=next_after(
+            as_of,
+            due + 1,
+            min(course.through for course in running) + 1,
+            dose.next_change,
+            new_until + 1,
+            None if enzyme is None else enzyme.day + parameters.latest_days + 1,
+            verdict.recheck_on,
+            excused_until + 1 if excused and excused_until is not None else None,
+            as_of + 1 if maybe_high else None,
+        ),
+        evidence=() if state == NOT_MET else _evidence(last, enzyme if why == RAISED_CK else None, running),
+        cannot_tell_because=f"steroid dose unknown ({why_unknown(dose)})" if unsure else None,
+        cause=Cause.DOSE_UNKNOWN if unsure else None,
+        numbers={
+            "last_day": None if last is None else date_of(last.day),
+            "instrument": "" if last is None else last.measure,
+            "interval_days": interval,
+            "why": why,
+            "treatment_start": date_of(begun),
+            "excused": excused,
+            "childrens_scale": last is not None and last.measure == "cmas" and _known_adult(patient),
+        },
     )
 
 
-def _high_today(
-    found: steroids.Exposure, segments: steroids.Segments, today: int, parameters: Parameters
-) -> series.Ints:
-    """Patients whose dose is high on the day."""
-    now = segments.where((segments.start <= today) & (segments.end >= today))
-    return now.patient[found.is_high(now, parameters.high_dose_mg, parameters.high_dose_mg_per_kg)]
+def _why(declining: bool, enzyme: Reading | None, treatment_is_new: bool) -> str:
+    """What makes the disease active where the steroid dose is not high."""
+    if declining:
+        return DECLINE
+    if enzyme is not None:
+        return RAISED_CK
+    return NEW_TREATMENT if treatment_is_new else STEADY
 
 
-def _last_score(frames: Frames, panel: series.Ints) -> tuple[series.Ints, series.Ints, np.ndarray]:
-    """Per patient the day, id and instrument of the newest strength score (`-FAR`: never measured)."""
-    last, identifier = np.full(len(panel), -FAR, dtype="int64"), np.full(len(panel), -1, dtype="int64")
-    instrument = np.full(len(panel), "", dtype=object)
-    for key in INSTRUMENTS:
-        newest = newest_value(frames, key, panel)
-        newer = newest.day > last
-        last[newer], identifier[newer], instrument[newer] = newest.day[newer], newest.id[newer], key
-    return last, identifier, instrument
+def _is_high(segments: Sequence[Segment], dose: Exposure, as_of: int, parameters: Parameters) -> bool:
+    """Whether the steroid dose of the day is high."""
+    return any(
+        segment.start <= as_of <= segment.end
+        and dose.is_high(segment, parameters.high_dose_mg, parameters.high_dose_mg_per_kg)
+        for segment in segments
+    )
 
 
-def _excused(frames: Frames, panel: series.Ints) -> series.Ints:
-    """Per patient the newest day on which a strength test was recorded as not done."""
-    excused = np.full(len(panel), -FAR, dtype="int64")
-    table = frames.not_done
-    if len(table):
-        rows = np.flatnonzero(table["measure"].isin(INSTRUMENTS).to_numpy())
-        place = np.searchsorted(panel, table["patient_id"].to_numpy(dtype="int64")[rows])
-        np.maximum.at(excused, place, series.day_numbers(table["day"].to_numpy()[rows]))
-    return excused
+def _raised_enzyme(patient: PatientFacts, as_of: int, parameters: Parameters) -> Reading | None:
+    """The newest CK, where it is recent and raised."""
+    ck = patient.latest("ck")
+    if ck is None or as_of - ck.day > parameters.latest_days:
+        return None
+    return ck if (ck.times_limit or 0) > parameters.raised_ck else None
 
 
-def _adults(frames: Frames, panel: series.Ints, as_of: dt.date) -> series.Bools:
-    """Who is known to be 18 or older."""
-    del panel
-    born = frames.patients["birth_date"].to_numpy().astype("datetime64[D]")
-    eighteenth = np.datetime64(as_of.replace(year=as_of.year - ADULT_FROM_YEARS, day=min(as_of.day, 28)), "D")
-    return np.asarray(~np.isnat(born) & (born <= eighteenth))
+def last_score(patient: PatientFacts) -> Reading | None:
+    """The newest strength score of any instrument."""
+    scores = [score for key in INSTRUMENTS if (score := patient.latest(key)) is not None]
+    return max(scores, key=lambda score: score.day, default=None)
+
+
+def _excused_until(patient: PatientFacts, last: Reading | None, interval: int) -> int | None:
+    """How long a record that strength could not be tested holds, where it is newer than the last score."""
+    undone = max((one.day for one in patient.not_done if one.measure in INSTRUMENTS), default=None)
+    return None if undone is None or (last is not None and undone <= last.day) else undone + interval
+
+
+def _evidence(last: Reading | None, enzyme: Reading | None, running: Sequence[Course]) -> tuple[str, ...]:
+    return tuple(one.fact for one in (last, enzyme, running[0].newest) if one is not None)
+
+
+def _known_adult(patient: PatientFacts) -> bool:
+    return patient.age is not None and patient.age >= ADULT_FROM_YEARS
 
 
 def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
@@ -264,7 +234,8 @@ RULE = Rule(
         "Every rule about weakness is blind without scores. A patient who is not tested looks stable, and a steroid "
         "dose then is steered by CK alone."
     ),
-    evaluate=evaluate,
+    assess=assess,
+    ages=lambda parameters: (ADULT_FROM_YEARS,),
     explain=explain,
     suggested_action=suggested_action,
     parameters=Parameters,

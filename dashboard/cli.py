@@ -4,6 +4,7 @@ Exit codes: 0 done; 1 done, but some rows or rules failed; 2 wrong usage or unre
 """
 
 import datetime as dt
+import gc
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -13,23 +14,30 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
+from dashboard import __version__
 from dashboard.output import Format, out, print_json, print_rows, say
 from models.clock import clinic_date, end_of_day, utc_now
 from models.errors import ActionRefused, MyopanelError, UnknownPatient, UsageError
-from models.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
     from sqlmodel import Session
 
     from models.alert import Alert
+    from models.settings import Settings
+
+
+def _short() -> None:
+    """For commands that end within a second: what starting builds stays, and looking for garbage in it is a tenth."""
+    gc.disable()
+
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="Myositis clinics' panel.")
 db = typer.Typer(no_args_is_help=True, help="The database: schema, backup, restore.")
-alert = typer.Typer(no_args_is_help=True, help="Act on one alert.")
+alert = typer.Typer(no_args_is_help=True, callback=_short, help="Act on one alert.")
 score = typer.Typer(no_args_is_help=True, help="Calculators: JSON in, JSON out.")
 jobs = typer.Typer(no_args_is_help=True, help="The scheduled jobs and their last runs.")
-user = typer.Typer(no_args_is_help=True, help="Accounts.")
+user = typer.Typer(no_args_is_help=True, callback=_short, help="Accounts.")
 rule = typer.Typer(no_args_is_help=True, help="The rules, their thresholds and status.")
 for name, group in (("db", db), ("alert", alert), ("score", score), ("jobs", jobs), ("user", user), ("rule", rule)):
     app.add_typer(group, name=name)
@@ -49,8 +57,24 @@ Note = Annotated[str | None, typer.Option("--note", metavar="TEXT", help="A note
 ReasonCode = Annotated[str | None, typer.Option("--reason", metavar="CODE", help="A coded answer, such as reviewed.")]
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        out(f"myopanel {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="The version, and nothing else.")
+    ] = False,
+) -> None:
+    del version  # its callback has printed it
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code."""
+    collecting = gc.isenabled()
     try:
         result = app(
             args=list(arguments) if arguments is not None else None, standalone_mode=False, prog_name="myopanel"
@@ -69,10 +93,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     except BrokenPipeError:
         return 0
+    finally:
+        if collecting:
+            gc.enable()
     return result if isinstance(result, int) else 0
 
 
-def _day(text: str | None, settings: Settings, now: dt.datetime, what: str = "--as-of") -> dt.date:
+def _day(text: str | None, settings: "Settings", now: dt.datetime, what: str = "--as-of") -> dt.date:
     """The day that was asked about, or today."""
     if text is None:
         return clinic_date(now, settings.timezone)
@@ -86,7 +113,7 @@ def _written_day(text: str, what: str) -> dt.date:
         raise UsageError(f"{what}: {text!r} is not a date. Write it as YYYY-MM-DD.") from None
 
 
-def _instant(text: str | None, settings: Settings) -> dt.datetime | None:
+def _instant(text: str | None, settings: "Settings") -> dt.datetime | None:
     """An ISO instant; a naive one is in the clinic's zone, a bare date means the end of that clinic day."""
     if text is None:
         return None
@@ -102,7 +129,7 @@ def _instant(text: str | None, settings: Settings) -> dt.datetime | None:
 
 
 def _when(
-    as_of: str | None, known_at: str | None, settings: Settings, now: dt.datetime
+    as_of: str | None, known_at: str | None, settings: "Settings", now: dt.datetime
 ) -> tuple[dt.date, dt.datetime | None]:
     known = _instant(known_at, settings)
     if as_of is None and known is not None:
@@ -110,7 +137,13 @@ def _when(
     return _day(as_of, settings, now), known
 
 
-def _engine(settings: Settings) -> "Engine":
+def _settings() -> "Settings":
+    from models.settings import read_settings
+
+    return read_settings()
+
+
+def _engine(settings: "Settings") -> "Engine":
     from models.database import open_database
 
     return open_database(settings.database_url)
@@ -138,7 +171,7 @@ def serve(
     """The web server on the configured database."""
     from dashboard.serving import serve_web
 
-    settings = read_settings()
+    settings = _settings()
     serve_web(settings, _engine(settings), with_scheduler=scheduler)
 
 
@@ -147,7 +180,7 @@ def worker() -> None:
     """The scheduler alone, for installations with several web processes."""
     from jobs.scheduler import Scheduler
 
-    settings = read_settings()
+    settings = _settings()
     say("Scheduler started; it acts while it holds the lease. Stop it with Ctrl-C.")
     Scheduler(_engine(settings), settings).run_forever()
 
@@ -160,7 +193,7 @@ def db_upgrade() -> None:
     """Schema to the newest version."""
     from models.database import upgrade
 
-    out(f"schema version {upgrade(read_settings().database_url)}")
+    out(f"schema version {upgrade(_settings().database_url)}")
 
 
 @db.command("backup")
@@ -168,7 +201,7 @@ def db_backup(file: Annotated[Path, typer.Argument(metavar="FILE")]) -> None:
     """A consistent copy while running."""
     from models.database import backup
 
-    size = backup(_engine(read_settings()), file)
+    size = backup(_engine(_settings()), file)
     out(f"{file}: {size} bytes, integrity checked")
 
 
@@ -177,7 +210,7 @@ def db_restore(file: Annotated[Path, typer.Argument(metavar="FILE")]) -> None:
     """Put a backup back; the database it replaces is kept beside it."""
     from models.database import restore, upgrade
 
-    settings = read_settings()
+    settings = _settings()
     restore(settings.database_url, file)
     out(f"restored from {file}; schema version {upgrade(settings.database_url)}")
 
@@ -201,7 +234,7 @@ def import_facts(
     """Facts in. Prints counts that add up; rejected rows are kept with file, line and reason."""
     from jobs.importers.load import import_paths
 
-    settings = read_settings()
+    settings = _settings()
     report = import_paths(
         _engine(settings),
         paths,
@@ -249,7 +282,7 @@ def evaluate(
     """Run the rules, reconcile alerts, print assessments."""
     from jobs.evaluation import evaluate as run
 
-    settings, now = read_settings(), utc_now()
+    settings, now = _settings(), utc_now()
     day, known = _when(as_of, known_at, settings, now)
     report = run(
         _engine(settings),
@@ -284,6 +317,7 @@ def alerts(
     format: FormatOption = Format.TABLE,
 ) -> None:
     """The nurse list."""
+    _short()
     from sqlmodel import col, select
 
     from models.alert import Alert
@@ -293,7 +327,7 @@ def alerts(
 
     if state not in {*STATES, "all"}:
         raise UsageError(f"--state is one of {', '.join(STATES)} or all, not {state!r}.")
-    settings = read_settings()
+    settings = _settings()
     with reading(_engine(settings)) as session:
         query = select(Alert, Patient.mrn).join(Patient, col(Patient.id) == col(Alert.patient_id))
         if patient is not None:
@@ -319,7 +353,7 @@ def _act(alert_id: int, by: str, verb: Callable[["Session", dt.date, dt.datetime
     from models.alert_lifecycle import present_day, state_of
     from models.database import writing
 
-    settings = read_settings()
+    settings = _settings()
     now = utc_now()
     with writing(_engine(settings)) as session:
         today = present_day(session, now, settings.timezone)
@@ -406,7 +440,7 @@ def suggest(
     """Escalation suggestions for one patient: options to consider, never an order."""
     from jobs.suggest import suggest as ask
 
-    settings = read_settings()
+    settings = _settings()
     day, known = _when(as_of, known_at, settings, utc_now())
     answer = ask(_engine(settings), mrn, day, known, settings.timezone)
     rows = [
@@ -444,7 +478,7 @@ def exposure(
     from models.frame_reading import read_frames
     from models.patient import STATUSES, Patient
 
-    settings = read_settings()
+    settings = _settings()
     day = _day(as_of, settings, utc_now())
     with reading(_engine(settings)) as session:
         identifier = session.exec(select(Patient.id).where(Patient.mrn == mrn)).first()
@@ -551,7 +585,7 @@ def replay(
     """What the rules would have said, day by day, as known each day."""
     from jobs.replay import replay as run
 
-    settings = read_settings()
+    settings = _settings()
     start, end = _written_day(first, "--from"), _written_day(last, "--to")
     if end < start:
         raise UsageError("--to lies before --from.")
@@ -583,7 +617,7 @@ def cohort(
     """A synthetic cohort with known true states, as a CSV folder plus truth.csv."""
     from seed_data.cohort import write_cohort
 
-    counts = write_cohort(directory, patients, seed, _day(as_of, read_settings(), utc_now()))
+    counts = write_cohort(directory, patients, seed, _day(as_of, _settings(), utc_now()))
     for name, number in counts.items():
         out(f"{name}: {number} rows")
 
@@ -594,9 +628,10 @@ def cohort(
 @jobs.command("list")
 def jobs_list(format: FormatOption = Format.TABLE) -> None:
     """The scheduled jobs and their last runs."""
+    _short()
     from jobs.health import health
 
-    settings = read_settings()
+    settings = _settings()
     state = health(_engine(settings), settings, utc_now())
     print_rows(state["jobs"], format, list(state["jobs"][0]) if state["jobs"] else ["key"])
 
@@ -606,7 +641,7 @@ def jobs_run(name: Annotated[str, typer.Argument(metavar="NAME")], as_of: AsOf =
     """Run one job now."""
     from jobs.runner import run_by_hand
 
-    settings = read_settings()
+    settings = _settings()
     day = None if as_of is None else _written_day(as_of, "--as-of")
     run = run_by_hand(_engine(settings), settings, name, as_of=day, now=utc_now())
     out(
@@ -634,7 +669,7 @@ def user_add(
     if role not in ROLES:
         raise UsageError(f"--role is one of {', '.join(ROLES)}, not {role!r}.")
     now = utc_now()
-    with writing(_engine(read_settings())) as session:
+    with writing(_engine(_settings())) as session:
         token = add_user(session, name, role, password if role == "service" else _password(password), now=now)
         audit(session, "command line", f"added user {name} ({role})", now=now)
     out(f"{name} ({role}) added" + (f"; bearer token: {token}" if token else ""))
@@ -647,7 +682,7 @@ def user_disable(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
     from models.database import writing
 
     now = utc_now()
-    with writing(_engine(read_settings())) as session:
+    with writing(_engine(_settings())) as session:
         disable_user(session, name, now=now)
         audit(session, "command line", f"disabled user {name}", now=now)
     out(f"{name} disabled")
@@ -668,7 +703,7 @@ def user_password(
 
     del role
     now = utc_now()
-    with writing(_engine(read_settings())) as session:
+    with writing(_engine(_settings())) as session:
         account = session.exec(select(User).where(User.name == name)).first()
         if account is None:
             raise ActionRefused(f"There is no user {name!r}.")
@@ -698,7 +733,7 @@ def rule_list(format: FormatOption = Format.TABLE) -> None:
     from jobs.thresholds import thresholds_on
     from models.database import reading
 
-    settings = read_settings()
+    settings = _settings()
     with reading(_engine(settings)) as session:
         held = thresholds_on(session, clinic_date(utc_now(), settings.timezone))
     rows = [
@@ -724,7 +759,7 @@ def rule_set(
     from models.database import writing
     from models.patient import Patient
 
-    settings, now = read_settings(), utc_now()
+    settings, now = _settings(), utc_now()
     name, equals, value = assignment.partition("=")
     key, dot, parameter = name.rpartition(".")
     if not (equals and dot):
@@ -762,7 +797,7 @@ def rule_status(
     from jobs.thresholds import set_status
     from models.database import writing
 
-    settings, now = read_settings(), utc_now()
+    settings, now = _settings(), utc_now()
     with writing(_engine(settings)) as session:
         set_status(
             session,

@@ -7,7 +7,7 @@ and being dealt with; not now, until a day; over, with an outcome.
 
 import datetime as dt
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -19,7 +19,6 @@ from models.assessment import EvaluationRun
 from models.clock import clinic_date
 from models.errors import ActionRefused
 from models.user import User
-from models.vocabulary import answers
 
 STATES = ("open", "acknowledged", "snoozed", "settled", "resolved", "withdrawn")
 LONGEST_SNOOZE: Mapping[str, int] = MappingProxyType({"urgent": 3, "action": 31, "watch": 92})
@@ -121,12 +120,19 @@ def record(
     return entry
 
 
+def _answers() -> Collection[str]:
+    """The coded answers. Imported here: reading the list needs no vocabulary."""
+    from models.vocabulary import answers
+
+    return answers()
+
+
 def _code(code: str | None, default: str | None, what: str) -> str:
     chosen = (code or default or "").strip()
     if not chosen:
-        raise ActionRefused(f"{what} needs a coded reason: one of {', '.join(answers())}.")
-    if chosen not in answers():
-        raise ActionRefused(f"{chosen!r} is not a known code. Use one of {', '.join(answers())}.")
+        raise ActionRefused(f"{what} needs a coded reason: one of {', '.join(_answers())}.")
+    if chosen not in _answers():
+        raise ActionRefused(f"{chosen!r} is not a known code. Use one of {', '.join(_answers())}.")
     return chosen
 
 
@@ -255,7 +261,7 @@ def resolve(
     alert, name = find(session, alert_id), _actor(session, by)
     _running(alert, "resolved")
     if not outcome:
-        raise ActionRefused(f"An outcome closes an alert, not a click: give one of {', '.join(answers())}.")
+        raise ActionRefused(f"An outcome closes an alert, not a click: give one of {', '.join(_answers())}.")
     code = _code(outcome, None, "Resolving")
     alert.resolved_at, alert.resolved_by, alert.outcome = now, name, code
     alert.acknowledged_value = json.dumps(

@@ -12,26 +12,17 @@ from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
-from sqlmodel import Field, SQLModel, col
+from sqlmodel import col
 
 from models.frames import COLUMNS, Columns, texts
 from models.observation import VALID, Observation
+from models.packed_series import PatientSeries
 from models.patient import Patient
 from models.rows import columns_of, fetch
 
 MAGIC = b"MS01"
 CHUNK = 500
 ROW_BYTES = sum(np.dtype(kind).itemsize for _, kind in COLUMNS)
-
-
-class PatientSeries(SQLModel, table=True):
-    """One patient's observations: a header (names of measures, assays, assessors), then one column after the other."""
-
-    __tablename__ = "patient_series"
-
-    patient_id: int = Field(primary_key=True, foreign_key="patient.id", ondelete="CASCADE")
-    revision: int
-    packed: bytes
 
 
 def _empty() -> Columns:

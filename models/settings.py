@@ -5,7 +5,7 @@ import secrets
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -51,8 +51,10 @@ class Settings(BaseSettings):
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
-        if value not in available_timezones():
-            raise ValueError(f"{value!r} is not a known time zone; use an IANA name such as Europe/Berlin")
+        try:
+            ZoneInfo(value)
+        except (LookupError, ValueError, OSError) as error:  # unknown, no name of a zone, a folder of zones
+            raise ValueError(f"{value!r} is not a known time zone; use an IANA name such as Europe/Berlin") from error
         return value
 
     @field_validator("database_url")

@@ -9,8 +9,8 @@ from models.import_batch import ImportBatch, ImportFile, RejectedRow
 from models.job_run import Installation, JobRun, Lease, OutboxMessage
 from models.medication import MedicationStatement
 from models.observation import Observation, ObservationItem
+from models.packed_series import PatientSeries
 from models.patient import Patient
-from models.patient_series import PatientSeries
 from models.response_baseline import ResponseBaseline
 from models.rule_setting import RuleSetting, RuleStatusChange
 from models.suggestion import SuggestionAnswer

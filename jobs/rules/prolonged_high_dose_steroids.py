@@ -8,16 +8,12 @@ The 29th day is the first. Whoever tapers on time is still above 30 mg for a whi
 taper begun, or a taper that has fallen behind, is for this week.
 """
 
-import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-import numpy as np
-import pandas as pd
-
-from jobs import array_exposure as steroids
-from jobs import array_taper as taper
+from jobs import exposure as steroids
+from jobs import taper
 from jobs.phrasing import amount, dated
 from jobs.rule import (
     ACTION,
@@ -25,16 +21,16 @@ from jobs.rule import (
     MET,
     NOT_MET,
     WATCH,
+    Answer,
     Example,
     Rule,
     Source,
-    assessments,
     day_text,
-    empty,
     number,
     parameter,
 )
-from models.frames import Frames
+from models.patient_facts import ADULT_FROM_YEARS, PatientFacts, date_of
+from models.states import Cause
 from models.vocabulary import taper_templates
 
 SUBJECT = "steroids"
@@ -160,116 +156,150 @@ class Parameters:
     )
 
 
-def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataFrame:
-    """One row for each patient with a steroid statement of any kind."""
-    found = steroids.exposure(frames)
-    patient = found.patients()
-    if not len(patient):
-        return empty()
-    today = steroids.day_number(as_of)
-    known = _newest_course(found, found.known, patient, parameters)
-    could_be = _newest_course(found, found.possible, patient, parameters)
-    alive = steroids.is_day(known.last) & (today - known.last <= parameters.gap_days)
-    met = alive & known.reached()
-    possible = steroids.is_day(could_be.last) & (today - could_be.last <= parameters.gap_days)
-    cannot_tell = ~met & possible & could_be.reached()
-    state = np.where(met, MET, np.where(cannot_tell, CANNOT_TELL, NOT_MET)).astype(object)
+class Taper(NamedTuple):
+    """How a dose that is high for too long comes down, against the agreed plan or a template.
 
-    dose = found.dose_on(today, patient)
-    high_today = alive & (known.last == today)
-    kilograms = found.kilograms(patient)
-    crosses = np.where(high_today & ~met, today + parameters.more_than_days + 1 - known.days, steroids.NEVER)
-    forecast = np.where(high_today & ~met, today + parameters.forecast_from_day - known.days, steroids.NEVER)
+    Attributes:
+        name: the template's key, or `plan`.
+        start_mg: the dose the course began with, mg/day.
+        standing: where today's dose lies against it.
+        progress: not begun, behind, or on template.
+        day: of the time since induction; None where that cannot be counted.
+        review: what is to be reviewed beside the taper, None where nothing is.
+    """
 
-    # Time alone: the dose on file changes, the line is crossed, the course ends; what is unknown goes on day by day.
-    change = found.changes_on(patient)
-    recheck = np.where(steroids.is_day(change), change, np.iinfo(np.int64).max)
-    recheck = np.where(steroids.is_day(crosses), np.minimum(recheck, crosses), recheck)
-    ends = known.last + parameters.gap_days + 1
-    recheck = np.where(alive & ~high_today, np.minimum(recheck, ends), recheck)
-    recheck = np.where(met | (possible & ~met), today + 1, recheck)
-    recheck = np.where(recheck == np.iinfo(np.int64).max, steroids.NEVER, recheck)
+    name: str
+    start_mg: float
+    standing: taper.Standing
+    progress: str
+    day: int | None
+    review: str | None
 
-    count = len(patient)
-    start_dose = np.full(count, np.nan)
-    template_dose = np.full(count, np.nan)
-    days_behind = np.full(count, np.nan)
-    steps_behind = np.full(count, np.nan)
-    template = np.full(count, None, dtype=object)
-    tapering = np.full(count, None, dtype=object)
-    severity = np.full(count, None, dtype=object)
-    review = np.full(count, None, dtype=object)
-    taper_day = np.full(count, np.nan)
-    steady = found.dose_on(today, patient, steady=True)
-    steady = np.where(steady > 0, steady, dose)
-    child = steroids.children(frames, patient, as_of)
-    for row in np.flatnonzero(met):
-        begins = int(known.start[row])
-        start_dose[row] = taper.start_dose(found.known.of(int(patient[row])), begins, today)
-        name, schedule, first_reduction = _schedule(
-            frames,
-            int(patient[row]),
-            begins,
-            float(start_dose[row]),
-            bool(child[row]),
-            float(kilograms[row]),
-            parameters,
+
+class Expected(NamedTuple):
+    """The taper a dose is compared with, and the day of the course by which its first reduction is due."""
+
+    name: str
+    schedule: taper.Schedule
+    first_reduction: int
+
+
+def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterator[Answer]:
+    """One answer for whoever has a steroid statement of any kind."""
+    found = steroids.exposure(patient)
+    if not found.on_file:
+        return
+    course = high_dose_course(found, found.known, parameters)
+    could_be = high_dose_course(found, found.possible, parameters)
+    if course is not None and course.reached:
+        yield _too_long(patient, found, course, as_of, parameters)
+    elif could_be is not None and could_be.reached:
+        yield Answer(
+            SUBJECT,
+            CANNOT_TELL,
+            recheck_on=as_of + 1,
+            evidence=_evidence(found, course, as_of, parameters),
+            cannot_tell_because=steroids.why_unknown(found),
+            cause=Cause.DOSE_UNKNOWN,
+            numbers=_numbers(found, course, as_of, parameters),
         )
-        standing = schedule.standing(today - begins, float(steady[row]))
-        template[row] = name
-        template_dose[row] = standing.expected_mg
-        days_behind[row] = standing.days_behind
-        steps_behind[row] = standing.steps_behind
-        unreduced = steady[row] >= parameters.unreduced_share * start_dose[row] - steroids.SMALLEST_DIFFERENCE_MG
-        late = standing.steps_behind > parameters.steps_behind or standing.days_behind >= parameters.days_behind
-        if unreduced and today - begins >= first_reduction:
-            tapering[row] = NOT_BEGUN
-        else:
-            tapering[row] = BEHIND if late else ON_TEMPLATE
-        severity[row] = WATCH if tapering[row] == ON_TEMPLATE else ACTION
-        # The days at high dose are the contract's; this clock also sees a re-induction, and time below the line.
-        induced = taper.clock_start(found.known.of(int(patient[row])), today)
-        if induced is not None:
-            taper_day[row] = today - induced
-            review[row] = _review(
-                today - induced, float(steady[row]), bool(child[row]), float(kilograms[row]), parameters
-            )
+    else:
+        yield Answer(
+            SUBJECT,
+            NOT_MET,
+            recheck_on=as_of + 1 if could_be else _next_look(found, course, as_of, parameters),
+            evidence=_evidence(found, course, as_of, parameters),
+            numbers=_numbers(found, course, as_of, parameters),
+        )
 
-    because = np.full(count, None, dtype=object)
-    for row in np.flatnonzero(cannot_tell):
-        because[row] = steroids.why_unknown(found, int(patient[row]))
-    facts = steroids.evidence(found, patient, np.where(alive, known.start, today))
-    used_weight = _used_weight(found, patient, alive, kilograms, parameters)
-    return assessments(
-        patient_id=patient,
-        subject=SUBJECT,
-        state=state,
-        severity=severity,
-        since=steroids.as_days(np.where(met, known.nth_day, steroids.NEVER)),
-        recheck_on=steroids.as_days(recheck),
-        evidence=[fact + extra for fact, extra in zip(facts, used_weight, strict=True)],
-        cannot_tell_because=because,
-        high_days=np.where(met, known.days, np.nan),
-        dose=np.round(dose, 3),
-        weight_kg=kilograms,
-        course_start=steroids.as_days(np.where(alive, known.start, steroids.NEVER)),
-        days_not_counted=np.where(high_today, known.last - known.start + 1 - known.days, np.nan),
-        start_dose=np.round(start_dose, 3),
-        crosses_on=steroids.as_days(crosses),
-        forecast_from=steroids.as_days(forecast),
-        tapering=tapering,
-        template=template,
-        template_dose=np.round(template_dose, 3),
-        days_behind=days_behind,
-        steps_behind=steps_behind,
-        taper_day=taper_day,
-        review=review,
+
+def high_dose_course(
+    found: steroids.Exposure, segments: Sequence[steroids.Segment], parameters: Parameters
+) -> steroids.Run | None:
+    """The course of high-dose days that goes on (or paused for no longer than a gap), None where there is none."""
+    above_mg, from_mg_kg = parameters.above_mg, parameters.from_mg_per_kg
+    newest = steroids.newest_run(
+        segments,
+        lambda segment: found.is_high(segment, above_mg, from_mg_kg),
+        gap_days=parameters.gap_days,
+        nth=parameters.more_than_days + 1,
+    )
+    return newest if newest is not None and found.today - newest.last <= parameters.gap_days else None
+
+
+def _too_long(
+    patient: PatientFacts, found: steroids.Exposure, course: steroids.Run, as_of: int, parameters: Parameters
+) -> Answer:
+    coming_down = taper_of(patient, found, course, as_of, parameters)
+    return Answer(
+        SUBJECT,
+        MET,
+        severity=WATCH if coming_down.progress == ON_TEMPLATE else ACTION,
+        since=course.nth_day,
+        recheck_on=as_of + 1,
+        evidence=_evidence(found, course, as_of, parameters),
+        numbers=_numbers(
+            found,
+            course,
+            as_of,
+            parameters,
+            high_days=course.days,
+            start_dose=round(coming_down.start_mg, 3),
+            tapering=coming_down.progress,
+            template=coming_down.name,
+            template_dose=round(coming_down.standing.expected_mg, 3),
+            days_behind=coming_down.standing.days_behind,
+            steps_behind=coming_down.standing.steps_behind,
+            taper_day=coming_down.day,
+            review=coming_down.review,
+        ),
     )
 
 
-def _review(day: int, steady_mg: float, child: bool, kilograms: float, parameters: Parameters) -> str | None:
+def taper_of(
+    patient: PatientFacts, found: steroids.Exposure, course: steroids.Run, as_of: int, parameters: Parameters
+) -> Taper:
+    """Where the dose of today stands against the taper it should follow, and what else it asks for."""
+    start_mg = taper.start_dose(found.known, course.start, as_of)
+    steady_mg = found.dose_on(as_of, steady=True) or found.dose_on(as_of)
+    expected = expected_taper(patient, found.kilograms, course.start, start_mg, parameters)
+    standing = expected.schedule.standing(as_of - course.start, steady_mg)
+    unreduced = steady_mg >= parameters.unreduced_share * start_mg - steroids.SMALLEST_DIFFERENCE_MG
+    late = standing.steps_behind > parameters.steps_behind or standing.days_behind >= parameters.days_behind
+    if unreduced and as_of - course.start >= expected.first_reduction:
+        progress = NOT_BEGUN
+    else:
+        progress = BEHIND if late else ON_TEMPLATE
+    # The days at high dose are the contract's; this clock also sees a re-induction, and time below the line.
+    induced = taper.clock_start(found.known, as_of)
+    day = None if induced is None else as_of - induced
+    review = None if day is None else review_of(patient, found.kilograms, day, steady_mg, parameters)
+    return Taper(expected.name, start_mg, standing, progress, day, review)
+
+
+def expected_taper(
+    patient: PatientFacts, kilograms: float | None, course_start: int, start_mg: float, parameters: Parameters
+) -> Expected:
+    """The taper to compare with: the patient's own plan, else a template for adults or for children."""
+    plan = patient.plan
+    # A plan of an earlier course says nothing about this one.
+    if plan is not None and plan.steps and max(plan.agreed_on, plan.steps[0].start) >= course_start - _PLAN_BELONGS_DAYS:
+        schedule = taper.from_plan(plan.steps, course_start, start_mg)
+        first = schedule.day_below(start_mg)
+        return Expected(OWN_PLAN, schedule, parameters.more_than_days if first is None else first)
+    template = taper_templates()[parameters.template_child if patient.is_child() else parameters.template]
+    if template.unit == "mg/kg":
+        if kilograms is not None and kilograms > 0:
+            return Expected(template.key, taper.planned(template.key, start_mg, None, kilograms), template.start_by_day)
+        template = taper_templates()[parameters.template]
+    return Expected(template.key, taper.planned(template.key, start_mg), template.start_by_day)
+
+
+def review_of(
+    patient: PatientFacts, kilograms: float | None, day: int, steady_mg: float, parameters: Parameters
+) -> str | None:
     """Whether a dose is still so high so late after induction that more than the taper has to be looked at."""
-    if child and kilograms > 0:
+    if patient.is_child() and kilograms is not None and kilograms > 0:
         per_kg = steady_mg / kilograms
         slow = (day >= parameters.child_first_day and per_kg > parameters.child_first_mg_per_kg + 1e-6) or (
             day >= parameters.child_second_day and per_kg > parameters.child_second_mg_per_kg + 1e-6
@@ -280,64 +310,62 @@ def _review(day: int, steady_mg: float, child: bool, kilograms: float, parameter
     return SECOND_LINE if day >= parameters.second_line_day and high else None
 
 
-def _newest_course(
-    found: steroids.Exposure, segments: steroids.Segments, patient: steroids.Ints, parameters: Parameters
-) -> steroids.Runs:
-    high = found.is_high(segments, parameters.above_mg, parameters.from_mg_per_kg)
-    courses = steroids.runs(segments, high, gap_days=parameters.gap_days, nth=parameters.more_than_days + 1)
-    return courses.newest().aligned(patient)
+def _next_look(found: steroids.Exposure, course: steroids.Run | None, as_of: int, parameters: Parameters) -> int | None:
+    """The dose on file changes, the line is crossed, or the course ends."""
+    if course is None:
+        return found.next_change
+    if course.last == as_of:
+        return steroids.earliest(found.next_change, crosses_on(course, as_of, parameters))
+    return steroids.earliest(found.next_change, course.last + parameters.gap_days + 1)
 
 
-def _schedule(
-    frames: Frames,
-    patient_id: int,
-    course_start: int,
-    start_mg: float,
-    child: bool,
-    kilograms: float,
-    parameters: Parameters,
-) -> tuple[str, taper.Schedule, int]:
-    """The taper to compare with (the patient's own plan, or a template), and the day of the course it begins by."""
-    begins = steroids.day_of(course_start)
-    plan = frames.plans
-    mine = plan[plan["patient_id"] == patient_id] if len(plan) else plan
-    if len(mine):
-        starts = [pd.Timestamp(value).date() for value in mine["start"]]
-        agreed = pd.Timestamp(mine["agreed_on"].iloc[0]).date()
-        # A plan of an earlier course says nothing about this one.
-        if max(agreed, starts[0]) >= begins - dt.timedelta(days=_PLAN_BELONGS_DAYS):
-            schedule = taper.from_plan(starts, mine["dose_mg"].tolist(), begins, start_mg)
-            first = schedule.day_below(start_mg)
-            return OWN_PLAN, schedule, parameters.more_than_days if first is None else first
-    key = parameters.template_child if child else parameters.template
-    if taper_templates()[key].unit == "mg/kg":
-        if not kilograms > 0:
-            key = parameters.template
-        else:
-            return key, taper.planned(key, start_mg, None, kilograms), taper_templates()[key].start_by_day
-    return key, taper.planned(key, start_mg), taper_templates()[key].start_by_day
+def crosses_on(course: steroids.Run | None, as_of: int, parameters: Parameters) -> int | None:
+    """The day on which the line is crossed if today's high dose continues; None where none is taken today."""
+    if course is None or course.reached or course.last < as_of:
+        return None
+    return as_of + parameters.more_than_days + 1 - course.days
 
 
-def _used_weight(
-    found: steroids.Exposure,
-    patient: steroids.Ints,
-    alive: steroids.Bools,
-    kilograms: steroids.Floats,
-    parameters: Parameters,
-) -> list[tuple[str, ...]]:
-    """The weight as evidence, where the dose or the limit rests on it."""
-    facts: list[tuple[str, ...]] = [()] * len(patient)
-    if found.weight.empty:
-        return facts
-    by_weight = np.isin(
-        patient, found.statements["patient_id"].to_numpy()[found.statements["by_weight"].to_numpy(bool)]
-    )
-    decides = (alive | by_weight) & ~np.isnan(kilograms)
-    decides &= by_weight | (parameters.from_mg_per_kg * kilograms <= parameters.above_mg)
-    for row in np.flatnonzero(decides):
-        identifier: Any = found.weight.loc[int(patient[row]), "id"]
-        facts[row] = (f"o{int(identifier)}",)
-    return facts
+def _evidence(
+    found: steroids.Exposure, course: steroids.Run | None, as_of: int, parameters: Parameters
+) -> tuple[str, ...]:
+    """The statements of the course (or of today), and the weight where the dose or the limit rests on it."""
+    taken = steroids.evidence(found, as_of if course is None else course.start)
+    weight = found.weight
+    if weight is None:
+        return taken
+    limit_is_by_weight = course is not None and parameters.from_mg_per_kg * weight.value <= parameters.above_mg
+    dose_is_by_weight = any(one.by_weight for one in found.statements)
+    return (*taken, weight.fact) if limit_is_by_weight or dose_is_by_weight else taken
+
+
+def _numbers(
+    found: steroids.Exposure, course: steroids.Run | None, as_of: int, parameters: Parameters, **known: Any
+) -> dict[str, Any]:
+    """What `explain` quotes."""
+    crosses = crosses_on(course, as_of, parameters)
+    forecast = None
+    if course is not None and crosses is not None:
+        forecast = as_of + parameters.forecast_from_day - course.days
+    off = course.last - course.start + 1 - course.days if course is not None and course.last == as_of else None
+    return {
+        "high_days": None,
+        "dose": round(found.dose_on(as_of), 3),
+        "weight_kg": found.kilograms,
+        "course_start": None if course is None else date_of(course.start),
+        "days_not_counted": off,
+        "start_dose": None,
+        "crosses_on": None if crosses is None else date_of(crosses),
+        "forecast_from": None if forecast is None else date_of(forecast),
+        "tapering": None,
+        "template": None,
+        "template_dose": None,
+        "days_behind": None,
+        "steps_behind": None,
+        "taper_day": None,
+        "review": None,
+        **known,
+    }
 
 
 def _limit(row: Mapping[str, Any], parameters: Parameters) -> str:
@@ -395,7 +423,7 @@ def _late(row: Mapping[str, Any], parameters: Parameters) -> str:
 
 
 def _is_given(value: Any) -> bool:
-    return value is not None and not pd.isna(value)
+    return value is not None and value == value
 
 
 def suggested_action(row: Mapping[str, Any], parameters: Parameters) -> str:
@@ -434,7 +462,8 @@ RULE = Rule(
         "Weeks of high-dose steroid weaken muscle and bone and raise the risk of infection and diabetes. Often nobody "
         "decided to stay on the dose: the taper merely did not happen."
     ),
-    evaluate=evaluate,
+    assess=assess,
+    ages=lambda parameters: (ADULT_FROM_YEARS,),
     explain=explain,
     suggested_action=suggested_action,
     parameters=Parameters,

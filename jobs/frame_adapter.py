@@ -61,7 +61,16 @@ def _patients_of(frames: Frames) -> dict[int, PatientFacts]:
         names = ("day", "value", "upper_limit", "comparator", "id", "assay", "assessor")
         for who, rows in _cut(frame, *names, days=("day",)).items():
             series.setdefault(who, {})[measure] = [
-                Reading(day, value, None if limit != limit else limit, sign or "", int(i), assay, assessor, measure)
+                Reading(
+                    day,
+                    value,
+                    None if limit != limit else limit,
+                    sign or "",
+                    int(i),
+                    _text(assay) or None,
+                    _text(assessor) or None,
+                    measure,
+                )
                 for day, value, limit, sign, i, assay, assessor in rows
             ]
     statements = _cut(

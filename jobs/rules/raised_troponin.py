@@ -4,15 +4,10 @@ Looked at: the newest value of each kind (T, I) and assay, each against the uppe
 also made by diseased skeletal muscle; troponin I is not. They, and each assay, are separate series and never compared.
 """
 
-import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
-from jobs import array_series as series
 from jobs.phrasing import amount
 from jobs.rule import (
     ACTION,
@@ -21,23 +16,22 @@ from jobs.rule import (
     NOT_MET,
     URGENT,
     WATCH,
+    Answer,
     Example,
     Rule,
     Source,
-    assessments,
     day_text,
-    empty,
     number,
     parameter,
 )
-from models.frames import Frames
 from models.list_order import Danger
+from models.patient_facts import PatientFacts, Reading, date_of
+from models.states import Cause
 
 LETTER = {"troponin_t": "T", "troponin_i": "I"}
 
 REACH_DAYS = 540
-"""Values older than this may not have been read: a run of raised values is followed back no further than the day on
-which the newest value becomes too old would still reach, so that the answer is the same on every day until then."""
+"""A run of raised values is followed back no further than this from the day on which the newest becomes too old."""
 
 
 @dataclass(frozen=True)
@@ -50,101 +44,123 @@ class Parameters:
     )
 
 
-def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataFrame:
-    """One row per patient, kind and assay; subject `troponin_t` or `troponin_i`, with the assay where reported."""
-    rows = frames.observations("troponin_t", "troponin_i")
-    if rows.empty:
-        return empty()
-    today = int(np.datetime64(as_of, "D").astype("int64"))
-    assay = np.array([str(value).strip() if value else "" for value in rows["assay"].to_numpy()], dtype=object)
-    kind = rows["measure"].to_numpy()
-    patient = rows["patient_id"].to_numpy()
-    day = series.day_numbers(rows["day"].to_numpy())
-    folded = np.array([text.casefold() for text in assay], dtype=object)
-    order = np.lexsort((np.arange(len(rows)), day, folded.astype(str), kind.astype(str), patient))
-    patient, kind, assay, folded, day = patient[order], kind[order], assay[order], folded[order], day[order]
-    value, limit = rows["value"].to_numpy()[order], rows["upper_limit"].to_numpy()[order]
-    comparator, identifier = rows["comparator"].to_numpy()[order], rows["id"].to_numpy()[order]
-    groups = series.groups_of(patient, kind, folded)
-    latest = groups.last
-    # "<14" lies at or below 14; ">50" lies above 50 and can only be judged when its limit is not higher.
-    below, above = comparator == "<", comparator == ">"
-    unclear = (below & (value > limit)) | (above & (value < limit))
-    raised = np.where(above, value >= limit, value > limit) & ~below
-    no_limit = np.isnan(limit)
-    too_old = today - day > parameters.latest_days
-    state = np.full(groups.count, NOT_MET, dtype=object)
-    state[raised[latest]] = MET
-    because = np.full(groups.count, None, dtype=object)
-    for mask, text in (
-        (unclear[latest], "the value is only a bound and its limit lies beyond it"),
-        (no_limit[latest], "no upper limit on file for this value"),
-    ):
-        state[mask], because[mask] = CANNOT_TELL, text
-    for old in np.flatnonzero(too_old[latest]):
-        state[old] = CANNOT_TELL
-        because[old] = f"no newer value than {day_text(np.datetime64(int(day[latest[old]]), 'D'))}"
+def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterator[Answer]:
+    """One answer per kind and assay; subject `troponin_t` or `troponin_i`, with the assay where reported."""
+    for kind in LETTER:
+        for values in by_assay(patient.series(kind)):
+            yield _assess_series(patient, values, as_of, parameters)
 
-    # Since when: the first value of the run of raised values that ends with the newest one.
-    out_of_reach = day < day[latest][groups.of] - (REACH_DAYS - parameters.latest_days)
-    broken = np.where(~raised | out_of_reach, np.arange(len(raised)), -1)
-    last_normal = np.maximum.reduceat(broken, groups.first)
-    begins = np.maximum(last_normal + 1, groups.first)
-    begins = np.minimum(begins, latest)
 
-    by_patient: dict[int, list[int]] = {}
-    for one in np.flatnonzero(kind == "troponin_i").tolist():
-        by_patient.setdefault(int(patient[one]), []).append(one)
-    severity = np.full(groups.count, None, dtype=object)
-    heart = np.full(groups.count, "", dtype=object)
-    evidence: list[tuple[str, ...]] = [()] * groups.count
-    recheck = np.where(too_old[latest], 10**6, day[latest] + parameters.latest_days + 1)
-    for place, row in enumerate(latest.tolist()):
-        evidence[place] = (f"o{identifier[row]}",)
-        if state[place] != MET:
-            continue
-        used = [f"o{identifier[one]}" for one in range(int(begins[place]), row + 1)]
-        if kind[row] == "troponin_i":
-            severity[place] = URGENT
-        else:
-            near = [
-                one
-                for one in by_patient.get(int(patient[row]), [])
-                if abs(int(day[one]) - int(day[row])) <= parameters.other_kind_days
-                and not no_limit[one]
-                and not unclear[one]
-            ]
-            if any(raised[one] for one in near):
-                severity[place], heart[place] = ACTION, "raised"
-            elif near:
-                severity[place], heart[place] = WATCH, "normal"
-            else:
-                severity[place], heart[place] = ACTION, "missing"
-            used += [f"o{identifier[one]}" for one in near]
-        evidence[place] = tuple(used)
-    return assessments(
-        patient_id=patient[groups.first],
-        subject=np.array(
-            [f"{kind[one]}:{assay[one]}" if assay[one] else str(kind[one]) for one in latest.tolist()], dtype=object
-        ),
-        state=state,
+def _assess_series(patient: PatientFacts, values: Sequence[Reading], as_of: int, parameters: Parameters) -> Answer:
+    latest = values[-1]
+    assay = (latest.assay or "").strip()
+    subject = f"{latest.measure}:{assay}" if assay else latest.measure
+    numbers = _numbers(latest, assay)
+    grows_too_old = latest.day + parameters.latest_days + 1
+    evidence = (latest.fact,)
+    if as_of >= grows_too_old:
+        because = f"no newer value than {day_text(latest.day)}"
+        return _cannot_tell(subject, because, Cause.STALE, None, evidence, numbers)
+    if latest.limit is None:
+        because = "no upper limit on file for this value"
+        return _cannot_tell(subject, because, Cause.NO_LIMIT, grows_too_old, evidence, numbers)
+    if is_unclear(latest):
+        because = "the value is only a bound and its limit lies beyond it"
+        return _cannot_tell(subject, because, Cause.FACTS_DISAGREE, grows_too_old, evidence, numbers)
+    if not is_raised(latest):
+        return Answer(subject, NOT_MET, recheck_on=grows_too_old, evidence=evidence, numbers=numbers)
+
+    run = raised_run(values, parameters)
+    heart = ""
+    near: Sequence[Reading] = ()
+    severity = URGENT
+    if latest.measure == "troponin_t":
+        near = troponin_i_near(patient, latest.day, parameters.other_kind_days)
+        heart = "missing" if not near else "raised" if any(is_raised(value) for value in near) else "normal"
+        severity = WATCH if heart == "normal" else ACTION
+    return Answer(
+        subject,
+        MET,
         severity=severity,
-        since=np.where(
-            state == MET, day[begins].astype("datetime64[D]").astype("datetime64[s]"), np.datetime64("NaT", "s")
-        ),
-        recheck_on=np.where(
-            too_old[latest], np.datetime64("NaT", "s"), recheck.astype("datetime64[D]").astype("datetime64[s]")
-        ),
+        since=run[0].day,
+        recheck_on=grows_too_old,
+        evidence=(*(value.fact for value in run), *(value.fact for value in near)),
+        numbers={**numbers, "troponin_i": heart},
+    )
+
+
+def by_assay(values: Sequence[Reading]) -> Iterable[Sequence[Reading]]:
+    """The values of each assay, oldest first; upper and lower case are the same assay."""
+    found: dict[str, list[Reading]] = {}
+    for value in values:
+        found.setdefault((value.assay or "").strip().casefold(), []).append(value)
+    return found.values()
+
+
+def is_raised(value: Reading) -> bool:
+    """Above its own limit. "<14" lies at or below 14; ">50" lies above 50."""
+    if value.limit is None or value.comparator == "<":
+        return False
+    return value.value >= value.limit if value.comparator == ">" else value.value > value.limit
+
+
+def is_unclear(value: Reading) -> bool:
+    """Only a bound is known, and the limit lies beyond it."""
+    if value.limit is None:
+        return False
+    if value.comparator == "<":
+        return value.value > value.limit
+    return value.comparator == ">" and value.value < value.limit
+
+
+def raised_run(values: Sequence[Reading], parameters: Parameters) -> Sequence[Reading]:
+    """The unbroken run of raised values that ends with the newest one."""
+    oldest = values[-1].day - (REACH_DAYS - parameters.latest_days)
+    begin = len(values) - 1
+    while begin > 0 and is_raised(values[begin - 1]) and values[begin - 1].day >= oldest:
+        begin -= 1
+    return values[begin:]
+
+
+def troponin_i_near(patient: PatientFacts, day: int, within: int) -> Sequence[Reading]:
+    """The troponin I values of any assay that can be judged, within so many days of a day."""
+    return [
+        value
+        for value in patient.series("troponin_i")
+        if abs(value.day - day) <= within and value.limit is not None and not is_unclear(value)
+    ]
+
+
+def _cannot_tell(
+    subject: str,
+    because: str,
+    cause: Cause,
+    recheck_on: int | None,
+    evidence: tuple[str, ...],
+    numbers: Mapping[str, Any],
+) -> Answer:
+    return Answer(
+        subject,
+        CANNOT_TELL,
+        recheck_on=recheck_on,
         evidence=evidence,
         cannot_tell_because=because,
-        latest=value[latest],
-        comparator=comparator[latest],
-        upper_limit=limit[latest],
-        latest_day=day[latest].astype("datetime64[D]").astype("datetime64[s]"),
-        kind=kind[latest],
-        assay=assay[latest],
-        troponin_i=heart,
+        cause=cause,
+        numbers=numbers,
     )
+
+
+def _numbers(latest: Reading, assay: str) -> dict[str, Any]:
+    """What `explain` quotes."""
+    return {
+        "latest": latest.value,
+        "comparator": latest.comparator,
+        "upper_limit": latest.limit,
+        "latest_day": date_of(latest.day),
+        "kind": latest.measure,
+        "assay": assay,
+        "troponin_i": "",
+    }
 
 
 def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
@@ -203,7 +219,7 @@ RULE = Rule(
         "Heart muscle involvement in myositis is rare and dangerous. Troponin T is raised in four of ten patients "
         "without any cardiac disease, troponin I in hardly any: taking one for the other misses or invents myocarditis."
     ),
-    evaluate=evaluate,
+    assess=assess,
     explain=explain,
     suggested_action=suggested_action,
     parameters=Parameters,

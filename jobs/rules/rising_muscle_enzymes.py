@@ -6,15 +6,13 @@ reference change value of CK. A chronically raised, stable value is not a rise; 
 watched.
 """
 
-import datetime as dt
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from statistics import median
+from typing import Any, NamedTuple
 
-import numpy as np
-import pandas as pd
-
-from jobs import array_series as series
+from jobs.newest import strength_verdict
 from jobs.phrasing import amount, listed, subject_label
 from jobs.rule import (
     ACTION,
@@ -22,20 +20,22 @@ from jobs.rule import (
     MET,
     NOT_MET,
     WATCH,
+    Answer,
     Example,
     Rule,
     Source,
-    assessments,
     day_text,
-    empty,
     number,
     one_line_for_all,
     parameter,
 )
-from models.frames import Frames
+from models.patient_facts import Happening, PatientFacts, Reading, date_of
+from models.states import Cause
 from models.vocabulary import measure
 
 ENZYMES = ("ck", "aldolase", "ldh", "ast", "alt")
+ROUNDING = 1e-9
+"""A factor this little short of a threshold is that threshold: 1.5 times 0.7 is not 1.05 in binary."""
 
 
 @dataclass(frozen=True)
@@ -77,127 +77,124 @@ class Parameters:
     )
 
 
-def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataFrame:
-    """One row per patient and enzyme on file."""
-    rows = frames.observations(*ENZYMES)
-    if rows.empty:
-        return empty()
-    today = int(np.datetime64(as_of, "D").astype("int64"))
-    patient, enzyme = rows["patient_id"].to_numpy(), rows["measure"].to_numpy()
-    value, limit = rows["value"].to_numpy(), rows["upper_limit"].to_numpy()
-    day = series.day_numbers(rows["day"].to_numpy())
-    comparator, identifier = rows["comparator"].to_numpy(), rows["id"].to_numpy()
-    groups = series.groups_of(patient, enzyme)
-    latest = groups.last
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = np.where(limit > 0, value / limit, np.nan)
+class Baseline(NamedTuple):
+    """What a value is compared with: the median of the values before it, as a multiple of their limits."""
 
-    count = groups.count
-    before = np.full((count, parameters.reference_values), np.nan)
-    # Values before the latest that can serve: within reach and with a limit of their own, newest first.
-    filled = np.zeros(count, dtype="int64")
-    back = 1
-    place = latest.copy()
-    reach = True
-    where = np.full((count, parameters.reference_values), -1, dtype="int64")
-    while reach:
-        place = latest - back
-        inside = (place >= groups.first) & (filled < parameters.reference_values)
-        safe = np.where(inside, place, 0)
-        inside &= day[latest] - day[safe] <= parameters.reference_days
-        reach = bool(inside.any())
-        usable = inside & ~np.isnan(ratio[safe])
-        hit = np.flatnonzero(usable)
-        before[hit, filled[hit]] = ratio[safe[hit]]
-        where[hit, filled[hit]] = safe[hit]
-        filled[hit] += 1
-        back += 1
-    with np.errstate(all="ignore"):
-        reference = np.full(count, np.nan)
-        some = filled > 0
-        reference[some] = np.nanmedian(before[some], axis=1)
+    times_limit: float
+    readings: tuple[Reading, ...]
 
-    now = ratio[latest]
-    factor = now / reference
+
+def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterator[Answer]:
+    """One answer per enzyme on file."""
+    for enzyme in ENZYMES:
+        values = patient.series(enzyme)
+        if values:
+            yield _assess_enzyme(patient, enzyme, values, as_of, parameters)
+
+
+def _assess_enzyme(
+    patient: PatientFacts, enzyme: str, values: Sequence[Reading], as_of: int, parameters: Parameters
+) -> Answer:
+    latest = values[-1]
+    now = latest.times_limit
+    baseline = baseline_of(values, len(values) - 1, parameters)
+    factor = None if now is None or baseline is None else times_baseline(now, baseline)
+    numbers = _numbers(latest, now, baseline, factor)
+    evidence = (*(value.fact for value in baseline.readings), latest.fact) if baseline else (latest.fact,)
+    grows_too_old = latest.day + parameters.latest_days + 1
+    if as_of >= grows_too_old:
+        because = f"no newer value than {day_text(latest.day)}"
+        return _cannot_tell(enzyme, because, Cause.STALE, None, evidence, numbers)
+    if now is None:
+        because = "no upper limit on file for this value"
+        return _cannot_tell(enzyme, because, Cause.NO_LIMIT, grows_too_old, evidence, numbers)
+    if baseline is None or factor is None:
+        because = "no earlier value within reach to compare it with"
+        return _cannot_tell(enzyme, because, Cause.NOTHING_TO_COMPARE, grows_too_old, evidence, numbers)
     # A bound ("<20", ">10000") is read in the direction in which it is certain.
-    below = comparator[latest] == "<"
-    met = (now > 1) & (factor >= parameters.rise - 1e-9) & ~below
-    state = np.where(met, MET, NOT_MET).astype(object)
-    because = np.full(count, None, dtype=object)
-    for mask, text in (
-        (np.isnan(reference), "no earlier value within reach to compare it with"),
-        (np.isnan(now), "no upper limit on file for this value"),
-    ):
-        state[mask], because[mask] = CANNOT_TELL, text
-    too_old = today - day[latest] > parameters.latest_days
-    for one in np.flatnonzero(too_old):
-        state[one] = CANNOT_TELL
-        because[one] = f"no newer value than {day_text(np.datetime64(int(day[latest[one]]), 'D'))}"
-    met = state == MET
+    has_risen = now > 1 and factor >= parameters.rise - ROUNDING and latest.comparator != "<"
+    if not has_risen:
+        return Answer(enzyme, NOT_MET, recheck_on=grows_too_old, numbers=numbers)
 
-    exercised = _exercised(frames, patient[groups.first], day[latest], met, parameters.exercise_days)
-    strength = frames.assessments.get("declining-strength")
-    weaker = np.zeros(count, dtype=bool)
-    if strength is not None and len(strength):
-        declining = strength.loc[strength["state"].to_numpy() == MET, "patient_id"].to_numpy()
-        weaker = np.isin(patient[groups.first], declining)
-    with np.errstate(invalid="ignore"):
-        strong = (now >= parameters.clearly_raised) | (factor >= parameters.doubling - 1e-9) | weaker
-    severity = np.full(count, None, dtype=object)
-    severity[met] = np.where(strong[met], ACTION, WATCH)
-    exercise_found = np.array([bool(fact) for fact in exercised], dtype=bool)
-    severity[met & exercise_found] = WATCH
-    evidence: list[tuple[str, ...]] = [()] * count
-    for one in np.flatnonzero(state != NOT_MET):
-        facts = [f"o{identifier[row]}" for row in sorted(where[one][where[one] >= 0])]
-        facts.append(f"o{identifier[latest[one]]}")
-        evidence[one] = tuple(facts) + exercised[one]
-    newest = day[latest].astype("datetime64[D]").astype("datetime64[s]")
-    recheck = (day[latest] + parameters.latest_days + 1).astype("datetime64[D]").astype("datetime64[s]")
-    return assessments(
-        patient_id=patient[groups.first],
-        subject=enzyme[groups.first],
-        state=state,
-        severity=severity,
-        since=np.where(met, newest, np.datetime64("NaT", "s")),
-        recheck_on=np.where(too_old, np.datetime64("NaT", "s"), recheck),
-        evidence=evidence,
-        cannot_tell_because=because,
-        latest=value[latest],
-        upper_limit=limit[latest],
-        times_limit=np.round(now, 3),
-        baseline=np.round(reference, 3),
-        baseline_values=filled,
-        factor=np.round(factor, 3),
-        latest_day=newest,
-        exercise=exercise_found & met,
-        weaker=weaker & met,
+    exercise = tuple(strenuous_exercise_before(patient, latest.day, parameters.exercise_days))
+    weaker = strength_verdict(patient).met
+    strong = now >= parameters.clearly_raised or factor >= parameters.doubling - ROUNDING or weaker
+    return Answer(
+        enzyme,
+        MET,
+        severity=ACTION if strong and not exercise else WATCH,
+        since=latest.day,
+        recheck_on=grows_too_old,
+        evidence=(*evidence, *(one.fact for one in exercise)),
+        numbers={**numbers, "exercise": bool(exercise), "weaker": weaker},
     )
 
 
-def _exercised(
-    frames: Frames, patient: series.Ints, day: series.Ints, met: series.Bools, within: int
-) -> list[tuple[str, ...]]:
-    """Per row, the ids of strenuous exercise in the days before the value."""
-    out: list[tuple[str, ...]] = [()] * len(patient)
-    if frames.events.empty:
-        return out
-    events = frames.events[(frames.events["event"] == "strenuous_exercise") & frames.events["present"]]
-    if events.empty:
-        return out
-    by_patient: dict[int, list[tuple[int, int, int]]] = {}
-    begins = series.day_numbers(events["day"].to_numpy())
-    ends = np.maximum(begins, series.day_numbers(events["end"].to_numpy()))
-    for who, begin, end, identifier in zip(events["patient_id"], begins, ends, events["id"], strict=True):
-        by_patient.setdefault(int(who), []).append((int(begin), int(end), int(identifier)))
-    for place in np.flatnonzero(met):
-        when = int(day[place])
-        out[place] = tuple(
-            f"e{identifier}"
-            for begin, end, identifier in by_patient.get(int(patient[place]), [])
-            if begin <= when and when - end <= within
-        )
-    return out
+def baseline_of(values: Sequence[Reading], place: int, parameters: Parameters) -> Baseline | None:
+    """The median of the last few values before one that have a limit of their own; None where there is none."""
+    oldest = values[place].day - parameters.reference_days
+    readings: list[Reading] = []
+    for before in range(place - 1, -1, -1):
+        value = values[before]
+        if value.day < oldest or len(readings) == parameters.reference_values:
+            break
+        if value.times_limit is not None:
+            readings.append(value)
+    if not readings:
+        return None
+    return Baseline(median(value.value / value.limit for value in readings if value.limit), tuple(reversed(readings)))
+
+
+def times_baseline(now: float, baseline: Baseline) -> float:
+    """A value as a multiple of the baseline; beyond all bounds where the baseline is nothing."""
+    if baseline.times_limit > 0:
+        return now / baseline.times_limit
+    return math.inf if now > 0 else 1.0
+
+
+def strenuous_exercise_before(patient: PatientFacts, day: int, within: int) -> Iterator[Happening]:
+    """Strenuous exercise that began by a day and ended no more than so many days before it."""
+    for one in patient.events("strenuous_exercise"):
+        if one.present and one.day <= day and day - one.last_day <= within:
+            yield one
+
+
+def _cannot_tell(
+    enzyme: str,
+    because: str,
+    cause: Cause,
+    recheck_on: int | None,
+    evidence: tuple[str, ...],
+    numbers: Mapping[str, Any],
+) -> Answer:
+    return Answer(
+        enzyme,
+        CANNOT_TELL,
+        recheck_on=recheck_on,
+        evidence=evidence,
+        cannot_tell_because=because,
+        cause=cause,
+        numbers=numbers,
+    )
+
+
+def _thousandths(value: float | None) -> float | None:
+    return None if value is None else round(value * 1000) / 1000
+
+
+def _numbers(latest: Reading, now: float | None, baseline: Baseline | None, factor: float | None) -> dict[str, Any]:
+    """What `explain` quotes; `factor` is None also where the baseline is nothing."""
+    return {
+        "latest": latest.value,
+        "upper_limit": latest.limit,
+        "times_limit": _thousandths(now),
+        "baseline": _thousandths(baseline.times_limit if baseline else None),
+        "baseline_values": 0 if baseline is None else len(baseline.readings),
+        "factor": _thousandths(factor if baseline and baseline.times_limit > 0 else None),
+        "latest_day": date_of(latest.day),
+        "exercise": False,
+        "weaker": False,
+    }
 
 
 def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
@@ -216,7 +213,12 @@ def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
     text = f"{value} ({times}; {basis})"
     if row["state"] == NOT_MET:
         return text + ": no rise beyond chance, or within its limit."
-    text += f": {number(row['factor'])} times the baseline."
+    factor = row["factor"]
+    text += (
+        ": far above a baseline of nothing."
+        if factor is None or factor != factor
+        else f": {number(factor)} times the baseline."
+    )
     if row["exercise"]:
         days = parameters.exercise_days
         text += f" Strenuous exercise in the {days} days before explains it: repeat after {days} days of rest."
@@ -266,7 +268,7 @@ RULE = Rule(
         "A rise in CK often comes before weakness. Compared with the population's limit alone it is missed in "
         "patients with a low baseline and found falsely in those whose CK is always high."
     ),
-    evaluate=evaluate,
+    assess=assess,
     explain=explain,
     suggested_action=suggested_action,
     parameters=Parameters,

@@ -204,7 +204,7 @@ def random_frames(number: int, seed: int) -> Iterator[Frames]:
                             "mrn": mrn, "measure": measure, "day": day,
                             "value": round(value, chance.choice((0, 1)) if whole else 2),
                             "upper_limit": limits.get(measure) if chance.random() < 0.93 else None,
-                            "assay": chance.choice((None, "A", "B")) if "troponin" in measure else None,
+                            "assay": chance.choice(("", "A", "B")) if "troponin" in measure else None,
                             "assessor": chance.choice((None, "kim", "lee")),
                             "status": "not-done" if chance.random() < 0.05 else "final", "reason": "unwell",
                         }

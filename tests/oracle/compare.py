@@ -134,7 +134,7 @@ def cohort_frames(patients: int, seed: int, days: list[dt.date]) -> Iterator[Fra
             ["import", str(out)],
         ):
             done = subprocess.run(
-                [sys.executable, "-m", "dashboard.cli", *command],
+                [sys.executable, "-c", "from dashboard.cli import main; raise SystemExit(main())", *command],
                 env={**__import__("os").environ, "MYOPANEL_DATABASE_URL": database},
                 capture_output=True,
                 check=False,

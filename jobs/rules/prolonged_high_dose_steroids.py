@@ -281,9 +281,9 @@ def expected_taper(
     patient: PatientFacts, kilograms: float | None, course_start: int, start_mg: float, parameters: Parameters
 ) -> Expected:
     """The taper to compare with: the patient's own plan, else a template for adults or for children."""
-    plan = patient.plan
+    plan, since = patient.plan, course_start - _PLAN_BELONGS_DAYS
     # A plan of an earlier course says nothing about this one.
-    if plan is not None and plan.steps and max(plan.agreed_on, plan.steps[0].start) >= course_start - _PLAN_BELONGS_DAYS:
+    if plan is not None and plan.steps and max(plan.agreed_on, plan.steps[0].start) >= since:
         schedule = taper.from_plan(plan.steps, course_start, start_mg)
         first = schedule.day_below(start_mg)
         return Expected(OWN_PLAN, schedule, parameters.more_than_days if first is None else first)

@@ -6,33 +6,29 @@ first four weeks, a CK that was normal before, a score that could not have becom
 the response window nobody can tell.
 """
 
-import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
-from jobs import array_exposure as steroids
-from jobs.array_newest import FAR, dates, next_after, only_where
-from jobs.array_response import BETTER, LOWER, NO_BASELINE, NO_ROOM, SAME, Comparison, History, ResponseSteps, told
+from jobs.exposure import Exposure, Segment, exposure, newest_run
+from jobs.newest import next_after
+from jobs.response import BETTER, COMPARED, LOWER, NO_BASELINE, NO_ROOM, SAME, Comparison, ResponseSteps, compare, told
 from jobs.rule import (
     ACTION,
     CANNOT_TELL,
     MET,
     NOT_MET,
     URGENT,
+    Answer,
     Example,
     Rule,
     Source,
-    assessments,
     day_text,
-    empty,
     parameter,
 )
 from jobs.rules.declining_strength import HUBER, INSTRUMENTS
-from models.frames import Frames
+from models.patient_facts import PatientFacts, date_of
+from models.states import Cause
 
 SUBJECT = "pulse"
 
@@ -70,92 +66,86 @@ class Parameters(ResponseSteps):
     )
 
 
-def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataFrame:
-    """One row per patient whose last pulse is not too long ago; inclusion body myositis is left out."""
-    found = steroids.exposure(frames)
-    today = steroids.day_number(as_of)
-    pulses = steroids.runs(found.known, found.known.is_pulse, gap_days=parameters.same_pulse_days).newest()
-    diagnosis = frames.patients["diagnosis"].reindex(pulses.patient).to_numpy()
-    kept = np.flatnonzero((today - pulses.last <= parameters.until_day) & (diagnosis != "IBM"))
-    if not len(kept):
-        return empty()
-    history = History(frames)
-    who, first, last = pulses.patient[kept], pulses.start[kept], pulses.last[kept]
-    state = np.full(len(kept), NOT_MET, dtype=object)
-    because = np.full(len(kept), None, dtype=object)
-    said = np.full(len(kept), "", dtype=object)
-    since, recheck = np.full(len(kept), FAR, dtype="int64"), last + parameters.until_day + 1
-    facts: list[tuple[str, ...]] = [()] * len(kept)
-    statements = steroids.evidence(found, who, first)
-    doses = {
-        int(row): bool(pulse) for row, pulse in zip(found.statements["id"], found.statements["pulse"], strict=True)
-    }
-    for place in range(len(kept)):
-        judged_from = int(last[place]) + parameters.from_day
-        if today < judged_from:
-            recheck[place] = judged_from
-            said[place] = f"not judged before {day_text(np.datetime64(judged_from, 'D'))}"
-            continue
-        compared = [
-            result
-            for key in (*INSTRUMENTS, "ck")
-            if (
-                result := history.compare(
-                    int(who[place]), key, int(first[place]), judged_from, parameters.baseline_days, parameters
-                )
-            )
-        ]
-        pulse = tuple(fact for fact in statements[place] if doses.get(int(fact[1:]), False))
-        state[place], said[place], because[place], since[place] = _judged(
-            compared, judged_from, int(last[place]), parameters
-        )
-        facts[place] = (*pulse, *(fact for result in compared for fact in result.facts))
-    met = state == MET
-    checkpoint = diagnosis[kept] == "ICI_MYOSITIS"
-    return assessments(
-        patient_id=who,
-        subject=SUBJECT,
-        state=state,
-        severity=only_where(met, np.where(checkpoint, URGENT, ACTION)),
-        since=dates(np.where(met, since, FAR)),
-        due=dates(last + parameters.to_day),
+def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterator[Answer]:
+    """One answer for a patient whose last pulse is not too long ago; inclusion body myositis is left out."""
+    if patient.diagnosis == "IBM":
+        return
+    found = exposure(patient)
+    pulse = newest_run(found.known, _is_pulse, gap_days=parameters.same_pulse_days)
+    if pulse is None or as_of - pulse.last > parameters.until_day:
+        return
+    judged_from = pulse.last + parameters.from_day
+    recheck_on = next_after(
+        as_of,
+        judged_from if as_of < judged_from else pulse.last + parameters.until_day + 1,
         # A pulse that is still being given, or given again on a day that is on file, moves the window.
-        recheck_on=dates(next_after(today, recheck, found.changes_on(who), np.where(last == today, today + 1, FAR))),
-        evidence=facts,
-        cannot_tell_because=because,
-        pulse_first=dates(first),
-        pulse_last=dates(last),
-        said=said,
+        found.next_change,
+        pulse.last + 1,
     )
-
-
-def _judged(
-    compared: list[Comparison], judged_from: int, pulse_last: int, parameters: Parameters
-) -> tuple[str, str, str | None, int]:
-    """State, sentence, why it cannot be told, and since when."""
+    answer = Answer(SUBJECT, NOT_MET, due=pulse.last + parameters.to_day, recheck_on=recheck_on)
+    numbers = {"pulse_first": date_of(pulse.start), "pulse_last": date_of(pulse.last)}
+    if as_of < judged_from:
+        yield answer._replace(numbers={**numbers, "said": f"not judged before {day_text(judged_from)}"})
+        return
+    compared = [
+        result
+        for key in COMPARED
+        if (result := compare(patient, key, pulse.start, judged_from, parameters.baseline_days, parameters))
+    ]
+    evidence = (*_pulses_from(found, pulse.start), *(fact for result in compared for fact in result.facts))
     said = "; ".join(told(result) for result in compared if result.verdict != NO_BASELINE)
-    strength = [result for result in compared if result.measure != "ck"]
-    if any(result.verdict == BETTER for result in compared) and not any(result.verdict == LOWER for result in strength):
-        return NOT_MET, said, None, FAR
-    telling = [result for result in compared if result.verdict in {SAME, LOWER}]
-    if strength and any(result.verdict in {SAME, LOWER} for result in strength):
-        return MET, said, None, max(judged_from, min(result.since for result in telling))
-    if any(result.verdict == NO_ROOM for result in strength):
-        # Full strength before and after: only CK could have answered.
-        if any(result.measure == "ck" for result in telling):
-            return MET, said, None, max(judged_from, min(result.since for result in telling))
-        return NOT_MET, said, None, FAR
-    if strength:
-        return (
-            CANNOT_TELL,
-            said,
-            f"no strength score within {parameters.baseline_days} days before the pulse to compare with",
-            FAR,
-        )
-    window = " to ".join(
-        day_text(np.datetime64(pulse_last + days, "D")) for days in (parameters.from_day, parameters.to_day)
-    )
-    return CANNOT_TELL, said, f"no strength score since the pulse in the window {window} or later", FAR
+    answer = answer._replace(evidence=evidence, numbers={**numbers, "said": said})
+    since = _no_response_since(compared)
+    if since is not None:
+        severity = URGENT if patient.diagnosis == "ICI_MYOSITIS" else ACTION
+        yield answer._replace(state=MET, severity=severity, since=max(judged_from, since))
+    elif _can_tell(compared):
+        yield answer
+    else:
+        because, cause = _why_not_told(compared, pulse.last, parameters)
+        yield answer._replace(state=CANNOT_TELL, cannot_tell_because=because, cause=cause)
+
+
+def _is_pulse(segment: Segment) -> bool:
+    return segment.is_pulse
+
+
+def _pulses_from(found: Exposure, first: int) -> list[str]:
+    """The statements of pulses given on or after a day."""
+    return [one.statement.fact for one in found.statements if one.pulse and one.last >= first]
+
+
+def _has_responded(compared: Sequence[Comparison]) -> bool:
+    """Something is better, and no strength score is lower."""
+    return any(one.verdict == BETTER for one in compared) and not any(one.verdict == LOWER for one in compared)
+
+
+def _no_response_since(compared: Sequence[Comparison]) -> int | None:
+    """The first day of results that show no response, None where there was one or nobody can tell.
+
+    Strength has to be among them, unless it was full before and after: then only CK could have answered.
+    """
+    if _has_responded(compared):
+        return None
+    unchanged = [one for one in compared if one.verdict in (SAME, LOWER)]
+    of_strength = any(one.measure != "ck" for one in unchanged)
+    only_ck_could = any(one.verdict == NO_ROOM and one.measure != "ck" for one in compared)
+    if not unchanged or not (of_strength or only_ck_could):
+        return None
+    return min(one.since for one in unchanged)
+
+
+def _can_tell(compared: Sequence[Comparison]) -> bool:
+    """A response, or strength that had nothing to gain."""
+    return _has_responded(compared) or any(one.verdict == NO_ROOM and one.measure != "ck" for one in compared)
+
+
+def _why_not_told(compared: Sequence[Comparison], pulse_last: int, parameters: Parameters) -> tuple[str, Cause]:
+    if any(one.measure != "ck" for one in compared):
+        reach = parameters.baseline_days
+        return f"no strength score within {reach} days before the pulse to compare with", Cause.NOTHING_TO_COMPARE
+    window = " to ".join(day_text(pulse_last + days) for days in (parameters.from_day, parameters.to_day))
+    return f"no strength score since the pulse in the window {window} or later", Cause.NOT_ON_FILE
 
 
 def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
@@ -189,7 +179,7 @@ RULE = Rule(
         "too weak or "
         "the weakness has another cause, and both need a decision."
     ),
-    evaluate=evaluate,
+    assess=assess,
     explain=explain,
     suggested_action=suggested_action,
     parameters=Parameters,

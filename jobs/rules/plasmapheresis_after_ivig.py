@@ -4,30 +4,25 @@ Looked at: the days of plasma exchange and the days on which immunoglobulin was 
 three weeks after a dose. What does not: immunoglobulin given after the exchange, which is the right order.
 """
 
-import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
-import numpy as np
-import pandas as pd
-
-from jobs import array_series as series
-from jobs.array_newest import FAR, dates
 from jobs.rule import (
     CANNOT_TELL,
     MET,
     NOT_MET,
     URGENT,
+    Answer,
     Example,
     Rule,
     Source,
-    assessments,
     day_text,
-    empty,
     parameter,
 )
-from models.frames import Frames
+from models.patient_facts import Happening, PatientFacts, Statement, date_of
+from models.states import Cause
 from models.vocabulary import drug, frequencies
 
 SUBJECT = "plasmapheresis"
@@ -49,107 +44,115 @@ class Parameters:
     shown_days: int = parameter(28, unit="days", low=1, high=90, meaning="how long after the exchange it is still said")
 
 
-def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataFrame:
-    """One row per patient with a plasma exchange within `shown_days`."""
-    table = frames.events
-    if table.empty:
-        return empty()
-    today = int(np.datetime64(as_of, "D").astype("int64"))
-    chosen = np.flatnonzero((table["event"] == "plasmapheresis").to_numpy() & table["present"].to_numpy(dtype=bool))
-    if not len(chosen):
-        return empty()
-    patient = table["patient_id"].to_numpy()[chosen]
-    begins = series.day_numbers(table["day"].to_numpy()[chosen])
-    raw = table["end"].to_numpy()[chosen]
-    # A series of exchanges that is planned to go on has been done up to today.
-    ends = np.where(np.isnat(raw), begins, np.maximum(series.day_numbers(raw), begins))
-    ends = np.minimum(ends, today)
-    identifier = table["id"].to_numpy()[chosen]
-    recent = today - ends <= parameters.shown_days
-    found: dict[str, list[Any]] = {
-        name: [] for name in ("patient", "state", "since", "recheck", "facts", "because", "dose", "exchange")
-    }
-    for who in np.unique(patient[recent]):
-        mine = np.flatnonzero(recent & (patient == who))
-        doses = _dose_days(frames, int(who), today)
-        row = _judge(mine, begins, ends, doses, parameters.caution_days)
-        state, exchange, dose, statement = row
-        found["patient"].append(int(who))
-        found["state"].append(state)
-        found["since"].append(int(max(begins[exchange], min(dose + 1, ends[exchange]))) if state == MET else FAR)
-        ongoing = [int(end) for end in series.day_numbers(raw[mine][~np.isnat(raw[mine])]) if end >= today]
-        leaves = [int(ends[one]) + parameters.shown_days + 1 for one in mine]
-        found["recheck"].append(today + 1 if ongoing else min(leaves))
-        found["facts"].append((f"e{identifier[exchange]}", *((f"m{statement}",) if statement is not None else ())))
-        found["because"].append(
-            "both on one day, and which came first is not on record" if state == CANNOT_TELL else None
+class _Exchange(NamedTuple):
+    """A plasma exchange, or a series of them, as far as it has been done: first and last day, both included."""
+
+    first: int
+    last: int
+    event: Happening
+
+
+class _Dose(NamedTuple):
+    """A day on which immunoglobulin was given into a vein."""
+
+    day: int
+    statement: Statement
+
+
+def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterator[Answer]:
+    """One answer for a patient with a plasma exchange within `shown_days`."""
+    exchanges = [
+        exchange
+        for event in patient.happenings
+        if event.event == SUBJECT and event.present
+        # A series of exchanges that is planned to go on has been done up to today.
+        if as_of - (exchange := _Exchange(event.day, min(event.last_day, as_of), event)).last <= parameters.shown_days
+    ]
+    if not exchanges:
+        return
+    doses = immunoglobulin_days(patient, as_of)
+    goes_on = any(one.event.end is not None and one.event.end >= as_of for one in exchanges)
+    leaves = min(one.last for one in exchanges) + parameters.shown_days + 1
+    recheck_on = as_of + 1 if goes_on else leaves
+
+    taken_out = _dose_taken_out(exchanges, doses, parameters.caution_days)
+    if taken_out is not None:
+        exchange, dose = taken_out
+        since = max(exchange.first, min(dose.day + 1, exchange.last))
+        yield _answer(exchange, dose, recheck_on)._replace(state=MET, severity=URGENT, since=since)
+        return
+    together = _both_on_one_day(exchanges, doses)
+    if together is not None:
+        yield _answer(*together, recheck_on)._replace(
+            state=CANNOT_TELL,
+            cannot_tell_because="both on one day, and which came first is not on record",
+            cause=Cause.FACTS_DISAGREE,
         )
-        found["dose"].append(dose)
-        found["exchange"].append(int(begins[exchange]))
-    if not found["patient"]:
-        return empty()
-    return assessments(
-        patient_id=np.array(found["patient"], dtype="int64"),
-        subject=SUBJECT,
-        state=found["state"],
-        severity=[URGENT if state == MET else None for state in found["state"]],
-        since=dates(found["since"]),
-        recheck_on=dates(found["recheck"]),
-        evidence=found["facts"],
-        cannot_tell_because=found["because"],
-        exchange_day=dates(found["exchange"]),
-        dose_day=dates(found["dose"]),
+        return
+    newest = exchanges[-1]
+    earlier = [dose for dose in doses if dose.day < newest.first]
+    yield _answer(newest, max(earlier, default=None, key=_by_day), recheck_on)
+
+
+def _answer(exchange: _Exchange, dose: _Dose | None, recheck_on: int) -> Answer:
+    return Answer(
+        SUBJECT,
+        NOT_MET,
+        recheck_on=recheck_on,
+        evidence=(exchange.event.fact,) if dose is None else (exchange.event.fact, dose.statement.fact),
+        numbers={"exchange_day": date_of(exchange.first), "dose_day": None if dose is None else date_of(dose.day)},
     )
 
 
-def _judge(
-    mine: series.Ints, begins: series.Ints, ends: series.Ints, doses: list[tuple[int, int]], caution_days: int
-) -> tuple[str, int, int, int | None]:
-    """State, the exchange that decides, the newest dose that bears on it (-FAR: none), its statement."""
-    same_day: tuple[int, int, int] | None = None
-    for exchange in mine[::-1].tolist():
-        for day, statement in sorted(doses, reverse=True):
-            if day < ends[exchange] and begins[exchange] - day <= caution_days:
-                return MET, exchange, day, statement
-            if day == ends[exchange] and same_day is None:
-                same_day = exchange, day, statement
-    if same_day is not None:
-        return CANNOT_TELL, *same_day
-    newest = int(mine[-1])
-    earlier = [(day, statement) for day, statement in doses if day < begins[newest]]
-    if not earlier:
-        return NOT_MET, newest, -FAR, None
-    day, statement = max(earlier)
-    return NOT_MET, newest, day, statement
+def _by_day(dose: _Dose) -> tuple[int, int]:
+    return dose.day, dose.statement.id
 
 
-def _dose_days(frames: Frames, patient: int, today: int) -> list[tuple[int, int]]:
-    """Days up to today on which a patient had intravenous immunoglobulin, with the statement."""
-    table = frames.medications
-    if table.empty:
-        return []
-    rows = table[table["patient_id"].to_numpy() == patient]
-    days: list[tuple[int, int]] = []
-    every = {key: value.every_days for key, value in frequencies().items()}
-    for row in rows.itertuples():
-        known = drug(str(row.drug))
-        if known is None or known.key != "ivig":
+def _dose_taken_out(
+    exchanges: list[_Exchange], doses: list[_Dose], caution_days: int
+) -> tuple[_Exchange, _Dose] | None:
+    """The newest exchange, with the newest dose, that came soon after a dose or while one was given."""
+    for exchange in reversed(exchanges):
+        for dose in reversed(doses):
+            if dose.day < exchange.last and exchange.first - dose.day <= caution_days:
+                return exchange, dose
+    return None
+
+
+def _both_on_one_day(exchanges: list[_Exchange], doses: list[_Dose]) -> tuple[_Exchange, _Dose] | None:
+    """The newest exchange that ended on the day of a dose."""
+    for exchange in reversed(exchanges):
+        for dose in reversed(doses):
+            if dose.day == exchange.last:
+                return exchange, dose
+    return None
+
+
+def immunoglobulin_days(patient: PatientFacts, today: int) -> list[_Dose]:
+    """Days up to today on which a patient had intravenous immunoglobulin, oldest first."""
+    days = []
+    for one in patient.statements:
+        if not _is_immunoglobulin(one.drug):
             continue
-        start = int(np.datetime64(row.start, "D").astype("int64"))
-        end = start if pd.isna(row.end) else int(np.datetime64(row.end, "D").astype("int64"))
-        interval = every.get(str(row.frequency))
-        if interval and pd.isna(row.end) and row.status != "stopped":
-            end = today
+        often = frequencies().get(one.frequency)
+        interval = often.every_days if often else None
+        goes_on = bool(interval) and one.end is None and one.status != "stopped"
+        last = today if goes_on else one.start if one.end is None else min(one.end, today)
         # One infusion spread over several days is written as a single dose with a last day.
-        step = interval or 1
-        days += [(day, int(str(row.id))) for day in range(start, min(end, today) + 1, step)]
-    return days
+        days += [_Dose(day, one) for day in range(one.start, last + 1, interval or 1)]
+    return sorted(days, key=_by_day)
+
+
+@lru_cache(maxsize=512)
+def _is_immunoglobulin(name: str) -> bool:
+    row = drug(name)
+    return row is not None and row.key == "ivig"
 
 
 def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
     """Both days."""
     exchange = f"Plasma exchange on {day_text(row['exchange_day'])}"
-    if pd.isna(row["dose_day"]):
+    if row["dose_day"] is None or row["dose_day"] != row["dose_day"]:  # a frame writes a missing day as NaT
         return f"{exchange}, no immunoglobulin before it."
     dose = f"immunoglobulin on {day_text(row['dose_day'])}"
     if row["state"] == CANNOT_TELL:
@@ -180,7 +183,7 @@ RULE = Rule(
         "treatment is lost, "
         "and the patient is without either."
     ),
-    evaluate=evaluate,
+    assess=assess,
     explain=explain,
     suggested_action=suggested_action,
     parameters=Parameters,

@@ -5,48 +5,32 @@ and weakness or raised CK after a checkpoint inhibitor. What counts: the newest 
 end is taken to be there for four weeks; after that nobody knows, and we say so. It is over when somebody says so.
 """
 
-import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
-import numpy as np
-import pandas as pd
-
-from jobs import array_series as series
-from jobs.array_newest import (
-    FAR,
-    NewestEvent,
-    NewestValue,
-    dates,
-    newest_event,
-    newest_value,
-    next_after,
-    strength_verdicts,
-)
+from jobs.newest import forgotten, lasts_until, next_after, still_there, strength_verdict
 from jobs.rule import (
     CANNOT_TELL,
     MET,
     NOT_MET,
     URGENT,
+    Answer,
     Example,
     Rule,
     Source,
-    assessments,
     day_text,
-    empty,
     number,
     parameter,
 )
-from models.frames import Frames
 from models.list_order import Danger
+from models.patient_facts import Happening, PatientFacts, Reading
+from models.states import Cause
 from models.vocabulary import drug, events
 
 SYMPTOMS = ("dysphagia", "dyspnoea", "areflexia")
 CHECKPOINT = "checkpoint-inhibitor"
-
-
-# ------------------------------------------------------------------------------------------------------------ the rule
 
 
 @dataclass(frozen=True)
@@ -97,224 +81,219 @@ class Parameters:
     )
 
 
-@dataclass
-class _Sign:
-    patient: int
-    subject: str
-    state: str
-    since: int = FAR
-    recheck: int = FAR
-    evidence: tuple[str, ...] = ()
-    because: str | None = None
-    said: str = ""
+def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterator[Answer]:
+    """One answer for each sign on which there is a word on file."""
+    symptoms = _newest_symptoms(patient)
+    for kind in SYMPTOMS:
+        if kind in symptoms:
+            yield _symptom(symptoms[kind], as_of, parameters)
+    breath = patient.latest("nif")
+    if breath is not None:
+        yield _breath(breath, as_of, parameters)
+    capacity = _capacity(patient, as_of, parameters)
+    if capacity is not None:
+        yield capacity
+    given = _checkpoint_doses(patient, as_of, parameters.checkpoint_days)
+    if given is not None:
+        yield _checkpoint(patient, given, symptoms, as_of, parameters)
 
 
-def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataFrame:
-    """One row per patient and sign on which there is a word on file."""
-    today = int(np.datetime64(as_of, "D").astype("int64"))
-    who = frames.patients.index.to_numpy(dtype="int64")
-    if not len(who):
-        return empty()
-    signs: list[_Sign] = []
-    there = {kind: newest_event(frames, kind, who) for kind in SYMPTOMS}
-    for kind, event in there.items():
-        signs += _symptom(kind, event, who, today, parameters)
-    signs += _breath(newest_value(frames, "nif", who), who, today, parameters)
-    signs += _capacity(frames, today, parameters)
-    weak = np.zeros(len(who), dtype=bool)
-    for kind in ("dysphagia", "dyspnoea"):
-        weak |= there[kind].still_there(today, parameters.symptom_days)
-    signs += _checkpoint(frames, who, weak, there, today, parameters)
-    if not signs:
-        return empty()
-    return assessments(
-        patient_id=np.array([sign.patient for sign in signs], dtype="int64"),
-        subject=[sign.subject for sign in signs],
-        state=[sign.state for sign in signs],
-        severity=[URGENT if sign.state == MET else None for sign in signs],
-        since=dates([sign.since if sign.state == MET else FAR for sign in signs]),
-        recheck_on=dates([sign.recheck if sign.recheck > today else FAR for sign in signs]),
-        evidence=[sign.evidence for sign in signs],
-        cannot_tell_because=[sign.because for sign in signs],
-        said=np.array([sign.said for sign in signs], dtype=object),
-    )
+def _newest_symptoms(patient: PatientFacts) -> dict[str, Happening]:
+    """The newest record of each symptom."""
+    return {one.event: one for one in patient.happenings if one.event in SYMPTOMS}
 
 
-def _symptom(kind: str, event: NewestEvent, who: series.Ints, today: int, parameters: Parameters) -> list[_Sign]:
-    there = event.still_there(today, parameters.symptom_days)
-    forgotten = event.forgotten(today, parameters.symptom_days, parameters.reach_days)
-    label = events()[kind].label
-    signs = []
-    for place in np.flatnonzero(event.day > -FAR):
-        day, end = int(event.day[place]), int(event.end[place])
-        sign = _Sign(int(who[place]), kind, NOT_MET, evidence=(f"e{event.id[place]}",))
-        when = day_text(np.datetime64(day, "D"))
-        if there[place]:
-            sign.state, sign.since = MET, day
-            until = f", expected to last until {day_text(np.datetime64(end, 'D'))}" if end > -FAR else ""
-            sign.said = f"{label}, recorded on {when}{until}"
-            sign.recheck = (end if end > -FAR else day + parameters.symptom_days) + 1
-        elif forgotten[place]:
-            sign.state = CANNOT_TELL
-            sign.because = f"recorded on {when} and never mentioned again"
-            sign.said = label
-            sign.recheck = day + parameters.reach_days + 1
-        elif event.present[place] and end > -FAR:
-            sign.said = f"{label}: over since {day_text(np.datetime64(end, 'D'))}"
-        elif event.present[place]:
-            sign.said = f"{label}: last recorded on {when}, too long ago to ask about"
-        else:
-            sign.said = f"{label}: absent on {when}"
-        signs.append(sign)
-    return signs
-
-
-def _breath(nif: NewestValue, who: series.Ints, today: int, parameters: Parameters) -> list[_Sign]:
-    signs = []
-    for place in np.flatnonzero(nif.day > -FAR):
-        day, value, bound = int(nif.day[place]), float(nif.value[place]), str(nif.comparator[place])
-        said = f"negative inspiratory force {bound}{number(value)} cmH2O on {day_text(np.datetime64(day, 'D'))}"
-        sign = _Sign(int(who[place]), "nif", NOT_MET, evidence=(f"o{nif.id[place]}",), said=said)
-        weak = value <= parameters.weakest_nif if bound == "<" else value < parameters.weakest_nif
-        unclear = (bound == "<" and not weak) or (bound == ">" and weak)
-        _judge(sign, day, weak, unclear, today, parameters)
-        signs.append(sign)
-    return signs
-
-
-def _capacity(frames: Frames, today: int, parameters: Parameters) -> list[_Sign]:
-    rows = frames.observations("fvc_percent")
-    groups = series.groups_of(rows["patient_id"].to_numpy())
-    day, value = series.day_numbers(rows["day"].to_numpy()), rows["value"].to_numpy()
-    patient, identifier = rows["patient_id"].to_numpy(), rows["id"].to_numpy()
-    signs = []
-    for first, last in zip(groups.first.tolist(), groups.last.tolist(), strict=True):
-        if today - day[last] > parameters.fvc_reference_days:
-            continue  # so old that the values before it may not have been read any more
-        before = np.arange(first, last)
-        before = before[day[last] - day[before] <= parameters.fvc_reference_days]
-        if not len(before):
-            continue  # one value alone is no fall
-        best = int(before[np.argmax(value[before])])
-        sign = _Sign(
-            int(patient[last]),
-            "fvc_percent",
-            NOT_MET,
-            evidence=(f"o{identifier[best]}", f"o{identifier[last]}"),
-            said=(
-                f"forced vital capacity {number(value[last])} % of predicted on "
-                f"{day_text(np.datetime64(int(day[last]), 'D'))}, "
-                f"{number(value[best])} % on {day_text(np.datetime64(int(day[best]), 'D'))}"
-            ),
+def _symptom(event: Happening, today: int, parameters: Parameters) -> Answer:
+    kind, day, end = event.event, event.day, event.end
+    label, when = _label(kind), day_text(day)
+    evidence = (event.fact,)
+    if still_there(event, today, parameters.symptom_days):
+        until = "" if end is None else f", expected to last until {day_text(end)}"
+        return Answer(
+            kind,
+            MET,
+            severity=URGENT,
+            since=day,
+            recheck_on=lasts_until(event, parameters.symptom_days) + 1,
+            evidence=evidence,
+            numbers={"said": f"{label}, recorded on {when}{until}"},
         )
-        fell = bool(value[last] < (1 - parameters.fvc_fall) * value[best] - 1e-9)
-        _judge(sign, int(day[last]), fell, False, today, parameters)
-        if sign.state == CANNOT_TELL:
-            sign.recheck = int(day[last]) + parameters.fvc_reference_days + 1
-        signs.append(sign)
-    return signs
+    if forgotten(event, today, parameters.symptom_days, parameters.reach_days):
+        return Answer(
+            kind,
+            CANNOT_TELL,
+            recheck_on=day + parameters.reach_days + 1,
+            evidence=evidence,
+            cannot_tell_because=f"recorded on {when} and never mentioned again",
+            cause=Cause.STALE,
+            numbers={"said": label},
+        )
+    if not event.present:
+        said = f"{label}: absent on {when}"
+    elif end is not None:
+        said = f"{label}: over since {day_text(end)}"
+    else:
+        said = f"{label}: last recorded on {when}, too long ago to ask about"
+    return Answer(kind, NOT_MET, evidence=evidence, numbers={"said": said})
 
 
-def _judge(sign: _Sign, day: int, bad: bool, unclear: bool, today: int, parameters: Parameters) -> None:
-    """State of a measured sign: too old or only a bound cannot tell."""
+def _breath(newest: Reading, today: int, parameters: Parameters) -> Answer:
+    value, bound = newest.value, newest.comparator
+    weak = value <= parameters.weakest_nif if bound == "<" else value < parameters.weakest_nif
+    unclear = (bound == "<" and not weak) or (bound == ">" and weak)
+    said = f"negative inspiratory force {bound}{number(value)} cmH2O on {day_text(newest.day)}"
+    return _judged("nif", newest.day, weak, unclear, said, (newest.fact,), today, parameters)
+
+
+def _capacity(patient: PatientFacts, today: int, parameters: Parameters) -> Answer | None:
+    """The newest vital capacity against the best of the year before it; None where there is nothing to compare."""
+    series = patient.series("fvc_percent")
+    if not series:
+        return None
+    newest, reach = series[-1], parameters.fvc_reference_days
+    if today - newest.day > reach:
+        return None  # so old that the values before it may not have been read any more
+    before = [one for one in series[:-1] if newest.day - one.day <= reach]
+    if not before:
+        return None  # one value alone is no fall
+    best = max(before, key=lambda one: one.value)
+    fell = newest.value < (1 - parameters.fvc_fall) * best.value - 1e-9
+    said = (
+        f"forced vital capacity {number(newest.value)} % of predicted on {day_text(newest.day)}, "
+        f"{number(best.value)} % on {day_text(best.day)}"
+    )
+    judged = _judged("fvc_percent", newest.day, fell, False, said, (best.fact, newest.fact), today, parameters)
+    return judged._replace(recheck_on=next_after(today, judged.recheck_on, newest.day + reach + 1))
+
+
+def _judged(
+    subject: str,
+    day: int,
+    bad: bool,
+    unclear: bool,
+    said: str,
+    evidence: tuple[str, ...],
+    today: int,
+    parameters: Parameters,
+) -> Answer:
+    """A measured sign: one that is too old, or only a bound, cannot tell."""
+    numbers = {"said": said}
     if today - day > parameters.latest_days:
-        sign.state, sign.because = CANNOT_TELL, f"no newer value than {day_text(np.datetime64(day, 'D'))}"
-        return
-    sign.recheck = day + parameters.latest_days + 1
+        because = f"no newer value than {day_text(day)}"
+        return Answer(
+            subject, CANNOT_TELL, evidence=evidence, cannot_tell_because=because, cause=Cause.STALE, numbers=numbers
+        )
+    recheck_on = day + parameters.latest_days + 1
     if unclear:
-        sign.state, sign.because = CANNOT_TELL, "the value is only a bound"
-    elif bad:
-        sign.state, sign.since = MET, day
+        return Answer(
+            subject,
+            CANNOT_TELL,
+            recheck_on=recheck_on,
+            evidence=evidence,
+            cannot_tell_because="the value is only a bound",
+            cause=Cause.NOT_ON_FILE,
+            numbers=numbers,
+        )
+    if not bad:
+        return Answer(subject, NOT_MET, recheck_on=recheck_on, evidence=evidence, numbers=numbers)
+    return Answer(subject, MET, severity=URGENT, since=day, recheck_on=recheck_on, evidence=evidence, numbers=numbers)
+
+
+class _CheckpointDoses(NamedTuple):
+    """A checkpoint inhibitor given lately; without a `drug` only the diagnosis says so.
+
+    `last` is at most today; `changes` are the days on which this would read differently with no new fact.
+    """
+
+    drug: str = ""
+    last: int | None = None
+    facts: tuple[str, ...] = ()
+    changes: tuple[int, ...] = ()
+
+
+def _checkpoint_doses(patient: PatientFacts, today: int, within: int) -> _CheckpointDoses | None:
+    """The checkpoint inhibitor given last, if that is not too long ago."""
+    found = _CheckpointDoses() if patient.diagnosis == "ICI_MYOSITIS" else None
+    for one in patient.statements:
+        if not _is_checkpoint_inhibitor(one.drug):
+            continue
+        ended = one.start if one.frequency == "once" or (one.status == "stopped" and one.end is None) else one.end
+        last = today if ended is None else min(ended, today)
+        if today - last > within:
+            continue
+        before = found or _CheckpointDoses()
+        newer = before.last is None or last >= before.last
+        found = _CheckpointDoses(
+            one.drug if newer else before.drug,
+            last if before.last is None else max(last, before.last),
+            (*before.facts, one.fact),
+            before.changes if ended is None else (*before.changes, ended + 1, ended + within + 1),
+        )
+    return found
+
+
+@lru_cache(maxsize=512)
+def _is_checkpoint_inhibitor(name: str) -> bool:
+    row = drug(name)
+    return row is not None and row.has_class(CHECKPOINT)
 
 
 def _checkpoint(
-    frames: Frames,
-    who: series.Ints,
-    weak: series.Bools,
-    there: Mapping[str, NewestEvent],
+    patient: PatientFacts,
+    given: _CheckpointDoses,
+    symptoms: Mapping[str, Happening],
     today: int,
     parameters: Parameters,
-) -> list[_Sign]:
-    """Weakness or raised CK of everyone who had a checkpoint inhibitor lately."""
-    given = _checkpoint_doses(frames, today, parameters.checkpoint_days)
-    if not given:
-        return []
-    verdicts = strength_verdicts(frames, who)
-    enzyme = newest_value(frames, "ck", who)
-    fresh = today - enzyme.day <= parameters.latest_days
-    with np.errstate(invalid="ignore"):
-        raised = fresh & (enzyme.times_limit > parameters.raised_ck) & (enzyme.comparator != "<")
-    signs = []
-    for patient, (name, last, facts) in sorted(given.items()):
-        place = int(np.searchsorted(who, patient))
-        sign = _Sign(patient, CHECKPOINT, NOT_MET, evidence=facts)
-        if last > -FAR:
-            said = [f"{name} until {day_text(np.datetime64(last, 'D'))}" if last < today else f"{name} still given"]
-        else:
-            said = ["myositis under a checkpoint inhibitor"]
-        recheck = [int(verdicts.recheck[place])]
-        if last > -FAR:
-            recheck += [last + 1, last + parameters.checkpoint_days + 1]
-        since: list[int] = []
-        if verdicts.met[place]:
-            said.append(f"weaker since {day_text(np.datetime64(int(verdicts.since[place]), 'D'))}")
-            since.append(int(verdicts.since[place]))
-            sign.evidence += verdicts.facts.get(place, ())
-        for kind in ("dysphagia", "dyspnoea"):
-            event = there[kind]
-            if weak[place] and event.still_there(today, parameters.symptom_days)[place]:
-                said.append(f"{events()[kind].label.lower()} on {day_text(np.datetime64(int(event.day[place]), 'D'))}")
-                since.append(int(event.day[place]))
-                sign.evidence += (f"e{event.id[place]}",)
-                end = int(event.end[place])
-                recheck.append((end if end > -FAR else int(event.day[place]) + parameters.symptom_days) + 1)
-        if fresh[place]:
-            recheck.append(int(enzyme.day[place]) + parameters.latest_days + 1)
-        if raised[place]:
-            when = day_text(np.datetime64(int(enzyme.day[place]), "D"))
-            said.append(f"CK {number(enzyme.times_limit[place])} times its limit on {when}")
-            since.append(int(enzyme.day[place]))
-            sign.evidence += (f"o{enzyme.id[place]}",)
-        if since:
-            sign.state, sign.since = MET, min(since)
-        elif not fresh[place] or np.isnan(enzyme.times_limit[place]):
-            sign.state = CANNOT_TELL
-            sign.because = f"no CK with its limit in the last {parameters.latest_days} days"
-        sign.said = "; ".join(said)
-        sign.recheck = int(next_after(today, *recheck))
-        signs.append(sign)
-    return signs
+) -> Answer:
+    """Weakness or raised CK of somebody who had a checkpoint inhibitor lately."""
+    if given.last is None:
+        said = ["myositis under a checkpoint inhibitor"]
+    else:
+        said = [f"{given.drug} still given" if given.last == today else f"{given.drug} until {day_text(given.last)}"]
+    recheck: list[int | None] = [*given.changes]
+    since: list[int] = []
+    evidence = given.facts
+    weaker = strength_verdict(patient)
+    recheck.append(weaker.recheck_on)
+    if weaker.met and weaker.since is not None:
+        said.append(f"weaker since {day_text(weaker.since)}")
+        since.append(weaker.since)
+        evidence += weaker.facts
+    for kind in ("dysphagia", "dyspnoea"):
+        event = symptoms.get(kind)
+        if event is not None and still_there(event, today, parameters.symptom_days):
+            said.append(f"{_label(kind).lower()} on {day_text(event.day)}")
+            since.append(event.day)
+            evidence += (event.fact,)
+            recheck.append(lasts_until(event, parameters.symptom_days) + 1)
+    enzyme = patient.latest("ck")
+    fresh = enzyme if enzyme is not None and today - enzyme.day <= parameters.latest_days else None
+    times_limit = None if fresh is None else fresh.times_limit
+    if fresh is not None:
+        recheck.append(fresh.day + parameters.latest_days + 1)
+        if times_limit is not None and times_limit > parameters.raised_ck and fresh.comparator != "<":
+            said.append(f"CK {number(times_limit)} times its limit on {day_text(fresh.day)}")
+            since.append(fresh.day)
+            evidence += (fresh.fact,)
+    answer = Answer(
+        CHECKPOINT,
+        NOT_MET,
+        recheck_on=next_after(today, *recheck),
+        evidence=evidence,
+        numbers={"said": "; ".join(said)},
+    )
+    if since:
+        return answer._replace(state=MET, severity=URGENT, since=min(since))
+    if times_limit is None:
+        because = f"no CK with its limit in the last {parameters.latest_days} days"
+        cause = Cause.NO_LIMIT if fresh is not None else Cause.NOT_ON_FILE if enzyme is None else Cause.STALE
+        return answer._replace(state=CANNOT_TELL, cannot_tell_because=because, cause=cause)
+    return answer
 
 
-def _checkpoint_doses(frames: Frames, today: int, within: int) -> dict[int, tuple[str, int, tuple[str, ...]]]:
-    """Patient -> drug, last day it was given (-FAR: only the diagnosis says so), statement ids."""
-    found: dict[int, tuple[str, int, tuple[str, ...]]] = {}
-    diagnosed = frames.patients.index[(frames.patients["diagnosis"] == "ICI_MYOSITIS").to_numpy()]
-    for patient in diagnosed.tolist():
-        found[int(patient)] = ("", -FAR, ())
-    table = frames.medications
-    if table.empty:
-        return found
-    names = pd.unique(table["drug"])
-    wanted = [name for name in names if (known := drug(str(name))) is not None and known.has_class(CHECKPOINT)]
-    for row in np.flatnonzero(table["drug"].isin(wanted).to_numpy()).tolist():
-        start = int(series.day_numbers(table["start"].to_numpy()[row : row + 1])[0])
-        end = table["end"].to_numpy()[row]
-        last = today if np.isnat(end) else int(end.astype("datetime64[D]").astype("int64"))
-        if table["frequency"].iloc[row] == "once" or (table["status"].iloc[row] == "stopped" and np.isnat(end)):
-            last = start
-        last = min(last, today)
-        if today - last > within:
-            continue
-        patient = int(table["patient_id"].iloc[row])
-        before = found.get(patient, ("", -FAR, ()))
-        newer = last >= before[1]
-        found[patient] = (
-            str(table["drug"].iloc[row]) if newer else before[0],
-            max(last, before[1]),
-            (*before[2], f"m{table['id'].iloc[row]}"),
-        )
-    return found
+@lru_cache(maxsize=len(SYMPTOMS))
+def _label(symptom: str) -> str:
+    return events()[symptom].label
 
 
 def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
@@ -366,7 +345,7 @@ RULE = Rule(
         "or stand in "
         "a note, and are lost there."
     ),
-    evaluate=evaluate,
+    assess=assess,
     explain=explain,
     suggested_action=suggested_action,
     parameters=Parameters,

@@ -7,36 +7,33 @@ per kilogram) for more than two weeks with no agent. An agent that ended less th
 from one to another takes time. What does not: inclusion body myositis, for which no agent is known to work.
 """
 
-import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
-from jobs import array_exposure as steroids
+from jobs.exposure import Exposure, Segment, Spell, earliest, evidence, exposure, newest_run, spell, why_unknown
 from jobs.rule import (
     ACTION,
     CANNOT_TELL,
     MET,
     NOT_MET,
+    Answer,
     Example,
     Rule,
     Source,
-    assessments,
     day_text,
-    empty,
     number,
     parameter,
 )
-from models.frames import Frames
+from jobs.treatment import CONTINUING
+from models.patient_facts import ADULT_FROM_YEARS, PatientFacts, Statement, date_of
+from models.states import Cause
 from models.vocabulary import drug, frequencies
 
 SUBJECT = "steroids"
 ALONE, FROM_THE_START = "alone", "from the start"
 EXCLUDED_DIAGNOSES = ("IBM",)
-_CONTINUING = np.iinfo(np.int64).max // 4
 
 
 @dataclass(frozen=True)
@@ -78,102 +75,128 @@ class Parameters:
     )
 
 
-def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataFrame:
-    """One row for each patient with a steroid statement; never met for the excluded diagnoses."""
-    found = steroids.exposure(frames)
-    patient = found.patients()
-    if not len(patient):
-        return empty()
-    today = found.today
-    kilograms = found.kilograms(patient)
-    child = steroids.children(frames, patient, as_of) & ~np.isnan(kilograms)
-    limit = np.where(child, parameters.child_from_mg_per_kg * kilograms, parameters.from_mg)
-    long = steroids.spell(found, patient, limit, gap_days=parameters.gap_days, nth=parameters.more_than_days + 1)
-
-    def high_course(segments: steroids.Segments) -> steroids.Runs:
-        high = found.is_high(segments, parameters.high_above_mg, parameters.high_from_mg_per_kg)
-        return steroids.runs(segments, high, gap_days=parameters.gap_days).newest().aligned(patient)
-
-    high = high_course(found.known)
-    could_be_high = high_course(found.possible)
-    on_high = steroids.is_day(high.last) & (today - high.last <= parameters.gap_days)
-    could_be = long.could_be | (
-        steroids.is_day(could_be_high.last) & (today - could_be_high.last <= parameters.gap_days)
+def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterator[Answer]:
+    """One answer for a patient with a steroid statement; never met for the excluded diagnoses."""
+    found = exposure(patient)
+    if not found.on_file:
+        return
+    limit = _limit(patient, found, parameters)
+    long = spell(found, limit, gap_days=parameters.gap_days, nth=parameters.more_than_days + 1)
+    high = _high_spell(found, parameters)
+    covered = _covered_until(patient)
+    until = None if covered is None else covered + parameters.agent_gap_days
+    alone = until is None or until < as_of
+    judged = alone and patient.diagnosis not in EXCLUDED_DIAGNOSES
+    met = judged and (long.reached or high.alive)
+    could_be = long.could_be or high.could_be
+    cannot_tell = judged and not met and could_be
+    start = _course_start(long, high)
+    answer = Answer(
+        SUBJECT,
+        NOT_MET,
+        recheck_on=earliest(
+            long.recheck,
+            high.recheck,
+            None if alone or until is None or until >= CONTINUING else until + 1,
+            as_of + 1 if could_be and not met else None,
+        ),
+        numbers={
+            "finding": (ALONE if long.reached else FROM_THE_START) if met else None,
+            "dose": round(found.dose_on(as_of) * 1000) / 1000,
+            "limit_mg": round(limit * 1000) / 1000,
+            "course_start": None if start is None else date_of(start),
+            "agent_until": date_of(covered) if alone and covered is not None else None,
+        },
     )
-
-    covered = _covered_until(frames, patient)
-    until = np.where(steroids.is_day(covered), covered + parameters.agent_gap_days, steroids.NEVER)
-    alone = until < today
-    judged = ~frames.patients["diagnosis"].reindex(patient).isin(EXCLUDED_DIAGNOSES).to_numpy(dtype=bool)
-    met = judged & alone & (long.reached | on_high)
-    cannot_tell = judged & alone & ~met & could_be
-    state = np.where(met, MET, np.where(cannot_tell, CANNOT_TELL, NOT_MET)).astype(object)
-    far = np.iinfo(np.int64).max
-    begins = np.minimum(np.where(long.reached, long.run.nth_day, far), np.where(on_high, high.start, far))
-    # The days of grace after an agent are not counted against the patient: alone since the agent was gone.
-    since = np.where(met, np.maximum(begins, until + 1), steroids.NEVER)
-
-    high_ends = np.where(on_high & (high.last < today), high.last + parameters.gap_days + 1, steroids.NEVER)
-    uncovered = np.where((until >= today) & (until < _CONTINUING), until + 1, steroids.NEVER)
-    tomorrow = np.where(could_be & ~met, today + 1, steroids.NEVER)
-    grown_up = steroids.coming_of_age(frames, patient, as_of)
-    recheck = steroids.earliest(long.recheck, high_ends, uncovered, tomorrow, grown_up)
-
-    because = np.full(len(patient), None, dtype=object)
-    for row in np.flatnonzero(cannot_tell):
-        because[row] = steroids.why_unknown(found, int(patient[row]))
-    start = np.minimum(np.where(long.alive, long.run.start, far), np.where(on_high, high.start, far))
-    start = np.where(start == far, steroids.NEVER, start)
-    finding = np.full(len(patient), None, dtype=object)
-    finding[met] = np.where(long.reached, ALONE, FROM_THE_START)[met]
-    return assessments(
-        patient_id=patient,
-        subject=SUBJECT,
-        state=state,
-        severity=[ACTION if yes else None for yes in met],
-        since=steroids.as_days(since),
-        recheck_on=steroids.as_days(recheck),
-        evidence=steroids.evidence(found, patient, np.where(steroids.is_day(start), start, today)),
-        cannot_tell_because=because,
-        finding=finding,
-        dose=np.round(found.dose_on(today, patient), 3),
-        limit_mg=np.round(limit, 3),
-        course_start=steroids.as_days(start),
-        agent_until=steroids.as_days(np.where(until < today, covered, steroids.NEVER)),
-    )
+    if met:
+        begins = min(day for day in (_reached_on(long), high.start) if day is not None)
+        # The days of grace after an agent are not counted against the patient: alone since the agent was gone.
+        since = begins if until is None else max(begins, until + 1)
+        facts = evidence(found, as_of if start is None else start)
+        answer = answer._replace(state=MET, severity=ACTION, since=since, evidence=facts)
+    elif cannot_tell:
+        answer = answer._replace(
+            state=CANNOT_TELL,
+            evidence=evidence(found, as_of if start is None else start),
+            cannot_tell_because=why_unknown(found),
+            cause=Cause.DOSE_UNKNOWN,
+        )
+    yield answer
 
 
-def _covered_until(frames: Frames, patient: steroids.Ints) -> steroids.Ints:
-    """The last day on which any steroid-sparing agent acts, for each patient; a number before all days for none.
+def _limit(patient: PatientFacts, found: Exposure, parameters: Parameters) -> float:
+    """The daily dose that should not be given alone: a child's by weight, where it is on file."""
+    kilograms = found.kilograms
+    if kilograms is not None and patient.is_child():
+        return parameters.child_from_mg_per_kg * kilograms
+    return parameters.from_mg
+
+
+@dataclass(frozen=True, slots=True)
+class _HighSpell:
+    """A high dose that goes on, or paused for no longer than a gap that does not end it; or that may be one."""
+
+    start: int | None
+    could_be: bool
+    recheck: int | None
+
+    @property
+    def alive(self) -> bool:
+        return self.start is not None
+
+
+def _high_spell(found: Exposure, parameters: Parameters) -> _HighSpell:
+    gap = parameters.gap_days
+
+    def is_high(segment: Segment) -> bool:
+        return found.is_high(segment, parameters.high_above_mg, parameters.high_from_mg_per_kg)
+
+    run = newest_run(found.known, is_high, gap_days=gap)
+    largest = newest_run(found.possible, is_high, gap_days=gap) if found.possible else None
+    could_be = largest is not None and found.today - largest.last <= gap
+    if run is None or found.today - run.last > gap:
+        return _HighSpell(None, could_be, None)
+    return _HighSpell(run.start, could_be, run.last + gap + 1 if run.last < found.today else None)
+
+
+def _reached_on(long: Spell) -> int | None:
+    return long.run.nth_day if long.reached and long.run is not None else None
+
+
+def _course_start(long: Spell, high: _HighSpell) -> int | None:
+    """The first day of the dose that should not be given alone."""
+    return earliest(long.run.start if long.alive and long.run is not None else None, high.start)
+
+
+def _covered_until(patient: PatientFacts) -> int | None:
+    """The last day on which any steroid-sparing agent acts, `CONTINUING` where one goes on, None where there is none.
 
     Infusions act for the days of their row in the drug table; a weekly tablet until the next would be due. An agent
     that was stopped on an unknown day does not act any more.
     """
-    out = np.full(len(patient), steroids.NEVER, dtype="int64")
-    table = frames.medications
-    if table.empty:
-        return out
-    code, names = pd.factorize(table["drug"])
-    rows = [drug(str(name)) for name in names]
-    sparing = np.array([row is not None and row.sparing_agent for row in rows], dtype=bool)
-    part = table[sparing[code] & (code >= 0)]
-    acts_by_drug = {str(name): (row.acts_for_days or 0) if row else 0 for name, row in zip(names, rows, strict=True)}
-    every_by_key = {key: row.every_days or 1 for key, row in frequencies().items()}
-    acts = part["drug"].map(acts_by_drug).to_numpy(dtype="int64")
-    every = part["frequency"].map(every_by_key).fillna(1).to_numpy(dtype="int64")
-    start = steroids.as_numbers(part["start"].to_numpy())
-    end = steroids.as_numbers(part["end"].to_numpy())
-    once = (part["frequency"] == "once").to_numpy(dtype=bool)
-    stopped = (part["status"] == "stopped").to_numpy(dtype=bool)
-    end = np.where(once, start, end)
-    ended = steroids.is_day(end)
-    end = np.where(~ended & stopped, start, end)
-    through = np.where(ended | stopped, end + np.maximum(acts, every - 1), _CONTINUING)
-    who = part["patient_id"].to_numpy(dtype="int64")
-    place = np.minimum(np.searchsorted(patient, who), len(patient) - 1)
-    mine = patient[place] == who
-    np.maximum.at(out, place[mine], through[mine])
-    return out
+    through = [last for one in patient.statements if (last := _acts_through(one)) is not None]
+    return max(through, default=None)
+
+
+def _acts_through(statement: Statement) -> int | None:
+    acts = _acts_for(statement.drug)
+    if acts is None:
+        return None
+    often = frequencies().get(statement.frequency)
+    every = (often.every_days if often else None) or 1
+    ended = statement.start if statement.frequency == "once" else statement.end
+    if ended is None:
+        if statement.status != "stopped":
+            return CONTINUING
+        ended = statement.start
+    return ended + max(acts, every - 1)
+
+
+@lru_cache(maxsize=512)
+def _acts_for(name: str) -> int | None:
+    """For how many days a steroid-sparing agent goes on acting; None for any other drug."""
+    row = drug(name)
+    return None if row is None or not row.sparing_agent else row.acts_for_days or 0
 
 
 def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
@@ -184,8 +207,9 @@ def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
     if row["state"] == NOT_MET:
         return f"{dose}: not a long or high dose without a steroid-sparing agent."
     before = ""
-    if row.get("agent_until") is not None and not pd.isna(row["agent_until"]):
-        before = f" (the last one acted until {day_text(row['agent_until'])})"
+    agent_until = row.get("agent_until")
+    if agent_until is not None and agent_until == agent_until:  # a frame writes a missing day as NaT
+        before = f" (the last one acted until {day_text(agent_until)})"
     if row["finding"] == ALONE:
         return (
             f"{dose}, {number(row['limit_mg'])} mg or more since {day_text(row['course_start'])} and so for more than "
@@ -213,7 +237,8 @@ RULE = Rule(
         "Steroids alone often have to be given longer and higher. An agent started together with them takes months to "
         "work; each week without it is a week more on steroid."
     ),
-    evaluate=evaluate,
+    assess=assess,
+    ages=lambda parameters: (ADULT_FROM_YEARS,),
     explain=explain,
     suggested_action=suggested_action,
     parameters=Parameters,

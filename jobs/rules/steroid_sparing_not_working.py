@@ -7,41 +7,36 @@ have not had time to work, and patients who had nothing to gain. It is for the n
 declining-strength's to report.
 """
 
-import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
-import numpy as np
-import pandas as pd
-
-from jobs import array_exposure as steroids
-from jobs import array_series as series
-from jobs.array_newest import FAR, dates, next_after, only_where, strength_verdicts
-from jobs.array_response import BETTER, LOWER, NO_BASELINE, NO_ROOM, SAME, History, ResponseSteps, told
-from jobs.array_treatment import current_courses
+from jobs.exposure import SMALLEST_DIFFERENCE_MG, Exposure, exposure
+from jobs.newest import StrengthVerdict, next_after, strength_verdict
 from jobs.phrasing import dated, subject_label
+from jobs.response import BETTER, COMPARED, LOWER, NO_BASELINE, NO_ROOM, SAME, Comparison, ResponseSteps, compare, told
 from jobs.rule import (
     CANNOT_TELL,
     MET,
     NOT_MET,
     POSSIBLE,
     WATCH,
+    Answer,
     Example,
     Rule,
     Source,
-    assessments,
     day_text,
-    empty,
     number,
     parameter,
 )
 from jobs.rules.declining_strength import HUBER, INSTRUMENTS
-from models.frames import Frames
-from models.vocabulary import diagnoses, drug
+from jobs.treatment import Course, courses
+from models.patient_facts import ADULT_FROM_YEARS, PatientFacts, date_of
+from models.states import Cause, Grade
+from models.vocabulary import drug
 
 METHOTREXATE = "methotrexate"
-ADULT_FROM_YEARS = 18
 DECLINE, NO_GAIN, TOO_EARLY, GAIN, NOTHING_TO_GAIN, HOLDS = (
     "decline",
     "no gain",
@@ -99,137 +94,121 @@ class Parameters(ResponseSteps):
     )
 
 
-def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataFrame:
-    """One row per patient and conventional steroid-sparing drug being taken; inclusion body myositis is left out."""
-    courses = current_courses(frames)
-    if courses.empty:
-        return empty()
-    today = steroids.day_number(as_of)
-    panel = frames.patients.index.to_numpy(dtype="int64")
-    names = courses["drug"].to_numpy().astype(str)
-    sparing = {
-        name: bool((row := drug(name)) and row.sparing_agent and row.has_class("conventional-sparing"))
-        for name in np.unique(names)
-    }
-    everyone = courses["patient_id"].to_numpy(dtype="int64")
-    kept = np.flatnonzero(np.array([sparing[name] for name in names], dtype=bool) & np.isin(everyone, panel))
-    place_of = np.searchsorted(panel, everyone[kept])
-    kept = kept[(frames.patients["diagnosis"].to_numpy() != "IBM")[place_of]]
-    if not len(kept):
-        return empty()
-    who, name = everyone[kept], names[kept].astype(object)
-    place_of = np.searchsorted(panel, who)
-    start = courses["start"].to_numpy(dtype="int64")[kept]
-    ends = courses["through"].to_numpy(dtype="int64")[kept] + 1
-    verdicts = strength_verdicts(frames, panel)
-    on_drug = today - start
-    grade = verdicts.grade[place_of]
-    weaker = verdicts.met[place_of] & (verdicts.since[place_of] >= start + parameters.judge_day)
+class _Gain(NamedTuple):
+    """What the first six months on the drug brought; nothing as long as they are not over or long gone."""
+
+    outcome: str
+    said: str = ""
+    because: str | None = None
+    since: int | None = None
+    evidence: tuple[str, ...] = ()
+    changes: tuple[int | None, ...] = ()
+
+
+def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterator[Answer]:
+    """One answer for each conventional steroid-sparing drug being taken; inclusion body myositis is left out."""
+    if patient.diagnosis == "IBM" or not patient.statements:
+        return
+    for course in courses(patient):
+        if _is_conventional(course.drug):
+            yield _of_drug(patient, course, strength_verdict(patient), as_of, parameters)
+
+
+def _of_drug(
+    patient: PatientFacts, course: Course, weaker: StrengthVerdict, as_of: int, parameters: Parameters
+) -> Answer:
+    on_drug = as_of - course.start
+    fell_on_it = weaker.met and weaker.since is not None and weaker.since >= course.start + parameters.judge_day
+    if parameters.full_day <= on_drug <= parameters.until_day:
+        gain = _gain(patient, course, as_of, parameters)
+    else:
+        gain = _Gain(TOO_EARLY if on_drug < parameters.judge_day else HOLDS)
+    answer = Answer(
+        course.drug,
+        NOT_MET,
+        recheck_on=next_after(
+            as_of,
+            course.through + 1,
+            weaker.recheck_on,
+            course.start + parameters.judge_day,
+            course.start + parameters.full_day,
+            course.start + parameters.until_day + 1,
+            *gain.changes,
+        ),
+        numbers={
+            "started": date_of(course.start),
+            "outcome": gain.outcome,
+            "said": gain.said,
+            "weekly_dose": course.weekly_dose,
+            "below_target": False,
+        },
+    )
+    evidence = tuple(dict.fromkeys((course.newest.fact, *(weaker.facts if fell_on_it else ()), *gain.evidence)))
     # One lower score may be scatter: it asks for a second test and not for another drug.
-    falls, once = weaker & (grade != POSSIBLE), weaker & (grade == POSSIBLE)
-    unsure = verdicts.cannot_tell[place_of]
+    if fell_on_it and weaker.grade != POSSIBLE:
+        numbers = {**answer.numbers, "outcome": DECLINE, "below_target": _below_target(patient, course, parameters)}
+        return answer._replace(
+            state=MET,
+            grade=None if weaker.grade is None else Grade(weaker.grade),
+            severity=WATCH,
+            since=weaker.since,
+            evidence=evidence,
+            numbers=numbers,
+        )
+    if gain.outcome == NO_GAIN:
+        numbers = {**answer.numbers, "below_target": _below_target(patient, course, parameters)}
+        return answer._replace(state=MET, severity=WATCH, since=gain.since, evidence=evidence, numbers=numbers)
+    cannot_tell = answer._replace(state=CANNOT_TELL, evidence=evidence)
+    if gain.because:
+        cause = Cause.NOTHING_TO_COMPARE if gain.evidence else Cause.NOT_ON_FILE
+        return cannot_tell._replace(cannot_tell_because=gain.because, cause=cause)
+    if weaker.unknown and on_drug > parameters.until_day:
+        return cannot_tell._replace(cannot_tell_because="no recent strength score to compare", cause=Cause.STALE)
+    if fell_on_it:
+        because = "strength fell once, which may be scatter: the test has to be repeated"
+        return cannot_tell._replace(cannot_tell_because=because, cause=Cause.NOTHING_TO_COMPARE)
+    return answer
 
-    state = np.full(len(who), NOT_MET, dtype=object)
-    outcome = np.where(on_drug < parameters.judge_day, TOO_EARLY, HOLDS).astype(object)
-    because = np.full(len(who), None, dtype=object)
-    said = np.full(len(who), "", dtype=object)
-    since = np.full(len(who), FAR, dtype="int64")
-    extra: list[tuple[str, ...]] = [()] * len(who)
-    recheck = [
-        ends,
-        verdicts.recheck[place_of],
-        start + parameters.judge_day,
-        start + parameters.full_day,
-        start + parameters.until_day + 1,
+
+def _gain(patient: PatientFacts, course: Course, as_of: int, parameters: Parameters) -> _Gain:
+    """Strength, CK and the steroid dose at the start of the drug and now."""
+    begun, latest_days = course.start, parameters.latest_days
+    judged_from = begun + parameters.judge_day
+    compared = [
+        result
+        for key in COMPARED
+        if (result := compare(patient, key, begun, judged_from, parameters.baseline_days, parameters))
+        and as_of - result.after_day <= latest_days
     ]
-    late = np.full(len(who), FAR, dtype="int64")
-    window = np.flatnonzero((on_drug >= parameters.full_day) & (on_drug <= parameters.until_day))
-    if len(window):
-        history = History(frames)
-        found = steroids.exposure(frames)
-        patients = np.unique(who[window])
-        now = found.dose_on(today, patients)
-        changes = found.changes_on(patients)
-        for one in window.tolist():
-            place = int(np.searchsorted(patients, who[one]))
-            begun = int(start[one])
-            compared = [
-                result
-                for key in (*INSTRUMENTS, "ck")
-                if (
-                    result := history.compare(
-                        int(who[one]), key, begun, begun + parameters.judge_day, parameters.baseline_days, parameters
-                    )
-                )
-                and today - result.after_day <= parameters.latest_days
-            ]
-            late[one] = min((result.after_day + parameters.latest_days + 1 for result in compared), default=FAR)
-            at_start = _dose_at_start(found, int(who[one]), begun)
-            outcome[one], because[one] = _gain(compared, at_start, float(now[place]), parameters)
-            telling = [result for result in compared if result.verdict != NO_BASELINE]
-            said[one] = "; ".join(told(result) for result in telling)
-            if at_start > 0:
-                steroid = f"steroid {number(at_start)} -> {number(now[place])} mg/day prednisone-equivalent"
-                said[one] = f"{said[one]}; {steroid}" if said[one] else steroid
-            extra[one] = tuple(fact for result in compared for fact in result.facts)
-            late[one] = min(int(late[one]), int(changes[place]) if changes[place] > today else FAR)
-            if outcome[one] == NO_GAIN:
-                state[one] = MET
-                since[one] = max(begun + parameters.full_day, min((r.since for r in telling), default=begun))
-            elif because[one]:
-                state[one] = CANNOT_TELL
-    state[falls], because[falls], outcome[falls] = MET, None, DECLINE
-    since[falls] = verdicts.since[place_of][falls]
-    silent = ~falls & (state == NOT_MET) & unsure & (on_drug > parameters.until_day)
-    state[silent] = CANNOT_TELL
-    because[silent] = "no recent strength score to compare"
-    scatter = once & (state == NOT_MET)
-    state[scatter], because[scatter] = (
-        CANNOT_TELL,
-        "strength fell once, which may be scatter: the test has to be repeated",
-    )
-    met = state == MET
-    evidence: list[tuple[str, ...]] = [()] * len(who)
-    identifiers = courses["ids"].to_numpy()[kept]
-    for one in np.flatnonzero(state != NOT_MET).tolist():
-        fall = verdicts.facts.get(int(place_of[one]), ()) if weaker[one] else ()
-        evidence[one] = tuple(dict.fromkeys((f"m{identifiers[one][-1]}", *fall, *extra[one])))
-    weekly = courses["weekly_dose"].to_numpy(dtype="float64")[kept]
-    low = (
-        (name == METHOTREXATE)
-        & (courses["unit"].to_numpy()[kept] == "mg")
-        & (weekly < parameters.methotrexate_target)
-        & _adults(frames, as_of)[place_of]
-    )
-    return assessments(
-        patient_id=who,
-        subject=name,
-        state=state,
-        grade=only_where(met & falls, grade),
-        severity=only_where(met, WATCH),
-        since=dates(np.where(met, since, FAR)),
-        recheck_on=dates(next_after(today, *recheck, late)),
-        evidence=evidence,
-        cannot_tell_because=because,
-        started=dates(start),
-        outcome=outcome,
-        said=said,
-        weekly_dose=weekly,
-        below_target=low & met,
+    found = exposure(patient)
+    at_start, now = _dose_at_start(found, begun), found.dose_on(as_of)
+    outcome, because = _outcome(compared, at_start, now, parameters)
+    telling = [result for result in compared if result.verdict != NO_BASELINE]
+    said = [told(result) for result in telling]
+    if at_start > 0:
+        said.append(f"steroid {number(at_start)} -> {number(now)} mg/day prednisone-equivalent")
+    return _Gain(
+        outcome,
+        "; ".join(said),
+        because,
+        max(begun + parameters.full_day, min((result.since for result in telling), default=begun)),
+        tuple(fact for result in compared for fact in result.facts),
+        (found.next_change, *(result.after_day + latest_days + 1 for result in compared)),
     )
 
 
-def _dose_at_start(found: steroids.Exposure, patient: int, begun: int) -> float:
+def _dose_at_start(found: Exposure, begun: int) -> float:
     """The highest steady steroid dose within a fortnight of the day the drug began, mg/day."""
-    mine = found.known.of(patient)
-    near = (mine.start <= begun + 14) & (mine.end >= begun - 14)
-    return float(mine.steady_mg[near].max()) if near.any() else 0.0
+    near = [one.steady_mg for one in found.known if one.start <= begun + 14 and one.end >= begun - 14]
+    return max(near, default=0.0)
 
 
-def _gain(compared: list[Any], at_start: float, now: float, parameters: Parameters) -> tuple[str, str | None]:
+def _outcome(
+    compared: Sequence[Comparison], at_start: float, now: float, parameters: Parameters
+) -> tuple[str, str | None]:
     """What six months on the drug brought, and why it cannot be told."""
     verdicts = {result.verdict for result in compared}
-    halved = at_start > 0 and now <= parameters.steroid_share * at_start + steroids.SMALLEST_DIFFERENCE_MG
+    halved = at_start > 0 and now <= parameters.steroid_share * at_start + SMALLEST_DIFFERENCE_MG
     if LOWER not in verdicts and (BETTER in verdicts or halved):
         return GAIN, None
     if verdicts & {SAME, LOWER}:
@@ -241,12 +220,22 @@ def _gain(compared: list[Any], at_start: float, now: float, parameters: Paramete
     return HOLDS, f"no strength score or CK in the last {parameters.latest_days} days"
 
 
-def _adults(frames: Frames, as_of: dt.date) -> series.Bools:
-    """Who is 18 or older; without a birth date whoever has no juvenile diagnosis."""
-    born = frames.patients["birth_date"].to_numpy().astype("datetime64[D]")
-    eighteenth = np.datetime64(as_of.replace(year=as_of.year - ADULT_FROM_YEARS, day=min(as_of.day, 28)), "D")
-    juvenile = frames.patients["diagnosis"].isin([code for code, row in diagnoses().items() if row.juvenile]).to_numpy()
-    return np.asarray(np.where(np.isnat(born), ~juvenile, born <= eighteenth))
+def _below_target(patient: PatientFacts, course: Course, parameters: Parameters) -> bool:
+    """An adult's methotrexate that has room to be raised."""
+    weekly = course.weekly_dose
+    return (
+        course.drug == METHOTREXATE
+        and course.unit == "mg"
+        and weekly is not None
+        and weekly < parameters.methotrexate_target
+        and not patient.is_child()
+    )
+
+
+@lru_cache(maxsize=512)
+def _is_conventional(name: str) -> bool:
+    row = drug(name)
+    return row is not None and row.sparing_agent and row.has_class("conventional-sparing")
 
 
 def _label(name: Any) -> str:
@@ -310,7 +299,8 @@ RULE = Rule(
         "one does not "
         "work, the steroid cannot come down."
     ),
-    evaluate=evaluate,
+    assess=assess,
+    ages=lambda parameters: (ADULT_FROM_YEARS,),
     explain=explain,
     suggested_action=suggested_action,
     parameters=Parameters,

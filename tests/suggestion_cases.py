@@ -52,7 +52,7 @@ def answered(
     """Frames of one patient with the answers of every rule in `assessments`."""
     built = frames(AS_OF, patients=[patient], observations=observations, medications=medications, events=events)
     for rule in all_rules():
-        built.assessments[rule.key] = rule.evaluate(built, AS_OF, rule.defaults())
+        built.assessments[rule.key] = rule.on_frames(built, AS_OF, rule.defaults())
     return built
 
 

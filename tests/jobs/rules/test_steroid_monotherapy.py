@@ -79,14 +79,13 @@ def test_it_is_looked_at_again_on_the_day_the_limit_is_passed_or_the_agent_ends(
     assert covered["recheck_on"].date() == AS_OF + dt.timedelta(days=10 + 14 + 1)
 
 
-def test_a_child_is_looked_at_again_on_the_eighteenth_birthday() -> None:
+def test_a_childs_limit_holds_until_the_day_before_the_eighteenth_birthday() -> None:
     weight = [{"measure": "weight", "value": 40, "day": -50}]
-    nearly = [{"mrn": "1", "birth_date": "2008-11-27"}]
-    row = assess(pred(12, -300), patients=nearly, observations=weight)
-    assert (row["state"], row["recheck_on"].date()) == (MET, dt.date(2026, 11, 27))
-    of_age = [{"mrn": "1", "birth_date": "2008-11-22"}]
-    row = assess(pred(12, -300), patients=of_age, observations=weight)
-    assert (row["state"], pd.isna(row["recheck_on"])) == (NOT_MET, True)
+    last_day_of_childhood = [{"mrn": "1", "birth_date": str(AS_OF.replace(year=AS_OF.year - 18, day=AS_OF.day + 1))}]
+    assert assess(pred(12, -300), patients=last_day_of_childhood, observations=weight)["state"] == MET
+    of_age = [{"mrn": "1", "birth_date": str(AS_OF.replace(year=AS_OF.year - 18))}]
+    assert assess(pred(12, -300), patients=of_age, observations=weight)["state"] == NOT_MET
+    assert 18 in RULE.ages(P)
 
 
 def test_the_explanation_names_the_dose_and_the_last_agent() -> None:

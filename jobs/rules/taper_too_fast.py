@@ -7,36 +7,32 @@ adrenal glands may not have recovered. What does not: a taper in single steps; t
 than three days.
 """
 
-import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-import numpy as np
-import pandas as pd
-
-from jobs import array_exposure as steroids
-from jobs import array_taper as taper
+from jobs import exposure as steroids
+from jobs import taper
+from jobs.newest import DECLINING_STRENGTH, next_after, strength_verdict
 from jobs.rule import (
     ACTION,
     CANNOT_TELL,
     MET,
     NOT_MET,
     URGENT,
+    Answer,
     Example,
     Rule,
     Source,
-    assessments,
     day_text,
-    empty,
     number,
     parameter,
 )
-from models.frames import Frames
+from models.patient_facts import ADULT_FROM_YEARS, PatientFacts, date_of
+from models.states import Cause, State
 from models.vocabulary import taper_templates
 
 IN_FLARE, STOP = "reduction-in-flare", "abrupt-stop"
-STRENGTH = "declining-strength"
 ON, OFF = "on", "off"
 _NEAR_THE_END_DAYS = 7
 
@@ -94,8 +90,7 @@ class Parameters:
     )
 
 
-@dataclass(frozen=True)
-class _Cut:
+class Cut(NamedTuple):
     """A cut of more than one step: the day of the lower dose, the dose before, the dose after, the step allowed."""
 
     day: int
@@ -104,211 +99,182 @@ class _Cut:
     allowed_mg: float
 
 
-def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataFrame:
-    """One row per patient with a steroid on file for the cut in a flare, and one for the full stop if switched on."""
-    found = steroids.exposure(frames)
-    patient = np.union1d(
-        found.statements["patient_id"].to_numpy("int64"), found.unknown["patient_id"].to_numpy("int64")
-    )
-    if not len(patient):
-        return empty()
-    tables = [_in_flare(frames, found, patient, as_of, parameters)]
+class Level(NamedTuple):
+    """Days at one steady dose, mg/day; days off are 0."""
+
+    first: int
+    last: int
+    mg: float
+
+
+def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterator[Answer]:
+    """For whoever has a steroid on file: the cut in a flare, and the full stop if that is switched on."""
+    found = steroids.exposure(patient)
+    if not found.statements and not found.unknown:
+        return
+    yield _cut_in_flare(patient, found, as_of, parameters)
     if parameters.judge_stops == ON:
-        tables.append(_stops(found, patient, parameters))
-    return pd.concat(tables, ignore_index=True) if len(tables) > 1 else tables[0]
+        yield _full_stop(found, as_of, parameters)
 
 
-def _in_flare(
-    frames: Frames, found: steroids.Exposure, patient: steroids.Ints, as_of: dt.date, parameters: Parameters
-) -> pd.DataFrame:
-    today = found.today
-    count = len(patient)
-    change = found.changes_on(patient)
-    steady = found.dose_on(today, patient, steady=True)
-    child = steroids.children(frames, patient, as_of)
-    kilograms = found.kilograms(patient)
-    strength = _strength(frames)
-    state = np.full(count, NOT_MET, dtype=object)
-    because = np.full(count, None, dtype=object)
-    since = np.full(count, steroids.NEVER, dtype="int64")
-    recheck = steroids.earliest(change, steroids.coming_of_age(frames, patient, as_of))
-    evidence: list[tuple[str, ...]] = [()] * count
-    numbers = {name: np.full(count, np.nan) for name in ("before_mg", "after_mg", "allowed_mg")}
-    cut_on = np.full(count, steroids.NEVER, dtype="int64")
-    for row in _fell(found, patient, steady, parameters):
-        who = int(patient[row])
-        cut = _cut(found.known.of(who), today, bool(child[row]), float(kilograms[row]), parameters)
-        if cut is None:
-            continue
-        decline = strength.get(who)
-        forgotten = np.array([cut.day + parameters.remembered_days])
-        recheck[row] = steroids.earliest(recheck[row : row + 1], forgotten)[0]
-        if decline is not None and steroids.is_day(np.array([decline.recheck]))[0]:
-            recheck[row] = steroids.earliest(recheck[row : row + 1], np.array([decline.recheck]))[0]
-        cut_on[row] = cut.day
-        numbers["before_mg"][row], numbers["after_mg"][row] = cut.before_mg, cut.after_mg
-        numbers["allowed_mg"][row] = cut.allowed_mg
-        if decline is None or decline.state == CANNOT_TELL:
-            state[row] = CANNOT_TELL
-            because[row] = "no recent strength score to compare with an earlier one"
-        elif decline.state == MET:
-            unsure = found.unknown[found.unknown["patient_id"] == who]
-            if (unsure["last"] >= cut.day - parameters.within_days).any():
-                state[row] = CANNOT_TELL
-                because[row] = steroids.why_unknown(found, who)
-            else:
-                state[row] = MET
-                since[row] = max(cut.day, decline.since)
-                evidence[row] = decline.evidence
+def _cut_in_flare(patient: PatientFacts, found: steroids.Exposure, as_of: int, parameters: Parameters) -> Answer:
+    cut = newest_cut(patient, found, as_of, parameters)
+    if cut is None:
+        return Answer(
+            IN_FLARE,
+            NOT_MET,
+            recheck_on=next_after(as_of, found.next_change),
+            evidence=steroids.evidence(found, as_of),
+            numbers=_numbers(found, as_of),
+        )
+    strength = strength_verdict(patient)
+    state, because, cause = NOT_MET, None, None
+    if strength.met and _dose_unknown_since(found, cut.day - parameters.within_days):
+        state, because, cause = CANNOT_TELL, steroids.why_unknown(found), Cause.DOSE_UNKNOWN
+    elif strength.met:
+        state = MET
+    elif not _strength_is_steady(patient):
+        state, because = CANNOT_TELL, "no recent strength score to compare with an earlier one"
+        cause = Cause.NOTHING_TO_COMPARE
     met = state == MET
-    reach = np.where(steroids.is_day(cut_on), cut_on - parameters.within_days, today)
-    facts = steroids.evidence(found, patient, reach)
-    return assessments(
-        patient_id=patient,
-        subject=IN_FLARE,
-        state=state,
-        severity=[ACTION if yes else None for yes in met],
-        since=steroids.as_days(since),
-        recheck_on=steroids.as_days(np.where(recheck > today, recheck, steroids.NEVER)),
-        evidence=[mine + theirs for mine, theirs in zip(facts, evidence, strict=True)],
+    return Answer(
+        IN_FLARE,
+        state,
+        severity=ACTION if met else None,
+        since=max(cut.day, strength.since or cut.day) if met else None,
+        recheck_on=next_after(as_of, found.next_change, cut.day + parameters.remembered_days, strength.recheck_on),
+        evidence=steroids.evidence(found, cut.day - parameters.within_days) + (strength.facts if met else ()),
         cannot_tell_because=because,
-        cut_on=steroids.as_days(cut_on),
-        dose=np.round(steady, 3),
-        above_mg_days=np.full(count, np.nan),
-        **{name: np.round(values, 3) for name, values in numbers.items()},
+        cause=cause,
+        numbers=_numbers(
+            found,
+            as_of,
+            cut_on=date_of(cut.day),
+            before_mg=round(cut.before_mg, 3),
+            after_mg=round(cut.after_mg, 3),
+            allowed_mg=round(cut.allowed_mg, 3),
+        ),
     )
 
 
-def _fell(
-    found: steroids.Exposure, patient: steroids.Ints, steady: steroids.Floats, parameters: Parameters
-) -> steroids.Ints:
-    """Positions of those whose steady dose is lower than it was at any time in the weeks that count."""
-    reach = found.today - parameters.remembered_days - parameters.within_days
-    recent = found.known.where(found.known.end >= reach)
-    highest = np.zeros(len(patient))
-    np.maximum.at(highest, np.searchsorted(patient, recent.patient), recent.steady_mg)
-    return np.flatnonzero(highest > steady + steroids.SMALLEST_DIFFERENCE_MG)
+def _strength_is_steady(patient: PatientFacts) -> bool:
+    """Whether any instrument could be judged: one that shows no fall outweighs another too old to say."""
+    return any(answer.state == State.NOT_MET for answer in patient.answers_of(DECLINING_STRENGTH))
 
 
-def _cut(mine: steroids.Segments, today: int, child: bool, kilograms: float, parameters: Parameters) -> _Cut | None:
-    """The newest cut of more than one step that has not been taken back, or None."""
-    levels = _levels(mine, today)
-    now = levels[-1][2]
-    for start, _, dose in reversed(levels):
-        if start <= today - parameters.remembered_days:
+def _dose_unknown_since(found: steroids.Exposure, day: int) -> bool:
+    return any(one.last >= day for one in found.unknown)
+
+
+def newest_cut(patient: PatientFacts, found: steroids.Exposure, as_of: int, parameters: Parameters) -> Cut | None:
+    """The newest cut of more than one step within the remembered days that has not been taken back."""
+    if not _has_come_down(found, as_of, parameters):
+        return None
+    levels = steady_levels(found.known, as_of)
+    now = levels[-1].mg
+    for level in reversed(levels):
+        if level.first <= as_of - parameters.remembered_days:
             break
-        before = 0.0
-        for begins, ends, level in levels:
-            held = min(ends, start - 1) - max(begins, start - parameters.within_days) + 1
-            if held >= parameters.held_days:
-                before = max(before, level)
-        if before <= dose:
+        before_mg = _highest_held(levels, level.first, parameters)
+        if before_mg <= level.mg:
             continue
-        allowed = _one_step_below(before, child, kilograms, parameters)
-        if dose < allowed - steroids.SMALLEST_DIFFERENCE_MG and now < allowed - steroids.SMALLEST_DIFFERENCE_MG:
-            return _Cut(start, before, dose, allowed)
+        allowed_mg = one_step_below(patient, before_mg, found.kilograms, parameters)
+        if max(level.mg, now) < allowed_mg - steroids.SMALLEST_DIFFERENCE_MG:
+            return Cut(level.first, before_mg, level.mg, allowed_mg)
     return None
 
 
-def _levels(mine: steroids.Segments, today: int) -> list[tuple[int, int, float]]:
-    """The steady dose as (first day, last day, mg/day) without holes up to today; days off are 0."""
-    levels: list[tuple[int, int, float]] = []
+def _has_come_down(found: steroids.Exposure, as_of: int, parameters: Parameters) -> bool:
+    """Whether the steady dose is lower than it was at any time in the weeks that count."""
+    today_mg = found.dose_on(as_of, steady=True) + steroids.SMALLEST_DIFFERENCE_MG
+    reach = as_of - parameters.remembered_days - parameters.within_days
+    return any(one.steady_mg > today_mg for one in found.known if one.end >= reach)
 
-    def add(first: int, last: int, dose: float) -> None:
+
+def _highest_held(levels: Sequence[Level], day: int, parameters: Parameters) -> float:
+    """The highest dose that was held for long enough in the weeks before a day, mg/day."""
+    highest = 0.0
+    for first, last, mg in levels:
+        held = min(last, day - 1) - max(first, day - parameters.within_days) + 1
+        if held >= parameters.held_days:
+            highest = max(highest, mg)
+    return highest
+
+
+def steady_levels(segments: Sequence[steroids.Segment], as_of: int) -> list[Level]:
+    """The steady dose as levels without holes up to a day, oldest first."""
+    levels: list[Level] = []
+
+    def add(first: int, last: int, mg: float) -> None:
         if first > last:
             return
-        if levels and abs(levels[-1][2] - dose) <= steroids.SMALLEST_DIFFERENCE_MG:
-            levels[-1] = (levels[-1][0], last, levels[-1][2])
+        if levels and abs(levels[-1].mg - mg) <= steroids.SMALLEST_DIFFERENCE_MG:
+            levels[-1] = levels[-1]._replace(last=last)
         else:
-            levels.append((first, last, dose))
+            levels.append(Level(first, last, mg))
 
-    reached = int(mine.start[0]) - 1
-    for start, end, dose in zip(mine.start, mine.end, mine.steady_mg, strict=True):
-        add(reached + 1, int(start) - 1, 0.0)
-        add(int(start), int(end), float(dose))
-        reached = int(end)
-    add(reached + 1, today, 0.0)
+    reached = segments[0].start - 1
+    for segment in segments:
+        add(reached + 1, segment.start - 1, 0.0)
+        add(segment.start, segment.end, segment.steady_mg)
+        reached = segment.end
+    add(reached + 1, as_of, 0.0)
     return levels
 
 
-def _one_step_below(mg: float, child: bool, kilograms: float, parameters: Parameters) -> float:
-    key = parameters.template_child if child else parameters.template
+def one_step_below(patient: PatientFacts, mg: float, kilograms: float | None, parameters: Parameters) -> float:
+    """The dose that one step of the taper leads to, mg/day."""
+    key = parameters.template_child if patient.is_child() else parameters.template
     if taper_templates()[key].unit == "mg/kg":
-        if kilograms > 0:
+        if kilograms is not None and kilograms > 0:
             return taper.one_step_below(key, mg, kilograms)
         key = parameters.template
     return taper.one_step_below(key, mg)
 
 
-@dataclass(frozen=True)
-class _Decline:
-    state: str
-    since: int
-    recheck: int
-    evidence: tuple[str, ...]
-
-
-def _strength(frames: Frames) -> dict[int, _Decline]:
-    """What the strength rule says of each patient: met by any instrument, else not met by any, else it cannot tell."""
-    table = frames.assessments.get(STRENGTH)
-    if table is None or table.empty:
-        return {}
-    order: dict[str, int] = {MET: 2, NOT_MET: 1, CANNOT_TELL: 0}
-    found: dict[int, _Decline] = {}
-    since = steroids.as_numbers(table["since"].to_numpy())
-    recheck = steroids.as_numbers(table["recheck_on"].to_numpy())
-    for row, (who, state, evidence) in enumerate(
-        zip(table["patient_id"], table["state"], table["evidence"], strict=True)
-    ):
-        before = found.get(int(who))
-        look = int(recheck[row])
-        if before is not None:
-            look = int(steroids.earliest(np.array([look]), np.array([before.recheck]))[0])
-        if before is None or order[state] > order[before.state]:
-            found[int(who)] = _Decline(str(state), int(since[row]), look, tuple(evidence))
-        elif state == before.state == MET:
-            found[int(who)] = _Decline(MET, min(int(since[row]), before.since), look, before.evidence + tuple(evidence))
-        else:
-            found[int(who)] = _Decline(before.state, before.since, look, before.evidence)
-    return found
-
-
-def _stops(found: steroids.Exposure, patient: steroids.Ints, parameters: Parameters) -> pd.DataFrame:
-    """Full stops after a long course: no steady dose any more, and a long course above the limit until just before."""
-    today = found.today
-    steady = found.known.steady_mg
-    taken = steroids.runs(found.known, steady > 0, gap_days=0).newest().aligned(patient)
-    above = steroids.runs(found.known, steady > parameters.stop_above_mg + steroids.SMALLEST_DIFFERENCE_MG, gap_days=3)
-    long = above.newest().aligned(patient)
-    stopped_on = np.where(steroids.is_day(taken.last), taken.last + 1, steroids.NEVER)
-    recent = steroids.is_day(stopped_on) & (stopped_on <= today) & (today - stopped_on < parameters.remembered_days)
-    abrupt = recent & (long.days >= parameters.stop_after_days) & (long.last > taken.last - _NEAR_THE_END_DAYS)
-    unsure = found.unknown.loc[found.unknown["last"] >= today - parameters.remembered_days, "patient_id"].to_numpy(
-        "int64"
+def _full_stop(found: steroids.Exposure, as_of: int, parameters: Parameters) -> Answer:
+    """No steady dose any more, and a long course above the limit until just before."""
+    above_mg = parameters.stop_above_mg + steroids.SMALLEST_DIFFERENCE_MG
+    taken = steroids.newest_run(found.known, lambda one: one.steady_mg > 0, gap_days=0)
+    course = steroids.newest_run(found.known, lambda one: one.steady_mg > above_mg, gap_days=3)
+    forgotten = None if taken is None else taken.last + 1 + parameters.remembered_days
+    if taken is None or taken.last >= as_of or forgotten is None or forgotten <= as_of:
+        return Answer(
+            STOP,
+            NOT_MET,
+            recheck_on=next_after(as_of, found.next_change),
+            evidence=steroids.evidence(found, as_of),
+            numbers=_numbers(found, as_of),
+        )
+    long = course is not None and course.days >= parameters.stop_after_days
+    abrupt = long and course is not None and course.last > taken.last - _NEAR_THE_END_DAYS
+    unsure = abrupt and _dose_unknown_since(found, as_of - parameters.remembered_days)
+    return Answer(
+        STOP,
+        CANNOT_TELL if unsure else MET if abrupt else NOT_MET,
+        severity=URGENT if abrupt and not unsure else None,
+        since=taken.last + 1 if abrupt and not unsure else None,
+        recheck_on=next_after(as_of, found.next_change, forgotten),
+        evidence=steroids.evidence(found, as_of if course is None else course.start),
+        cannot_tell_because=steroids.why_unknown(found) if unsure else None,
+        cause=Cause.DOSE_UNKNOWN if unsure else None,
+        numbers=_numbers(
+            found, as_of, cut_on=date_of(taken.last + 1), above_mg_days=0 if course is None else course.days
+        ),
     )
-    cannot_tell = abrupt & np.isin(patient, unsure)
-    met = abrupt & ~cannot_tell
-    because = np.full(len(patient), None, dtype=object)
-    for row in np.flatnonzero(cannot_tell):
-        because[row] = steroids.why_unknown(found, int(patient[row]))
-    forgotten = np.where(recent, stopped_on + parameters.remembered_days, steroids.NEVER)
-    nothing = np.full(len(patient), np.nan)
-    return assessments(
-        patient_id=patient,
-        subject=STOP,
-        state=np.where(met, MET, np.where(cannot_tell, CANNOT_TELL, NOT_MET)).astype(object),
-        severity=[URGENT if yes else None for yes in met],
-        since=steroids.as_days(np.where(met, stopped_on, steroids.NEVER)),
-        recheck_on=steroids.as_days(steroids.earliest(found.changes_on(patient), forgotten)),
-        evidence=steroids.evidence(found, patient, np.where(recent, long.start, today)),
-        cannot_tell_because=because,
-        cut_on=steroids.as_days(np.where(recent, stopped_on, steroids.NEVER)),
-        dose=np.round(found.dose_on(today, patient, steady=True), 3),
-        above_mg_days=np.where(recent, long.days, np.nan),
-        before_mg=nothing,
-        after_mg=nothing,
-        allowed_mg=nothing,
-    )
+
+
+def _numbers(found: steroids.Exposure, as_of: int, **known: Any) -> dict[str, Any]:
+    """What `explain` quotes."""
+    return {
+        "cut_on": None,
+        "dose": round(found.dose_on(as_of, steady=True), 3),
+        "above_mg_days": None,
+        "before_mg": None,
+        "after_mg": None,
+        "allowed_mg": None,
+        **known,
+    }
 
 
 def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
@@ -323,7 +289,7 @@ def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
         if row["state"] == CANNOT_TELL:
             return f"{text}; whether it was stopped cannot be told: {row['cannot_tell_because']}."
         return f"{text}: the adrenal glands may not have recovered (limits to be verified by a clinician)."
-    if row.get("cut_on") is None or pd.isna(row["cut_on"]):
+    if row.get("cut_on") is None or row["cut_on"] != row["cut_on"]:
         return "No cut of the steroid by more than one step of the taper within two weeks."
     cut = (
         f"the steroid was cut from {number(row['before_mg'])} to {number(row['after_mg'])} mg/day on "
@@ -357,13 +323,14 @@ RULE = Rule(
         "A rapid cut while strength is falling can deepen the flare. The way to a lower dose is then to strengthen the "
         "rest of the treatment first."
     ),
-    evaluate=evaluate,
+    assess=assess,
+    ages=lambda parameters: (ADULT_FROM_YEARS,),
     explain=explain,
     suggested_action=suggested_action,
     parameters=Parameters,
     subject="reduction",
-    after=(STRENGTH,),
-    reads=("medications", "weight", STRENGTH),
+    after=(DECLINING_STRENGTH,),
+    reads=("medications", "weight", DECLINING_STRENGTH),
     sources=(
         Source(
             "Declining strength under methotrexate and steroid",

@@ -81,16 +81,7 @@ def _patients_of(frames: Frames) -> dict[int, PatientFacts]:
     undone = _cut(frames.not_done, "id", "measure", "day", "reason", days=("day",)) if len(frames.not_done) else {}
     pauses = _cut(frames.pauses, "test", "reason", "start", "until", days=("start", "until"))
     plans = _cut(frames.plans, "plan_id", "template", "agreed_on", "start", "dose_mg", days=("agreed_on", "start"))
-    feeds = [
-        FeedSilence(str(sender), str(measure), int(day or 0), int(results))
-        for sender, measure, day, results in zip(
-            frames.feeds["sender"].tolist(),
-            frames.feeds["measure"].tolist(),
-            _days(frames.feeds["last_day"].to_numpy()),
-            frames.feeds["results"].tolist(),
-            strict=True,
-        )
-    ]
+    feeds = feeds_of(frames.feeds)
     answers = {key: _cut_answers(frame) for key, frame in frames.assessments.items()}
     people = {}
     births, since = _days(frames.patients["birth_date"]), _days(frames.patients["diagnosed_on"])
@@ -134,6 +125,22 @@ def _patients_of(frames: Frames) -> dict[int, PatientFacts]:
         for key, by_patient in answers.items():
             people[identifier].answers[key] = by_patient.get(identifier, ())
     return people
+
+
+def feeds_of(table: pd.DataFrame) -> list[FeedSilence]:
+    """The feeds of a frame as plain values."""
+    return [
+        FeedSilence(
+            str(row["sender"]),
+            str(row["measure"]),
+            day_number(row["last_day"].date()),
+            int(row["results"]),
+            int(row.get("delivery_days", 0)),
+            None if (gap := row.get("median_gap")) is None or gap != gap else float(gap),
+            int(row.get("patients_waiting", 0)),
+        )
+        for row in table.to_dict("records")
+    ]
 
 
 def _cut_answers(frame: pd.DataFrame) -> dict[int, list[Answer]]:

@@ -25,6 +25,7 @@ class Course:
     Attributes:
         start: first day of the course.
         increased: day of the last dose increase, or the start.
+        phases: the start and the days of all dose increases, on which close monitoring begins (anew).
         through: last day it is known to act; `CONTINUING` where it goes on.
         statements: its statements, oldest first.
         weekly_dose: of the newest statement; None for a single dose or where the dose is not known.
@@ -38,6 +39,7 @@ class Course:
     statements: tuple[Statement, ...]
     weekly_dose: float | None
     unit: str
+    phases: tuple[int, ...]
 
     @property
     def row(self) -> Drug | None:
@@ -75,20 +77,23 @@ def _newest_course(name: str, row: Drug | None, taken: Sequence[Statement], toda
     """The last chain of a drug's statements, None where it had ended before today."""
     acts = (row.acts_for_days if row else None) or 0
     chain: list[Statement] = []
-    reach = increased = 0
+    reach = 0
+    phases: list[int] = []
     weekly_before: float | None = None
     for statement in taken:
         if not chain or statement.start > reach + GAP_DAYS:
-            chain, reach, increased = [], statement.start, statement.start
+            chain, reach, phases = [], statement.start, [statement.start]
         weekly = weekly_dose(statement)
-        if chain and weekly is not None and weekly_before is not None and statement.unit == chain[-1].unit:
-            increased = statement.start if weekly > weekly_before else increased
+        comparable = bool(chain) and statement.unit == chain[-1].unit
+        if comparable and weekly is not None and weekly_before is not None and weekly > weekly_before:
+            phases.append(statement.start)
         chain.append(statement)
         weekly_before = weekly
         reach = max(reach, acts_through(statement, acts))
     if not chain or reach < today:
         return None
-    return Course(name, chain[0].start, increased, reach, tuple(chain), weekly_before, chain[-1].unit)
+    dose, unit = weekly_before, chain[-1].unit
+    return Course(name, chain[0].start, phases[-1], reach, tuple(chain), dose, unit, tuple(phases))
 
 
 def weekly_dose(statement: Statement) -> float | None:

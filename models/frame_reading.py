@@ -13,26 +13,20 @@ import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
-from models.clock import clinic_date, end_of_day
+from models import feeds as feed_reading
+from models.clock import end_of_day
 from models.event import ClinicalEvent
 from models.frames import Frames, SeriesByMeasure, text_column, texts
-from models.import_batch import ImportBatch
 from models.medication import MedicationStatement
 from models.observation import VALID, Observation
 from models.patient import STATUSES, Patient
+from models.patient_facts import date_of
 from models.patient_series import read_columns, read_series
 from models.rows import collector_paused, columns_of, days, fetch, floats
 from models.taper_plan import MonitoringPause, TaperPlan, TaperStep
-from models.vocabulary import measures
 
 HORIZON_DAYS = 550
 """Observations older than this are read only where they are the patient's last of their measure."""
-
-FEED_NORMAL_DAYS = 60
-FEED_MEMORY_DAYS = 180
-"""A feed that has been silent for longer than this is taken to have ended, not to have failed."""
-MOST_COUNTED = 1000
-"""Results are counted up to this many: enough to tell a feed that normally delivers."""
 
 
 def _known(table: Any, known_at: dt.datetime | None) -> list[Any]:
@@ -252,7 +246,7 @@ def _pauses(
 ) -> pd.DataFrame:
     table: Any = MonitoringPause
     query = sa.select(table.patient_id, table.test, table.reason, table.start_on, table.until).where(
-        table.start_on <= as_of, table.until >= as_of
+        table.start_on <= as_of
     )
     if known_at is None:
         query = query.where(table.withdrawn_at.is_(None))
@@ -314,44 +308,19 @@ def _plans(
 def read_feeds(
     connection: sa.Connection, as_of: dt.date, *, timezone: str = "UTC", known_at: dt.datetime | None = None
 ) -> pd.DataFrame:
-    """How regularly each sender delivered each measure, judged by the days on which results were received.
+    """How regularly each sender delivered each measure: `models.feeds.read_feeds` as a frame.
 
-    Columns: `sender`, `measure`, `last_day` (newest delivery up to `as_of`), `results` (delivered in the
-    60 days up to and including `last_day`, counted up to `MOST_COUNTED`).
+    Columns: those of `models.patient_facts.FeedSilence`, `last_day` as a date.
     """
-    table: Any = Observation
-    end = as_of if known_at is None else min(as_of, clinic_date(known_at, timezone))
-    batch: Any = ImportBatch
-    senders = {str(row[0]) for row in connection.execute(sa.select(batch.sender).distinct())}
-    delivered = (table.sender == sa.bindparam("sender"), table.measure == sa.bindparam("measure"))
-    newest = sa.select(sa.func.max(table.received_on)).where(
-        *delivered, table.received_on <= end, table.received_on > end - dt.timedelta(days=FEED_MEMORY_DAYS)
-    )
-    within = (
-        sa.select(table.id)
-        .where(*delivered, table.received_on <= sa.bindparam("last"), table.received_on > sa.bindparam("first"))
-        .limit(MOST_COUNTED)
-        .subquery()
-    )
-    counted = sa.select(sa.func.count()).select_from(within)
-    found: dict[str, list[Any]] = {"sender": [], "measure": [], "last_day": [], "results": []}
-    # Two probes of the index for each sender and measure: the cost does not grow with the panel.
-    for sender in sorted(senders):
-        for measure in measures():
-            pair = {"sender": sender, "measure": measure}
-            last = connection.execute(newest, pair).scalar()
-            if last is None:
-                continue
-            span = {"last": last, "first": last - dt.timedelta(days=FEED_NORMAL_DAYS)}
-            found["sender"].append(sender)
-            found["measure"].append(measure)
-            found["last_day"].append(last)
-            found["results"].append(connection.execute(counted, pair | span).scalar_one())
+    found = feed_reading.read_feeds(connection, as_of, timezone=timezone, known_at=known_at)
     return pd.DataFrame(
         {
-            "sender": text_column(found["sender"]),
-            "measure": text_column(found["measure"]),
-            "last_day": days(found["last_day"]),
-            "results": np.array(found["results"], "int64"),
+            "sender": text_column([one.sender for one in found]),
+            "measure": text_column([one.measure for one in found]),
+            "last_day": days([date_of(one.last_day) for one in found]),
+            "results": np.array([one.results for one in found], "int64"),
+            "delivery_days": np.array([one.delivery_days for one in found], "int64"),
+            "median_gap": floats([one.median_gap for one in found]),
+            "patients_waiting": np.array([one.patients_waiting for one in found], "int64"),
         }
     )

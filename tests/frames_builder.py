@@ -154,6 +154,9 @@ def frames(
                 "measure": _texts([row["measure"] for row in feeds]),
                 "last_day": _days([day(row["last_day"]) for row in feeds]),
                 "results": _whole([row["results"] for row in feeds]),
+                "delivery_days": _whole([row.get("delivery_days", 0) for row in feeds]),
+                "median_gap": np.array([row.get("median_gap", np.nan) for row in feeds], "float64"),
+                "patients_waiting": _whole([row.get("patients_waiting", 0) for row in feeds]),
             }
         ),
     )

@@ -1,9 +1,11 @@
 """Which blood tests are overdue?
 
-Looked at: the tests that a patient's current drugs require, by the monitoring table. Due is the day of the last valid
-result (or the start of the treatment that requires the test) plus the shortest interval of all reasons; overdue is
-from the day after due plus grace. What does not count: patients who left the clinic, a test that was recorded as not
-possible or is paused with a reason, and a laboratory whose results stopped coming in (nobody can tell then).
+Looked at: the tests that a patient's current drugs require, by the monitoring table. Due is the first day on which the
+days since the last valid result (or since the start of the treatment that requires the test) reach the shortest
+interval in force on that day; overdue is from the day after due plus grace. A test that was missed stays missed, with
+the same due day, when the treatment reaches a phase with longer intervals. What does not count: patients who left the
+clinic, a test that was recorded as not possible or is paused with a reason, and a laboratory whose results stopped
+coming in (nobody can tell then).
 """
 
 import datetime as dt
@@ -14,6 +16,7 @@ from typing import Any, NamedTuple, overload
 
 import pandas as pd
 
+from jobs.frame_adapter import feeds_of
 from jobs.newest import next_after
 from jobs.phrasing import dated, listed, subject_label
 from jobs.rule import (
@@ -74,11 +77,39 @@ class Parameters:
         low=1,
         high=60,
         meaning="no result of a test from such a sender for this long: the feed is silent",
+        mark="contract",
+    )
+    feed_rhythm_deliveries: int = parameter(
+        5,
+        unit="days",
+        low=3,
+        high=50,
+        meaning="a sender with fewer results normally delivers a test if it did so on this many days of a year",
+        mark="contract",
+    )
+    feed_rhythm_times: float = parameter(
+        4,
+        unit="x median gap",
+        low=1.5,
+        high=20,
+        meaning="such a sender is silent after this many times its median gap between delivery days",
+        mark="contract",
+    )
+    feed_rhythm_silent_days: int = parameter(
+        21, unit="days", low=7, high=90, meaning="and after at least this long", mark="contract"
+    )
+    feed_patients_waiting: int = parameter(
+        5,
+        unit="patients",
+        low=2,
+        high=100,
+        meaning="and when at least this many of its patients have waited longer than they usually do",
+        mark="contract",
     )
 
 
 class Requirement(NamedTuple):
-    """A row of the monitoring table that asks a test of whoever takes a drug."""
+    """A row of the monitoring table that asks a test of whoever takes a drug, by days since start or dose increase."""
 
     test: str
     treatment: str
@@ -140,56 +171,60 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
     wanted: dict[str, list[tuple[Course, Requirement]]] = {}
     for course in courses(patient):
         for requirement in _asked_by(course.drug, parameters.drug_profile, parameters.active_interval_days):
-            if _in_phase(course, requirement, as_of):
-                wanted.setdefault(requirement.test, []).append((course, requirement))
+            wanted.setdefault(requirement.test, []).append((course, requirement))
     for test in sorted(wanted):
-        yield _answer(patient, as_of, test, wanted[test], parameters)
+        last = last_result(patient, test)
+        reasons = [reason for pair in wanted[test] if (reason := _reason(*pair, last)) is not None]
+        if reasons:
+            ends = min(course.through for course, _ in wanted[test]) + 1
+            yield _answer(patient, as_of, test, last, reasons, ends, parameters)
 
 
-def _in_phase(course: Course, requirement: Requirement, as_of: int) -> bool:
-    """Whether the requirement holds today, by the days since the last dose increase."""
-    day = as_of - course.increased
-    return requirement.from_day <= day and (requirement.to_day is None or day <= requirement.to_day)
+def _reason(course: Course, requirement: Requirement, last: Reading | None) -> Reason | None:
+    """When a course makes a test due under one row of the table, by the first phase in which the days are reached.
+
+    A row holds from `from_day` to `to_day` after the start and after each dose increase, until the next increase. The
+    due day is never before the row holds: a drug begun today asks today for what was last measured a year ago.
+    """
+    reached = (course.start if last is None else last.day) + requirement.interval
+    for place, begin in enumerate(course.phases):
+        first = begin + requirement.from_day
+        final = begin + requirement.to_day if requirement.to_day is not None else NEVER_ENDS
+        if place + 1 < len(course.phases):
+            final = min(final, course.phases[place + 1] - 1)
+        due = max(first, reached)
+        if due <= final:
+            return Reason(
+                due, course.start, requirement.place, requirement.interval, requirement.treatment, course.newest.fact
+            )
+    return None
+
+
+NEVER_ENDS = 10_000_000
 
 
 def _answer(
     patient: PatientFacts,
     as_of: int,
     test: str,
-    wanted: Sequence[tuple[Course, Requirement]],
+    last: Reading | None,
+    reasons: Sequence[Reason],
+    ends: int,
     parameters: Parameters,
 ) -> Answer:
-    last = last_result(patient, test)
-    reasons = [
-        Reason(
-            (course.start if last is None else last.day) + requirement.interval,
-            course.start,
-            requirement.place,
-            requirement.interval,
-            requirement.treatment,
-            course.newest.fact,
-        )
-        for course, requirement in wanted
-    ]
     # What asks first speaks for the test; among equals the treatment that began first, then the order of the table.
     reason = min(reasons, key=lambda one: one[:3])
-    due, overdue_from = reason.due, reason.due + parameters.grace_days + 1
-    state, due_state, note = NOT_MET, _due_state(as_of, due, overdue_from, last), ""
-    again = [due, due + 1, overdue_from, *(_changes_on(*pair) for pair in wanted)]
-    because = None
-    if as_of >= overdue_from:
-        state = MET
-    excuse = _excuse(patient, test, last, reason.interval + parameters.grace_days, as_of)
-    if excuse is not None:
-        state, due_state = NOT_MET, "not_possible"
-        note, until = excuse
-        again.append(until + 1)
-    pause = _pause(patient, test, as_of)
-    if pause is not None:
+    due = _after_pauses(patient, test, reason.due, as_of)
+    overdue_from = due + parameters.grace_days + 1
+    state = MET if as_of >= overdue_from else NOT_MET
+    due_state, note, until, because = _due_state(as_of, due, overdue_from, last), "", None, None
+    if (pause := _pause(patient, test, as_of)) is not None:
         state, due_state = NOT_MET, "paused"
         note, until = pause
-        again.append(until + 1)
-    if state == MET and (silent_since := silent_feeds(patient.feeds, as_of, parameters).get(test)) is not None:
+    elif (excuse := _excuse(patient, test, last, reason.interval + parameters.grace_days, as_of)) is not None:
+        state, due_state = NOT_MET, "not_possible"
+        note, until = excuse
+    elif state == MET and (silent_since := silent_feeds(patient.feeds, as_of, parameters).get(test)) is not None:
         state, because = CANNOT_TELL, f"feed silent since {day_text(silent_since)}"
     return Answer(
         test,
@@ -197,7 +232,7 @@ def _answer(
         severity=ACTION if state == MET else None,
         since=overdue_from if state == MET else None,
         due=due,
-        recheck_on=next_after(as_of, *again),
+        recheck_on=next_after(as_of, due, due + 1, overdue_from, ends, None if until is None else until + 1),
         evidence=(reason.statement,) if last is None else (last.fact, reason.statement),
         cannot_tell_because=because,
         cause=None if because is None else Cause.FEED_SILENT,
@@ -229,10 +264,12 @@ def _due_state(as_of: int, due: int, overdue_from: int, last: Reading | None) ->
     return "due" if as_of == due else "not_due"
 
 
-def _changes_on(course: Course, requirement: Requirement) -> int:
-    """The day on which the course ends or leaves the phase."""
-    ends = course.through + 1
-    return ends if requirement.to_day is None else min(ends, course.increased + requirement.to_day + 1)
+def _after_pauses(patient: PatientFacts, test: str, due: int, as_of: int) -> int:
+    """The due day, moved behind the pauses that lie over it or begin after it: a pause ends a miss."""
+    for one in sorted(patient.pauses, key=lambda pause: pause.start):
+        if one.test in (test, "all") and one.start <= as_of and one.until >= due:
+            due = one.until + 1
+    return due
 
 
 def _excuse(
@@ -255,7 +292,7 @@ def _pause(patient: PatientFacts, test: str, as_of: int) -> tuple[str, int] | No
     """Why the test is paused today, and until when."""
     found = None
     for one in patient.pauses:
-        if one.test in (test, "all") and one.until >= as_of:
+        if one.test in (test, "all") and one.start <= as_of <= one.until and (found is None or one.until > found[1]):
             found = one.reason, one.until
     return found
 
@@ -270,15 +307,8 @@ def silent_feeds(feeds: Any, today: Any, parameters: Parameters) -> Any:
     While the panel is still read as frames, their table of feeds and a date are answered with dates.
     """
     if isinstance(feeds, pd.DataFrame):
-        return {test: date_of(day) for test, day in _silent(_as_facts(feeds), day_number(today), parameters).items()}
+        return {test: date_of(day) for test, day in _silent(feeds_of(feeds), day_number(today), parameters).items()}
     return _silent(feeds, today, parameters)
-
-
-def _as_facts(table: pd.DataFrame) -> list[FeedSilence]:
-    return [
-        FeedSilence(row["sender"], row["measure"], day_number(row["last_day"].date()), row["results"])
-        for row in table.to_dict("records")
-    ]
 
 
 def _silent(feeds: Sequence[FeedSilence], today: int, parameters: Parameters) -> dict[str, int]:
@@ -286,15 +316,46 @@ def _silent(feeds: Sequence[FeedSilence], today: int, parameters: Parameters) ->
     if not feeds:
         return silent
     for test in laboratory_tests().values():
-        delivered: dict[str, tuple[int, int]] = {}
-        for feed in feeds:
-            if feed.measure in test.measures:
-                day, results = delivered.get(feed.sender, (feed.last_day, 0))
-                delivered[feed.sender] = max(day, feed.last_day), results + feed.results
-        normally = [day for day, results in delivered.values() if results >= parameters.feed_normal_results]
-        if normally and all(today - day >= parameters.feed_silent_days for day in normally):
-            silent[test.key] = max(normally)
+        senders = _senders_of(test.measures, feeds)
+        normal = [one for one in senders if one.results >= parameters.feed_normal_results]
+        if normal:
+            quiet = all(today - one.last_day >= parameters.feed_silent_days for one in normal)
+        else:
+            normal = [one for one in senders if one.delivery_days >= parameters.feed_rhythm_deliveries]
+            quiet = all(_out_of_rhythm(one, today, parameters) for one in normal)
+        if normal and quiet:
+            silent[test.key] = max(one.last_day for one in normal)
     return silent
+
+
+def _senders_of(measures: Sequence[str], feeds: Sequence[FeedSilence]) -> list[FeedSilence]:
+    """How each sender delivers a test: its measures taken together, the rhythm of the one delivered most often."""
+    found: dict[str, FeedSilence] = {}
+    for feed in feeds:
+        if feed.measure not in measures:
+            continue
+        other = found.get(feed.sender)
+        if other is not None:
+            oftener = max(other, feed, key=lambda one: one.delivery_days)
+            feed = oftener._replace(
+                last_day=max(other.last_day, feed.last_day),
+                results=other.results + feed.results,
+                patients_waiting=max(other.patients_waiting, feed.patients_waiting),
+            )
+        found[feed.sender] = feed
+    return list(found.values())
+
+
+def _out_of_rhythm(feed: FeedSilence, today: int, parameters: Parameters) -> bool:
+    """Whether a sender of few results has been silent for much longer than it usually is, and patients wait."""
+    if feed.median_gap is None:
+        return False
+    quiet_for = today - feed.last_day
+    return (
+        quiet_for > parameters.feed_rhythm_times * feed.median_gap
+        and quiet_for >= parameters.feed_rhythm_silent_days
+        and feed.patients_waiting >= parameters.feed_patients_waiting
+    )
 
 
 def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
@@ -362,6 +423,11 @@ RULE = Rule(
     ),
     clears_when="a valid result of the test arrives, or the treatment that requires it ends",
     topic="monitoring",
+    version="2.0.0",
+    changed=(
+        "A missed test stays missed, with the same due day, when the treatment reaches a phase with longer intervals; "
+        "a feed of few results is judged by its own rhythm."
+    ),
     limitations="Intervals marked default or seed are site settings, not facts. A result counts whatever its value.",
     catalogue=("MON", "C16"),
     phrase=phrase,
@@ -383,6 +449,12 @@ RULE = Rule(
             ),
             medications=({"drug": "prednisone", "dose": 5, "start": -200},),
             expect={"subject": "ck", "state": MET, "since": 0, "due": -8, "severity": ACTION},
+        ),
+        Example(
+            title="missed in the close phase of methotrexate: still missed when twelve weeks would be enough",
+            observations=({"measure": "platelets", "value": 250, "day": -90},),
+            medications=({"drug": "methotrexate", "dose": 15, "unit": "mg", "frequency": "weekly", "start": -120},),
+            expect={"subject": "blood_count", "state": MET, "due": -62, "since": -54},
         ),
         Example(
             title="never measured: counted from the start of treatment",

@@ -2,6 +2,7 @@
 
 import datetime as dt
 
+import pandas as pd
 import pytest
 
 from jobs.rules.overdue_labs import RULE, Parameters
@@ -66,10 +67,11 @@ def test_never_measured_counts_from_the_start_of_treatment_whatever_was_split_in
 
 
 def test_methotrexate_requires_blood_count_liver_and_kidney_tests_by_phase():
-    recent = labs(-10, "ck", "troponin_i", "crp")
-    for start, interval in ((-60, 28), (-120, 84), (-400, 84)):
-        row = assess("blood_count", observations=recent, medications=[{**METHOTREXATE, "start": start}])
-        assert row["interval_days"] == interval
+    recent = labs(-10, "white_cells", "alt", "creatinine")
+    for test in ("blood_count", "transaminases", "creatinine"):
+        for start, interval in ((-60, 28), (-120, 84), (-400, 84)):
+            row = assess(test, observations=recent, medications=[{**METHOTREXATE, "start": start}])
+            assert row["interval_days"] == interval
 
 
 def test_a_dose_increase_starts_the_close_phase_again():
@@ -139,3 +141,106 @@ def test_explanations_quote_dates_so_that_they_stay_true_tomorrow():
     row = assess(observations=labs(-60, "ck"), medications=[PREDNISONE])
     assert "days ago" not in RULE.explain(row, PARAMETERS)
     assert RULE.suggested_action(row, PARAMETERS).startswith("order CK")
+
+
+def on(day, drug="methotrexate", **more):
+    """What is said of the blood count of somebody on a drug since 1 June 2026 whose last one is of a day."""
+    dose = {"methotrexate": {"dose": 15, "frequency": "weekly"}, "azathioprine": {"dose": 150}}[drug]
+    statement = {"drug": drug, "unit": "mg", "start": "2026-06-01", **dose}
+    last = more.pop("last", "2026-06-29")
+    results = [{"measure": "platelets", "value": 250, "day": last}]
+    results += more.pop("observations", [])
+    return assess("blood_count", as_of=day, observations=results, medications=[statement], **more)
+
+
+@pytest.mark.parametrize("day", ["2026-08-04", "2026-08-30", "2026-08-31", "2026-09-28", "2026-09-29", "2027-06-01"])
+def test_a_missed_test_stays_missed_when_a_later_phase_has_longer_intervals(day):
+    row = on(dt.date.fromisoformat(day))
+    assert (row["state"], row["due_state"], row["interval_days"]) == ("met", "overdue", 28)
+    assert (row["due"].date(), row["since"].date()) == (dt.date(2026, 7, 27), dt.date(2026, 8, 4))
+    assert pd.isna(row["recheck_on"])
+
+
+def test_the_missed_test_of_azathioprine_was_due_after_two_weeks_and_stays_so():
+    for day in (dt.date(2026, 7, 8), dt.date(2026, 7, 14), dt.date(2026, 11, 28)):
+        row = on(day, "azathioprine", last="2026-06-16")
+        assert (row["state"], row["due"].date()) == ("met", dt.date(2026, 6, 30))
+
+
+def test_a_valid_result_ends_a_miss_and_the_next_one_is_due_by_the_interval_of_its_own_day():
+    late = {"measure": "platelets", "value": 240, "day": "2026-09-01"}
+    row = on(dt.date(2026, 9, 29), observations=[late])
+    assert (row["state"], row["due"].date(), row["interval_days"]) == ("not_met", dt.date(2026, 11, 24), 84)
+
+
+def test_a_phase_that_begins_before_the_day_is_reached_moves_a_day_that_has_not_passed():
+    """Taken on day 80 of 90 of the close phase: 28 days later the distant phase has begun."""
+    row = on(dt.date(2026, 9, 20), last="2026-08-20")
+    assert (row["state"], row["due"].date(), row["interval_days"]) == ("not_met", dt.date(2026, 11, 12), 84)
+
+
+def test_a_dose_increase_asks_at_once_for_what_the_close_interval_has_already_passed():
+    raised = [{**METHOTREXATE, "end": -1}, {**METHOTREXATE, "dose": 20, "start": 0}]
+    row = assess("blood_count", observations=labs(-60, "white_cells"), medications=raised)
+    assert (row["due_state"], row["due"].date(), row["interval_days"]) == ("due", AS_OF, 28)
+    before = assess("blood_count", observations=labs(-60, "white_cells"), medications=[METHOTREXATE])
+    assert (before["due_state"], before["interval_days"]) == ("not_due", 84)
+
+
+def test_what_was_missed_before_a_dose_increase_is_not_forgiven_by_it():
+    raised = [{**METHOTREXATE, "start": -200, "end": -3}, {**METHOTREXATE, "dose": 20, "start": -2}]
+    row = assess("blood_count", observations=labs(-190, "white_cells"), medications=raised)
+    assert (row["state"], row["due"].date()) == ("met", AS_OF - dt.timedelta(days=162))
+
+
+def test_a_drug_begun_today_asks_today_for_what_was_last_measured_long_ago_and_never_before_it_began():
+    row = assess(observations=labs(-300, "ck"), medications=[{**PREDNISONE, "start": 0}])
+    assert (row["state"], row["due_state"], row["due"].date()) == ("not_met", "due", AS_OF)
+    row = assess(observations=labs(-300, "ck"), medications=[{**PREDNISONE, "start": -8}])
+    assert (row["state"], row["since"].date()) == ("met", AS_OF)
+
+
+def test_the_end_of_the_reason_ends_the_miss_and_another_reason_goes_on_by_its_own_interval():
+    both = [{**METHOTREXATE, "start": -60}, {"drug": "rituximab", "dose": 1000, "frequency": "once", "start": -60}]
+    facts = {"observations": labs(-50, "white_cells")}
+    assert assess("blood_count", medications=both, **facts)["state"] == "met"
+    stopped = [{**both[0], "end": -1}, both[1]]
+    row = assess("blood_count", medications=stopped, **facts)
+    assert (row["state"], row["treatment"], row["interval_days"]) == ("not_met", "rituximab", 84)
+
+
+@pytest.mark.parametrize(
+    ("start", "until", "due_state", "due"),
+    [
+        (-40, -30, "overdue", -28),  # over before the day came: nothing changes
+        (-30, -5, "grace", -4),  # lay over the day: due on the day after the pause
+        (-10, -1, "due", 0),  # began when the test was missed already: the miss ends with it
+        (-10, 3, "paused", 4),
+    ],
+)
+def test_a_pause_ends_a_miss_and_the_test_is_due_on_the_day_after_it(start, until, due_state, due):
+    pauses = [{"test": "ck", "reason": "travelling", "start": start, "until": until}]
+    row = assess(observations=labs(-70, "ck"), medications=[PREDNISONE], pauses=pauses)
+    assert (row["due_state"], (row["due"].date() - AS_OF).days) == (due_state, due)
+
+
+def small(last, **more):
+    """A sender of few results: on seven days of a year, five days apart as a rule."""
+    return {**feed(last, 14), "delivery_days": 7, "median_gap": 5, "patients_waiting": 5, **more}
+
+
+@pytest.mark.parametrize(
+    ("feeds", "state"),
+    [
+        ([small(-21)], "cannot_tell"),
+        ([small(-20)], "met"),  # more than four times its gap, but not three weeks
+        ([small(-24, median_gap=6)], "met"),  # not yet more than four times its gap
+        ([small(-25, median_gap=6)], "cannot_tell"),
+        ([small(-21, patients_waiting=4)], "met"),
+        ([small(-21, delivery_days=4)], "met"),
+        ([small(-21), small(-2, sender="other")], "met"),
+        ([small(-21), feed(-2, 40, "large laboratory")], "met"),
+    ],
+)
+def test_a_sender_of_few_results_is_judged_by_its_own_rhythm(feeds, state):
+    assert assess(observations=labs(-60, "ck"), medications=[PREDNISONE], feeds=feeds)["state"] == state

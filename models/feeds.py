@@ -1,0 +1,119 @@
+"""How regularly each sender delivers each measure to the clinic: facts of the feed, not of any patient."""
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from statistics import median
+from typing import Any
+
+import sqlalchemy as sa
+
+from models.clock import clinic_date
+from models.import_batch import ImportBatch
+from models.observation import Observation
+from models.patient import Patient
+from models.patient_facts import FeedSilence, day_number
+from models.vocabulary import tests
+
+NORMAL_DAYS = 60
+MEMORY_DAYS = 180
+"""A feed that has been silent for longer than this is taken to have ended, not to have failed."""
+RHYTHM_DAYS = 365
+MOST_COUNTED = 1000
+"""Results are counted up to this many: enough to tell a feed that normally delivers."""
+SPARSE_BELOW = 20
+"""With fewer results than this in `NORMAL_DAYS` a feed is judged by its own rhythm (contract)."""
+USUAL_GAP_DAYS = 42
+"""How often somebody is tested of whom a feed delivered one result only (contract: active treatment)."""
+
+
+def read_feeds(
+    connection: sa.Connection, as_of: dt.date, *, timezone: str = "UTC", known_at: dt.datetime | None = None
+) -> tuple[FeedSilence, ...]:
+    """Every sender's delivery of every measure that a laboratory test consists of, by the days of receipt.
+
+    Two probes of the index for each sender and measure. The rhythm is read for sparse feeds only, whose results of a
+    year are few, so that the cost does not grow with the panel.
+    """
+    table: Any = Observation
+    batch: Any = ImportBatch
+    end = as_of if known_at is None else min(as_of, clinic_date(known_at, timezone))
+    senders = {str(row[0]) for row in connection.execute(sa.select(batch.sender).distinct())}
+    delivered = (table.sender == sa.bindparam("sender"), table.measure == sa.bindparam("measure"))
+    newest = sa.select(sa.func.max(table.received_on)).where(
+        *delivered, table.received_on <= end, table.received_on > end - dt.timedelta(days=MEMORY_DAYS)
+    )
+    within = (
+        sa.select(table.id)
+        .where(*delivered, table.received_on <= sa.bindparam("last"), table.received_on > sa.bindparam("first"))
+        .limit(MOST_COUNTED)
+        .subquery()
+    )
+    counted = sa.select(sa.func.count()).select_from(within)
+    found = []
+    for sender in sorted(senders):
+        for measure in sorted({measure for test in tests().values() for measure in test.measures}):
+            pair = {"sender": sender, "measure": measure}
+            last = connection.execute(newest, pair).scalar()
+            if last is None:
+                continue
+            span = {"last": last, "first": last - dt.timedelta(days=NORMAL_DAYS)}
+            results = connection.execute(counted, pair | span).scalar_one()
+            feed = FeedSilence(sender, measure, day_number(last), results)
+            found.append(_with_rhythm(connection, feed, last, end) if results < SPARSE_BELOW else feed)
+    return tuple(found)
+
+
+def _with_rhythm(connection: sa.Connection, feed: FeedSilence, last: dt.date, end: dt.date) -> FeedSilence:
+    """A sparse feed with its delivery days of the year up to the last one, and who waits for the next."""
+    table: Any = Observation
+    deliveries = connection.execute(
+        sa.select(table.patient_id, table.received_on)
+        .where(
+            table.sender == feed.sender,
+            table.measure == feed.measure,
+            table.received_on <= last,
+            table.received_on > last - dt.timedelta(days=RHYTHM_DAYS),
+        )
+        .distinct()
+    ).all()
+    days_of: dict[int, list[int]] = {}
+    for patient, day in deliveries:
+        days_of.setdefault(patient, []).append(day_number(day))
+    all_days = sorted({day for days in days_of.values() for day in days})
+    waiting = [who for who, days in days_of.items() if day_number(end) - max(days) > usual_gap(days)]
+    return feed._replace(
+        delivery_days=len(all_days),
+        median_gap=_median_gap(all_days),
+        patients_waiting=_without_other_results(connection, feed, waiting, last, end),
+    )
+
+
+def _median_gap(days: Iterable[int]) -> float | None:
+    """The median number of days between deliveries; None where there are fewer than two."""
+    gaps = [later - earlier for earlier, later in pairwise(sorted(days))]
+    return float(median(gaps)) if gaps else None
+
+
+def usual_gap(days: Sequence[int]) -> float:
+    """How many days usually lie between a patient's results."""
+    gap = _median_gap(days)
+    return USUAL_GAP_DAYS if gap is None else gap
+
+
+def _without_other_results(
+    connection: sa.Connection, feed: FeedSilence, waiting: Sequence[int], last: dt.date, end: dt.date
+) -> int:
+    """How many of the patients are active and got no result of the measure from anybody since the feed's last day."""
+    if not waiting:
+        return 0
+    patient: Any = Patient
+    table: Any = Observation
+    elsewhere = sa.exists().where(
+        table.patient_id == patient.id,
+        table.measure == feed.measure,
+        table.received_on > last,
+        table.received_on <= end,
+    )
+    query = sa.select(sa.func.count()).where(patient.id.in_(waiting), patient.status == "active", ~elsewhere)
+    return int(connection.execute(query).scalar_one())

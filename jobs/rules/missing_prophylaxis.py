@@ -8,16 +8,13 @@ or less does not end the three months.
 Everything here is for the prescriber to weigh; nothing is an order.
 """
 
-import datetime as dt
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from math import ceil
+from typing import Any, NamedTuple
 
-import numpy as np
-import pandas as pd
-
-from jobs import array_exposure as steroids
-from jobs.array_treatment import current_courses
+from jobs import exposure as steroids
+from jobs.newest import next_after
 from jobs.phrasing import listed, subject_label
 from jobs.rule import (
     ACTION,
@@ -25,22 +22,22 @@ from jobs.rule import (
     MET,
     NOT_MET,
     WATCH,
+    Answer,
     Example,
     Rule,
     Source,
-    assessments,
     day_text,
-    empty,
     number,
     one_line_for_all,
     parameter,
 )
-from models.frames import Frames
-from models.vocabulary import Drug, drug
+from jobs.treatment import CONTINUING, Course, courses
+from models.patient_facts import ADULT_FROM_YEARS, Happening, PatientFacts, date_of
+from models.states import Cause, Severity
+from models.vocabulary import Drug
 
 SCAN, SUPPLEMENTS, BONE_DRUG, PNEUMOCYSTIS = "bone-density", "calcium-vitamin-d", "bone-protection", "pneumocystis"
-_FAR = int(np.iinfo(np.int64).max // 4)
-_CENTURY = 36_500  # days
+_YEAR_DAYS = 365
 GIOP = "ACR glucocorticoid-induced osteoporosis 2022 (S20)"
 GIOP_SECOND_HAND = "ACR glucocorticoid-induced osteoporosis 2022 (S20), read second-hand: to be verified"
 
@@ -116,383 +113,337 @@ class Parameters:
     gap_days: int = parameter(3, unit="days", low=0, high=14, meaning="days off that do not end a spell at these doses")
 
 
-@dataclass(frozen=True)
-class _Taking:
-    """Who of the panel takes one of some drugs, or is still under its effect.
+class Taking(NamedTuple):
+    """What the patient takes of some drugs, or is still under the effect of."""
 
-    `until` and `since` are day numbers for each patient of the panel (no day: takes none; `_FAR`: continuing);
-    `first_until` is the day the first of several ends; `courses` the courses behind them.
+    courses: Sequence[Course]
+
+    @property
+    def has(self) -> bool:
+        """Whether any of them."""
+        return bool(self.courses)
+
+    @property
+    def since(self) -> int | None:
+        """The day the first of them was begun."""
+        return min((one.start for one in self.courses), default=None)
+
+    @property
+    def ends(self) -> int | None:
+        """The first day without one of them, where one is known: what is said of several changes on it."""
+        return min((one.through + 1 for one in self.courses if one.through < CONTINUING), default=None)
+
+    @property
+    def names(self) -> str:
+        """Their names for a sentence."""
+        return " and ".join(one.drug for one in self.courses)
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """Their statements as evidence."""
+        return tuple(statement.fact for one in self.courses for statement in one.statements)
+
+
+class Reason(NamedTuple):
+    """Why a protection is called for: in words, since when, and the facts beside the steroid of those days.
+
+    `taken_from` is the day from which the steroid statements are evidence.
     """
 
-    until: steroids.Ints
-    first_until: steroids.Ints
-    since: steroids.Ints
-    courses: pd.DataFrame
-
-    @property
-    def has(self) -> steroids.Bools:
-        """Who takes any of them."""
-        return steroids.is_day(self.until)
-
-    @property
-    def ends(self) -> steroids.Ints:
-        """The first day without one of them, where one is known: what is said of several changes on it."""
-        return np.where(self.has & (self.first_until < _FAR), self.first_until + 1, steroids.NEVER)
-
-    def of(self, patient_id: int) -> tuple[str, tuple[str, ...]]:
-        """The names of one patient's drugs for a sentence, and their statements as evidence."""
-        mine = self.courses[self.courses["patient_id"] == patient_id]
-        facts = tuple(f"m{identifier}" for ids in mine["ids"] for identifier in ids)
-        return " and ".join(str(name) for name in mine["drug"]), facts
+    words: str
+    since: int | None
+    taken_from: int
+    facts: tuple[str, ...] = ()
 
 
-def _is_other_agent(row: Drug) -> bool:
-    # Immunoglobulin treats myositis without lowering the defence against Pneumocystis.
-    return row.counts_as_active_treatment and not row.is_glucocorticoid and not row.has_class("immunoglobulin")
-
-
-def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataFrame:
-    """Rows for everyone on a steroid, or on cyclophosphamide; bone density and bone drugs for adults only."""
-    found = steroids.exposure(frames)
-    # Whoever ever had cyclophosphamide keeps a row: only an answer, not silence, can settle an alert.
-    given = frames.medications.loc[frames.medications["drug"] == "cyclophosphamide", "patient_id"]
-    panel = np.union1d(found.patients(), given.to_numpy(dtype="int64"))
-    if not len(panel):
-        return empty()
-    adult = ~steroids.children(frames, panel, as_of)
+def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterator[Answer]:
+    """For whoever takes a steroid, or had cyclophosphamide; bone density and bone drugs for adults only."""
+    found = steroids.exposure(patient)
+    # Whoever ever had cyclophosphamide keeps an answer: only that, not silence, can settle an alert.
+    if not found.on_file and not any(one.drug == "cyclophosphamide" for one in patient.statements):
+        return
     bone = steroids.spell(
-        found, panel, parameters.bone_from_mg, gap_days=parameters.bone_gap_days, nth=parameters.bone_after_days + 1
+        found, parameters.bone_from_mg, gap_days=parameters.bone_gap_days, nth=parameters.bone_after_days + 1
     )
-    tables = [
-        _scan(frames, found, panel, adult, bone, parameters),
-        _supplements(frames, found, panel, bone, steroids.coming_of_age(frames, panel, as_of)),
-        _bone_drug(frames, found, panel, adult, bone, parameters),
-        _pneumocystis(frames, found, panel, parameters),
-    ]
-    return pd.concat(tables, ignore_index=True)
+    adult = not patient.is_child()
+    if adult:
+        yield _scan(patient, found, bone, as_of, parameters)
+    yield _supplements(patient, found, bone, as_of)
+    if adult:
+        yield _bone_drug(patient, found, bone, as_of, parameters)
+    yield _pneumocystis(patient, found, as_of, parameters)
 
 
-def _table(
-    found: steroids.Exposure,
-    panel: steroids.Ints,
+def taking(patient: PatientFacts, wanted: Callable[[Drug], bool]) -> Taking:
+    """What the patient takes of the drugs whose row in the drug table is wanted."""
+    return Taking([one for one in courses(patient) if one.row is not None and wanted(one.row)])
+
+
+def _answer(
     subject: str,
+    found: steroids.Exposure,
+    as_of: int,
     *,
-    met: steroids.Bools,
-    could_be: steroids.Bools,
-    severity: str,
-    since: steroids.Ints,
-    recheck: steroids.Ints,
-    evidence_since: steroids.Ints,
-    because: Iterable[str | None],
-    due: steroids.Ints | None = None,
-    extra: list[tuple[str, ...]] | None = None,
-    rows: steroids.Bools | None = None,
-    last_scan: steroids.Ints | None = None,
-    on_methotrexate: steroids.Bools | None = None,
-) -> pd.DataFrame:
-    """One question's rows; `because` says in words what calls for the protection."""
-    today = found.today
-    cannot_tell = could_be & ~met
-    unknown = np.full(len(panel), None, dtype=object)
-    for row in np.flatnonzero(cannot_tell):
-        unknown[row] = steroids.why_unknown(found, int(panel[row]))
-    facts = steroids.evidence(found, panel, np.where(met & steroids.is_day(evidence_since), evidence_since, today))
-    if extra is not None:
-        facts = [mine + more if met[row] else mine for row, (mine, more) in enumerate(zip(facts, extra, strict=True))]
-    nothing = np.full(len(panel), steroids.NEVER, dtype="int64")
-    words = np.empty(len(panel), dtype=object)
-    words[:] = list(because)
-    table = assessments(
-        patient_id=panel,
-        subject=subject,
-        state=np.where(met, MET, np.where(cannot_tell, CANNOT_TELL, NOT_MET)).astype(object),
-        severity=[severity if yes else None for yes in met],
-        since=steroids.as_days(np.where(met, since, steroids.NEVER)),
-        due=steroids.as_days(np.where(met, nothing if due is None else due, steroids.NEVER)),
-        recheck_on=steroids.as_days(np.where(recheck > today, recheck, steroids.NEVER)),
-        evidence=facts,
-        cannot_tell_because=unknown,
-        called_for_by=words,
-        last_scan=steroids.as_days(nothing if last_scan is None else last_scan),
-        on_methotrexate=np.zeros(len(panel), dtype=bool) if on_methotrexate is None else on_methotrexate,
-    )
-    return table if rows is None else table[rows].reset_index(drop=True)
-
-
-def _long_for_bone(met: steroids.Bools, bone: steroids.Spell, dose: str) -> list[str | None]:
-    return [
-        f"{dose} since {day_text(steroids.day_of(start))}" if yes else None
-        for yes, start in zip(met, bone.run.start, strict=True)
-    ]
+    reason: Reason | None,
+    could_be: bool,
+    severity: Severity,
+    recheck: int | None,
+    due: int | None = None,
+    last_scan: int | None = None,
+    on_methotrexate: bool = False,
+) -> Answer:
+    """Missing for a reason, not known whether it is called for, or neither."""
+    numbers = {
+        "called_for_by": None if reason is None else reason.words,
+        "last_scan": None if last_scan is None else date_of(last_scan),
+        "on_methotrexate": on_methotrexate and reason is not None,
+    }
+    again = next_after(as_of, recheck)
+    if reason is not None:
+        return Answer(
+            subject,
+            MET,
+            severity=severity,
+            since=reason.since,
+            due=due,
+            recheck_on=again,
+            evidence=steroids.evidence(found, reason.taken_from) + reason.facts,
+            numbers=numbers,
+        )
+    taken = steroids.evidence(found, as_of)
+    if could_be:
+        return Answer(
+            subject,
+            CANNOT_TELL,
+            recheck_on=again,
+            evidence=taken,
+            cannot_tell_because=steroids.why_unknown(found),
+            cause=Cause.DOSE_UNKNOWN,
+            numbers=numbers,
+        )
+    return Answer(subject, NOT_MET, recheck_on=again, evidence=taken, numbers=numbers)
 
 
 def _scan(
-    frames: Frames,
-    found: steroids.Exposure,
-    panel: steroids.Ints,
-    adult: steroids.Bools,
-    bone: steroids.Spell,
-    parameters: Parameters,
-) -> pd.DataFrame:
-    last, facts = _last_event(frames, panel, "dxa")
-    valid = steroids.is_day(last) & (found.today - last <= parameters.scan_valid_days)
-    expires = np.where(steroids.is_day(last), last + parameters.scan_valid_days + 1, steroids.NEVER)
-    met = bone.reached & ~valid
-    return _table(
-        found,
-        panel,
+    patient: PatientFacts, found: steroids.Exposure, bone: steroids.Spell, as_of: int, parameters: Parameters
+) -> Answer:
+    scan = last_present(patient, "dxa")
+    expires = None if scan is None else scan.day + parameters.scan_valid_days + 1
+    valid = expires is not None and as_of < expires
+    reason, due = None, None
+    if bone.run is not None and bone.reached and not valid:
+        due = latest(bone.run.start + parameters.scan_within_days, expires)
+        reason = Reason(
+            f"{number(parameters.bone_from_mg)} mg/day of steroid or more since {day_text(bone.run.start)}",
+            latest(bone.run.nth_day, expires),
+            bone.run.start,
+            () if scan is None else (scan.fact,),
+        )
+    return _answer(
         SCAN,
-        met=met,
-        could_be=bone.could_be & ~valid,
+        found,
+        as_of,
+        reason=reason,
+        could_be=bone.could_be and not valid,
         severity=WATCH,
-        since=np.maximum(bone.run.nth_day, expires),
-        due=np.maximum(bone.run.start + parameters.scan_within_days, expires),
-        recheck=steroids.earliest(bone.recheck, np.where(valid, expires, steroids.NEVER)),
-        evidence_since=bone.run.start,
-        because=_long_for_bone(met, bone, f"{number(parameters.bone_from_mg)} mg/day of steroid or more"),
-        extra=facts,
-        rows=adult,
-        last_scan=last,
+        due=due,
+        recheck=steroids.earliest(bone.recheck, expires if valid else None),
+        last_scan=None if scan is None else scan.day,
     )
 
 
-def _supplements(
-    frames: Frames, found: steroids.Exposure, panel: steroids.Ints, bone: steroids.Spell, grown_up: steroids.Ints
-) -> pd.DataFrame:
-    taking = _taking(frames, panel, lambda row: row.has_class("calcium-vitamin-d"))
-    has = taking.has
-    met = bone.reached & ~has
-    return _table(
-        found,
-        panel,
+def _supplements(patient: PatientFacts, found: steroids.Exposure, bone: steroids.Spell, as_of: int) -> Answer:
+    supplements = taking(patient, lambda row: row.has_class("calcium-vitamin-d"))
+    reason = None
+    if bone.run is not None and bone.reached and not supplements.has:
+        reason = Reason(f"a steroid since {day_text(bone.run.start)}", bone.run.nth_day, bone.run.start)
+    return _answer(
         SUPPLEMENTS,
-        met=met,
-        could_be=bone.could_be & ~has,
+        found,
+        as_of,
+        reason=reason,
+        could_be=bone.could_be and not supplements.has,
         severity=WATCH,
-        since=bone.run.nth_day,
-        recheck=steroids.earliest(bone.recheck, taking.ends, grown_up),
-        evidence_since=bone.run.start,
-        because=_long_for_bone(met, bone, "a steroid"),
+        recheck=steroids.earliest(bone.recheck, supplements.ends),
     )
 
 
 def _bone_drug(
-    frames: Frames,
-    found: steroids.Exposure,
-    panel: steroids.Ints,
-    adult: steroids.Bools,
-    bone: steroids.Spell,
-    parameters: Parameters,
-) -> pd.DataFrame:
-    today = found.today
-    taking = _taking(frames, panel, lambda row: row.has_class("bone-protection"))
-    has = taking.has
-    osteoporosis, facts = _last_event(frames, panel, "osteoporosis")
-    fragile = steroids.is_day(osteoporosis)
-    # A very high dose counts for the year after it, as long as a steroid is taken.
-    high = found.known.mg >= parameters.very_high_from_mg - steroids.SMALLEST_DIFFERENCE_MG
-    spells = steroids.runs(found.known, high, gap_days=parameters.gap_days, nth=parameters.very_high_days)
-    long_enough = spells.reached()
-    reached = steroids.Runs(
-        spells.patient[long_enough],
-        spells.start[long_enough],
-        spells.last[long_enough],
-        spells.days[long_enough],
-        spells.nth_day[long_enough],
-    )
-    newest = reached.newest().aligned(panel)
-    very_high = steroids.is_day(newest.last) & (today - newest.last < 365)
-    year_mg = found.cumulative(panel, today - 364, today)
+    patient: PatientFacts, found: steroids.Exposure, bone: steroids.Spell, as_of: int, parameters: Parameters
+) -> Answer:
+    protected = taking(patient, lambda row: row.has_class("bone-protection"))
+    osteoporosis = last_present(patient, "osteoporosis")
+    very_high = _very_high_of_the_year(found, as_of, parameters)
+    year_mg = found.cumulative(as_of - _YEAR_DAYS + 1, as_of)
     much = year_mg >= parameters.very_high_year_mg - steroids.SMALLEST_DIFFERENCE_MG
-    called_for = fragile | very_high | much
-    met = bone.alive & called_for & ~has
     now = steroids.spell(
-        found, panel, parameters.very_high_from_mg, gap_days=parameters.gap_days, nth=parameters.very_high_days
+        found, parameters.very_high_from_mg, gap_days=parameters.gap_days, nth=parameters.very_high_days
     )
-    could_be = (now.could_be | (fragile & ~bone.alive & bone.could_be)) & ~has
-    dose = found.dose_on(today, panel)
-    may_grow = ~much & (dose > 0) & (year_mg + 365 * dose >= parameters.very_high_year_mg)
-    grows = _day_the_year_reaches(found, panel, may_grow, dose, parameters)
-    leaves = np.where(very_high, newest.last + 365, steroids.NEVER)
-    shrinks = np.where(much, today + 1, steroids.NEVER)
-    reason = np.full(len(panel), None, dtype=object)
-    for row in np.flatnonzero(met):
-        if fragile[row]:
-            reason[row] = f"osteoporosis on file since {day_text(steroids.day_of(osteoporosis[row]))}"
-        elif very_high[row]:
-            reason[row] = (
-                f"{number(parameters.very_high_from_mg)} mg/day or more for at least {parameters.very_high_days} days, "
-                f"from {day_text(steroids.day_of(newest.start[row]))}"
+    reason = None
+    if bone.run is not None and bone.alive and not protected.has:
+        if osteoporosis is not None:
+            reason = Reason(
+                f"osteoporosis on file since {day_text(osteoporosis.day)}",
+                max(osteoporosis.day, bone.run.start),
+                _first_evidence(bone.run, very_high, much, as_of),
+                (osteoporosis.fact,),
             )
-        else:
-            reason[row] = f"{number(year_mg[row] / 1000)} g of prednisone-equivalent in a year"
-    since = np.where(
-        fragile,
-        np.maximum(osteoporosis, bone.run.start),
-        np.where(very_high, newest.nth_day, _day_reached(found, panel, much, parameters)),
-    )
-    return _table(
-        found,
-        panel,
+        elif very_high is not None:
+            reason = Reason(
+                f"{number(parameters.very_high_from_mg)} mg/day or more for at least {parameters.very_high_days} days, "
+                f"from {day_text(very_high.start)}",
+                very_high.nth_day,
+                very_high.start,
+            )
+        elif much:
+            reason = Reason(
+                f"{number(year_mg / 1000)} g of prednisone-equivalent in a year",
+                day_the_year_had_reached(found, as_of, parameters),
+                as_of - _YEAR_DAYS + 1,
+            )
+    fragile_if_taken = osteoporosis is not None and not bone.alive and bone.could_be
+    return _answer(
         BONE_DRUG,
-        met=met,
-        could_be=could_be,
+        found,
+        as_of,
+        reason=reason,
+        could_be=(now.could_be or fragile_if_taken) and not protected.has,
         severity=ACTION,
-        since=since,
-        recheck=steroids.earliest(bone.recheck, now.recheck, grows, leaves, shrinks, taking.ends),
-        evidence_since=np.where(very_high, newest.start, np.where(much, today - 364, bone.run.start)),
-        because=reason,
-        extra=facts,
-        rows=adult,
+        recheck=steroids.earliest(
+            bone.recheck,
+            now.recheck,
+            as_of + 1 if much else day_the_year_reaches(found, year_mg, as_of, parameters),
+            None if very_high is None else very_high.last + _YEAR_DAYS,
+            protected.ends,
+        ),
     )
 
 
-def _day_the_year_reaches(
-    found: steroids.Exposure,
-    panel: steroids.Ints,
-    chosen: steroids.Bools,
-    dose: Any,
-    parameters: Parameters,
-) -> steroids.Ints:
+def _first_evidence(bone: steroids.Run, very_high: steroids.Run | None, much: bool, as_of: int) -> int:
+    if very_high is not None:
+        return very_high.start
+    return as_of - _YEAR_DAYS + 1 if much else bone.start
+
+
+def _very_high_of_the_year(found: steroids.Exposure, as_of: int, parameters: Parameters) -> steroids.Run | None:
+    """The newest long spell at a very high dose: it counts for the year after it, as long as a steroid is taken."""
+    from_mg = parameters.very_high_from_mg - steroids.SMALLEST_DIFFERENCE_MG
+    spells = steroids.runs(
+        found.known, lambda one: one.mg >= from_mg, gap_days=parameters.gap_days, nth=parameters.very_high_days
+    )
+    newest = next((run for run in reversed(spells) if run.reached), None)
+    return newest if newest is not None and as_of - newest.last < _YEAR_DAYS else None
+
+
+def day_the_year_reaches(found: steroids.Exposure, year_mg: float, as_of: int, parameters: Parameters) -> int | None:
     """The day on which the sum of the year before it first reaches the limit if today's dose goes on.
 
-    Counted out day by day: as old doses leave the year while new ones enter it, an estimate would move with the day it
-    is made on, and with it the day named for looking again.
+    Old doses leave the year while today's enters it, each day as much as the other less: stretch by stretch, so that
+    the day named for looking again does not move with the day it is worked out on.
     """
-    out = np.full(len(panel), steroids.NEVER, dtype="int64")
-    begin = found.today - 364
-    for row in np.flatnonzero(chosen):
-        mine = found.known.of(int(panel[row]))
-        daily = np.zeros(2 * 365)
-        for start, end, mg in zip(mine.start, mine.end, mine.mg, strict=True):
-            daily[max(int(start) - begin, 0) : max(min(int(end), found.today) - begin + 1, 0)] += mg
-        daily[365:] = dose[row]
-        total = np.cumsum(daily)
-        reached = np.flatnonzero(
-            total[365:] - total[:365] >= parameters.very_high_year_mg - steroids.SMALLEST_DIFFERENCE_MG
-        )
-        if len(reached):
-            out[row] = found.today + 1 + int(reached[0])
-    return out
+    dose = found.dose_on(as_of)
+    if not dose > 0 or year_mg + _YEAR_DAYS * dose < parameters.very_high_year_mg:
+        return None
+    missing = parameters.very_high_year_mg - steroids.SMALLEST_DIFFERENCE_MG - year_mg
+    leaving = as_of - _YEAR_DAYS + 1
+    for last, mg in _doses_without_holes(found, leaving, as_of):
+        gain, days = dose - mg, last - leaving + 1
+        if gain > 0 and (needed := max(ceil(missing / gain), 1)) <= days:
+            return leaving + needed - 1 + _YEAR_DAYS
+        missing -= gain * days
+        leaving = last + 1
+    return None
 
 
-def _day_reached(
-    found: steroids.Exposure, panel: steroids.Ints, much: steroids.Bools, parameters: Parameters
-) -> steroids.Ints:
+def _doses_without_holes(found: steroids.Exposure, first: int, last: int) -> Iterator[tuple[int, float]]:
+    """The dose from one day to another as stretches (last day, mg/day); days off are 0."""
+    for segment in found.known:
+        if segment.end < first:
+            continue
+        if segment.start > first:
+            yield segment.start - 1, 0.0
+        yield segment.end, segment.mg
+        first = segment.end + 1
+    if first <= last:
+        yield last, 0.0
+
+
+def day_the_year_had_reached(found: steroids.Exposure, as_of: int, parameters: Parameters) -> int | None:
     """The first day within the last year on which the sum of the year up to today had reached the limit."""
-    out = np.full(len(panel), steroids.NEVER, dtype="int64")
-    begin = found.today - 364
-    for row in np.flatnonzero(much):
-        mine = found.known.of(int(panel[row]))
-        total = 0.0
-        for start, end, mg in zip(mine.start, mine.end, mine.mg, strict=True):
-            first = max(int(start), begin)
-            days = int(end) - first + 1
-            if days <= 0:
-                continue
-            if total + days * mg >= parameters.very_high_year_mg - steroids.SMALLEST_DIFFERENCE_MG:
-                out[row] = first + max(int(np.ceil((parameters.very_high_year_mg - total) / mg - 1e-9)), 1) - 1
-                break
-            total += days * mg
-    return out
+    total, begin = 0.0, as_of - _YEAR_DAYS + 1
+    for segment in found.known:
+        first = max(segment.start, begin)
+        days = segment.end - first + 1
+        if days <= 0:
+            continue
+        if total + days * segment.mg >= parameters.very_high_year_mg - steroids.SMALLEST_DIFFERENCE_MG:
+            return first + max(ceil((parameters.very_high_year_mg - total) / segment.mg - 1e-9), 1) - 1
+        total += days * segment.mg
+    return None
 
 
-def _pneumocystis(
-    frames: Frames,
-    found: steroids.Exposure,
-    panel: steroids.Ints,
-    parameters: Parameters,
-) -> pd.DataFrame:
+def is_other_agent(row: Drug) -> bool:
+    """An immunosuppressant other than a steroid; immunoglobulin does not lower the defence against Pneumocystis."""
+    return row.counts_as_active_treatment and not row.is_glucocorticoid and not row.has_class("immunoglobulin")
+
+
+def _pneumocystis(patient: PatientFacts, found: steroids.Exposure, as_of: int, parameters: Parameters) -> Answer:
     moderate = steroids.spell(
-        found, panel, parameters.pneumocystis_from_mg, gap_days=parameters.gap_days, nth=parameters.pneumocystis_days
+        found, parameters.pneumocystis_from_mg, gap_days=parameters.gap_days, nth=parameters.pneumocystis_days
     )
-    any_steroid = steroids.spell(found, panel, 0.001, gap_days=parameters.gap_days, nth=1)
-    agents = _taking(frames, panel, _is_other_agent)
-    cyclophosphamide = _taking(frames, panel, lambda row: row.key == "cyclophosphamide")
-    rituximab = _taking(frames, panel, lambda row: row.key == "rituximab")
-    protected = _taking(frames, panel, lambda row: row.has_class("pjp-prophylaxis"))
-    methotrexate = _taking(frames, panel, lambda row: row.key == "methotrexate")
-    by_dose = moderate.reached & agents.has
-    by_cyclophosphamide = cyclophosphamide.has
-    by_rituximab = rituximab.has & any_steroid.alive
-    met = (by_dose | by_cyclophosphamide | by_rituximab) & ~protected.has
-    could_be = ((moderate.could_be & agents.has) | (any_steroid.could_be & rituximab.has)) & ~protected.has
-    never = np.full(len(panel), steroids.NEVER, dtype="int64")
-    since = steroids.earliest(
-        np.where(by_dose, np.maximum(moderate.run.nth_day, agents.since), never),
-        np.where(by_cyclophosphamide, cyclophosphamide.since, never),
-        np.where(by_rituximab, np.maximum(rituximab.since, any_steroid.run.start), never),
-    )
-    reason = np.full(len(panel), None, dtype=object)
-    facts: list[tuple[str, ...]] = [()] * len(panel)
-    for row in np.flatnonzero(met):
-        who = int(panel[row])
-        if by_cyclophosphamide[row]:
-            reason[row], facts[row] = cyclophosphamide.of(who)
-        elif by_rituximab[row]:
-            reason[row], facts[row] = "rituximab together with a steroid", rituximab.of(who)[1]
+    any_steroid = steroids.spell(found, _ANY_MG, gap_days=parameters.gap_days, nth=1)
+    agents = taking(patient, is_other_agent)
+    cyclophosphamide = taking(patient, lambda row: row.key == "cyclophosphamide")
+    rituximab = taking(patient, lambda row: row.key == "rituximab")
+    protected = taking(patient, lambda row: row.has_class("pjp-prophylaxis"))
+    methotrexate = taking(patient, lambda row: row.key == "methotrexate")
+    by_dose = moderate.run is not None and moderate.reached and agents.has
+    by_rituximab = rituximab.has and any_steroid.alive
+    reason = None
+    if (by_dose or cyclophosphamide.has or by_rituximab) and not protected.has:
+        since = steroids.earliest(
+            latest(moderate.run.nth_day, agents.since) if by_dose and moderate.run is not None else None,
+            cyclophosphamide.since,
+            latest(any_steroid.run.start, rituximab.since) if by_rituximab and any_steroid.run is not None else None,
+        )
+        if cyclophosphamide.has:
+            words, facts = cyclophosphamide.names, cyclophosphamide.facts
+        elif by_rituximab:
+            words, facts = "rituximab together with a steroid", rituximab.facts
         else:
-            names, facts[row] = agents.of(who)
-            reason[row] = (
-                f"{number(parameters.pneumocystis_from_mg)} mg/day of steroid or more since "
-                f"{day_text(steroids.day_of(moderate.run.start[row]))}, together with {names}"
+            begun = None if moderate.run is None else moderate.run.start
+            words = (
+                f"{number(parameters.pneumocystis_from_mg)} mg/day of steroid or more since {day_text(begun)}, "
+                f"together with {agents.names}"
             )
-    ends = [taking.ends for taking in (agents, rituximab, protected, cyclophosphamide, methotrexate)]
-    return _table(
-        found,
-        panel,
+            facts = agents.facts
+        taken_from = moderate.run.start if by_dose and moderate.run is not None else as_of
+        reason = Reason(words, since, taken_from, facts)
+    could_be = (moderate.could_be and agents.has) or (any_steroid.could_be and rituximab.has)
+    ends = [one.ends for one in (agents, rituximab, protected, cyclophosphamide, methotrexate)]
+    return _answer(
         PNEUMOCYSTIS,
-        met=met,
-        could_be=could_be,
+        found,
+        as_of,
+        reason=reason,
+        could_be=could_be and not protected.has,
         severity=ACTION,
-        since=since,
         recheck=steroids.earliest(moderate.recheck, any_steroid.recheck, *ends),
-        evidence_since=np.where(by_dose, moderate.run.start, found.today),
-        because=reason,
-        extra=facts,
-        on_methotrexate=methotrexate.has & met,
+        on_methotrexate=methotrexate.has,
     )
 
 
-def _taking(frames: Frames, panel: steroids.Ints, wanted: Callable[[Drug], bool]) -> _Taking:
-    """Who of the panel is on (or still under the effect of) a drug whose row in the drug table is wanted."""
-    courses = current_courses(frames)
-    code, names = pd.factorize(courses["drug"])
-    known = [drug(str(name)) for name in names]
-    chosen = np.array([row is not None and wanted(row) for row in known], dtype=bool)
-    part = courses[chosen[code]] if len(code) else courses
-    until = np.full(len(panel), steroids.NEVER, dtype="int64")
-    since = np.full(len(panel), _FAR, dtype="int64")
-    who = part["patient_id"].to_numpy(dtype="int64")
-    place = np.minimum(np.searchsorted(panel, who), len(panel) - 1)
-    mine = panel[place] == who
-    through = part["through"].to_numpy(dtype="int64")
-    # A drug that is continued has a day far in the future as its end.
-    through = np.where(through < steroids.day_number(frames.as_of) + _CENTURY, through, _FAR)
-    first_until = np.full(len(panel), _FAR, dtype="int64")
-    np.maximum.at(until, place[mine], through[mine])
-    np.minimum.at(first_until, place[mine], through[mine])
-    np.minimum.at(since, place[mine], part["start"].to_numpy(dtype="int64")[mine])
-    return _Taking(until, first_until, np.where(since == _FAR, steroids.NEVER, since), part)
+_ANY_MG = 0.001
 
 
-def _last_event(frames: Frames, panel: steroids.Ints, event: str) -> tuple[steroids.Ints, list[tuple[str, ...]]]:
-    """The day of each patient's newest event of a kind that was present, and it as evidence."""
-    out = np.full(len(panel), steroids.NEVER, dtype="int64")
-    facts: list[tuple[str, ...]] = [()] * len(panel)
-    table = frames.events
-    if table.empty:
-        return out, facts
-    part = table[(table["event"] == event) & table["present"]]
-    place_of = {int(who): place for place, who in enumerate(panel)}
-    for who, day, identifier in zip(
-        part["patient_id"], steroids.as_numbers(part["day"].to_numpy()), part["id"], strict=True
-    ):
-        place = place_of.get(int(who))
-        if place is not None and day >= out[place]:
-            out[place] = day
-            facts[place] = (f"e{identifier}",)
-    return out, facts
+def last_present(patient: PatientFacts, event: str) -> Happening | None:
+    """The newest record of an event that was present."""
+    return next((one for one in reversed(patient.happenings) if one.event == event and one.present), None)
+
+
+def latest(day: int | None, other: int | None) -> int | None:
+    """The later of two days, one of which may not be known."""
+    return max((one for one in (day, other) if one is not None), default=None)
 
 
 _WANTED = {
@@ -514,7 +465,7 @@ def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
     text = text[0].upper() + text[1:]
     if row["subject"] == SCAN:
         last = row.get("last_scan")
-        known = last is not None and not pd.isna(last)
+        known = last is not None and last == last
         text += f" since {day_text(last)}" if known else ""
         return f"{text}; due {day_text(row['due'])}."
     return f"{text}."
@@ -560,7 +511,8 @@ RULE = Rule(
         "Bone is lost in the first months of a steroid, and Pneumocystis pneumonia under combined immunosuppression is "
         "rare but often fatal. Both can be prevented, and both are easily forgotten while attention is on the muscle."
     ),
-    evaluate=evaluate,
+    assess=assess,
+    ages=lambda parameters: (ADULT_FROM_YEARS,),
     explain=explain,
     suggested_action=suggested_action,
     parameters=Parameters,

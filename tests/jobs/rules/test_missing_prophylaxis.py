@@ -141,6 +141,14 @@ STATEMENT = st.fixed_dictionaries(
 )
 
 
+def cells(table: pd.DataFrame, place: int) -> dict[str, Any]:
+    """A row as plain values: nothing is nothing, whatever the column holds beside it."""
+    return {
+        name: None if pd.api.types.is_scalar(value) and pd.isna(value) else value
+        for name, value in table.iloc[place].items()
+    }
+
+
 @pytest.mark.parametrize("rule", [RULE, steroid_monotherapy.RULE, taper_too_fast.RULE], ids=lambda rule: rule.key)
 @settings(max_examples=60, deadline=None)
 @given(statements=st.lists(STATEMENT, min_size=1, max_size=5), later=st.integers(1, 40))
@@ -175,4 +183,4 @@ def test_an_answer_only_changes_on_the_day_it_said_to_look_again(
         if until < 1:
             continue
         after = on(until)
-        pd.testing.assert_series_equal(before.iloc[place], after.iloc[place], check_names=False)
+        assert cells(before, place) == cells(after, place)

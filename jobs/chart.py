@@ -1,28 +1,24 @@
-"""One patient's facts as plain values: what the phenotype branch and the suggestions read.
+"""One patient's facts as the phenotype branch and the suggestions read them.
 
-Rules look at the whole panel at once; a suggestion looks at one person. `Charts` cuts the panel's frames into charts
-once and hands them out by patient, so that one patient takes well under a millisecond and a panel a few seconds.
-Nothing here decides anything: a chart finds facts, it does not judge them.
+Nothing here decides anything: a chart finds facts, it does not judge them. Days are day numbers, as in
+`models.patient_facts`; a `Fact`, which is what a reader sees, holds a date.
 """
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
-from jobs import array_treatment as treatment
-from jobs.array_exposure import PULSE_MG, SMALLEST_DIFFERENCE_MG, day_number, exposure, why_unknown
-from jobs.rule import MET, day_text, number
-from models.frames import Frames
-from models.vocabulary import Drug, diagnoses, drug, events, measures
+from jobs.exposure import PULSE_MG, SMALLEST_DIFFERENCE_MG, daily, exposure, why_unknown
+from jobs.rule import MET, Answer, day_text, number
+from jobs.treatment import CONTINUING, Course, courses
+from models.patient_facts import Happening, PatientFacts, Reading, Statement, date_of
+from models.vocabulary import drug, events, measures
 from models.vocabulary.rows import STEROID_ROUTES_NOT_COUNTED
 
 STRENGTH_INSTRUMENTS = ("cmas", "mmt8", "mmt8_bilateral", "mmt_total")
 STEROID_WINDOW_DAYS = 400
-FOREVER = dt.date.max
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,134 +58,70 @@ class Fact:
         return f"{parts}{limit}" + (f" on {day_text(self.date)}" if self.date else "")
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A valid observation in the canonical unit of its measure."""
-
-    id: int
-    measure: str
-    value: float
-    comparator: str
-    upper_limit: float | None
-    assay: str | None
-    assessor: str | None
-    day: dt.date
-
-    @property
-    def ratio(self) -> float | None:
-        """The value as a multiple of the upper limit reported with it; None without a limit."""
-        return None if not self.upper_limit else self.value / self.upper_limit
-
-    @property
-    def share_of_maximum(self) -> float | None:
-        """A strength score as a share (0 to 1) of its instrument's maximum."""
-        top = measures()[self.measure].max_value
-        return None if not top else self.value / top
-
-    def fact(self) -> Fact:
-        """The reading as evidence; a bound keeps its sign (`>20000`)."""
-        row = measures().get(self.measure)
-        unit = row.unit if row else ""
-        if row and row.is_strength and row.max_value:
-            unit = f"of {number(row.max_value)}"
-        value: float | str = f"{self.comparator}{number(self.value)}" if self.comparator else self.value
-        label = row.short_label if row else self.measure
-        return Fact("observation", self.measure, value, unit, self.day, self.id, label, self.upper_limit)
+# ------------------------------------------------------------------------------------------ what is on file, as facts
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """One medication statement as recorded."""
-
-    id: int
-    drug: str
-    dose: float
-    unit: str
-    frequency: str
-    route: str
-    start: dt.date
-    end: dt.date | None
-    intent: str
-    status: str
-
-    @property
-    def row(self) -> Drug | None:
-        """The vocabulary's row of the drug; None for a drug it does not know."""
-        return drug(self.drug)
-
-    @property
-    def last_day(self) -> dt.date:
-        """The last day on which it is known to have been given (the start where it says stopped but not when)."""
-        if self.frequency == "once":
-            return self.start
-        if self.end is not None:
-            return self.end
-        return self.start if self.status == "stopped" or self.intent in ("pulse", "infusion") else FOREVER
-
-    def fact(self) -> Fact:
-        """The statement as evidence, dated by its start."""
-        label = self.row.label if self.row else self.drug
-        value = f"{number(self.dose, 2)} {self.unit} {self.frequency}"
-        return Fact("medication", self.drug, value, "", self.start, self.id, label)
+def fact_of(one: Reading | Statement | Course | Happening) -> Fact:
+    """Something on file as evidence. A course is its newest statement, dated by the course's first day."""
+    if isinstance(one, Reading):
+        return _fact_of_reading(one)
+    if isinstance(one, Course):
+        newest = fact_of(one.newest)
+        return Fact("medication", one.drug, newest.value, newest.unit, date_of(one.start), newest.id, newest.label)
+    if isinstance(one, Statement):
+        known = drug(one.drug)
+        value = f"{number(one.dose, 2)} {one.unit} {one.frequency}"
+        return Fact("medication", one.drug, value, "", date_of(one.start), one.id, known.label if known else one.drug)
+    kind = events().get(one.event)
+    value = ("present" if one.present else "absent") + (f": {one.detail}" if one.detail else "")
+    return Fact("event", one.event, value, "", date_of(one.day), one.id, kind.label if kind else one.event)
 
 
-@dataclass(frozen=True, slots=True)
-class Course:
-    """A drug being taken, or still acting, on the day asked about."""
-
-    drug: str
-    start: dt.date
-    through: dt.date
-    weekly_dose: float | None
-    unit: str
-    statements: tuple[Statement, ...]
-
-    @property
-    def row(self) -> Drug | None:
-        """The vocabulary's row of the drug."""
-        return drug(self.drug)
-
-    @property
-    def label(self) -> str:
-        """The drug's name in a sentence."""
-        return (self.row.label if self.row else self.drug).lower() if self.drug != "ivig" else "IVIG"
-
-    def fact(self) -> Fact:
-        """The newest statement of the course as evidence, dated by the course's first day."""
-        newest = self.statements[-1].fact()
-        return Fact("medication", self.drug, newest.value, newest.unit, self.start, newest.id, newest.label)
+def _fact_of_reading(reading: Reading) -> Fact:
+    """A bound keeps its sign (`>20000`)."""
+    row = measures().get(reading.measure)
+    unit = row.unit if row else ""
+    if row and row.is_strength and row.max_value:
+        unit = f"of {number(row.max_value)}"
+    shown = number(reading.value)
+    value: float | str = f"{reading.comparator}{shown}" if reading.comparator else reading.value
+    label = row.short_label if row else reading.measure
+    return Fact("observation", reading.measure, value, unit, date_of(reading.day), reading.id, label, reading.limit)
 
 
-@dataclass(frozen=True, slots=True)
-class Happening:
-    """One clinical event."""
-
-    id: int
-    event: str
-    day: dt.date
-    end: dt.date | None
-    present: bool
-    detail: str
-
-    def fact(self) -> Fact:
-        """The event as evidence."""
-        row = events().get(self.event)
-        value = ("present" if self.present else "absent") + (f": {self.detail}" if self.detail else "")
-        return Fact("event", self.event, value, "", self.day, self.id, row.label if row else self.event)
+def label_of(course: Course) -> str:
+    """The drug's name in a sentence."""
+    return (course.row.label if course.row else course.drug).lower() if course.drug != "ivig" else "IVIG"
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """A rule's assessment of this patient and subject."""
+def last_day_of(statement: Statement) -> int:
+    """The last day on which it is known to have been given (the start where it says stopped but not when)."""
+    if statement.frequency == "once":
+        return statement.start
+    if statement.end is not None:
+        return statement.end
+    given_once = statement.status == "stopped" or statement.intent in ("pulse", "infusion")
+    return statement.start if given_once else CONTINUING
 
-    rule: str
-    subject: str
-    state: str
-    grade: str | None
-    severity: str | None
-    since: dt.date | None
-    evidence: tuple[str, ...]
-    numbers: Mapping[str, Any]
+
+def share_of_maximum(score: Reading) -> float | None:
+    """A strength score as a share (0 to 1) of its instrument's maximum."""
+    top = measures()[score.measure].max_value
+    return None if not top else score.value / top
+
+
+def _is_counted_steroid(statement: Statement) -> bool:
+    row = drug(statement.drug)
+    return row is not None and row.prednisone_factor is not None and statement.route not in STEROID_ROUTES_NOT_COUNTED
+
+
+def _facts_by_id(patient: PatientFacts) -> Mapping[str, Reading | Statement | Happening]:
+    index: dict[str, Reading | Statement | Happening] = {
+        reading.fact: reading for measure in measures() for reading in patient.series(measure)
+    }
+    index |= {statement.fact: statement for statement in patient.statements}
+    index |= {happening.fact: happening for happening in patient.happenings}
+    return index
 
 
 @dataclass(frozen=True)
@@ -199,35 +131,32 @@ class SteroidDays:
     `unknown` says why the dose cannot be known (no weight for a dose per kg, stopped without an end date).
     """
 
-    first: dt.date
-    mg: np.ndarray[Any, np.dtype[np.float64]]
+    mg: Sequence[float]
     unknown: str = ""
 
     @property
     def today(self) -> float:
         """The dose on the day asked about."""
-        return float(self.mg[-1]) if len(self.mg) else 0.0
+        return self.mg[-1] if self.mg else 0.0
 
     def highest_within(self, days: int) -> float:
         """The highest daily dose in the last `days` days, the day asked about included."""
-        return float(self.mg[-days:].max()) if len(self.mg) else 0.0
+        return max(self.mg[-days:], default=0.0)
 
     def days_at_least(self, mg: float, within: int) -> int:
         """How many of the last `within` days were at or above `mg`."""
-        return int((self.mg[-within:] >= mg).sum()) if len(self.mg) else 0
+        return sum(dose >= mg for dose in self.mg[-within:])
 
     def run_of_high_days(self, above: float, at_least: float | None, gap: int) -> int:
         """High days in one course up to the day asked about: above `above`, or at least `at_least`; 0 if it is over.
 
         A gap of up to `gap` days does not end the course and is not counted.
         """
-        high = self.mg > above + SMALLEST_DIFFERENCE_MG
-        if at_least is not None:
-            # A dose per kg may come out a hair below the line through rounding: it still counts as on the line.
-            high = high | (self.mg >= at_least - SMALLEST_DIFFERENCE_MG)
+        # A dose per kg may come out a hair below the line through rounding: it still counts as on the line.
+        line = math.inf if at_least is None else at_least - SMALLEST_DIFFERENCE_MG
         counted = missed = 0
-        for is_high in high[::-1]:
-            if is_high:
+        for dose in reversed(self.mg):
+            if dose > above + SMALLEST_DIFFERENCE_MG or dose >= line:
                 counted, missed = counted + 1, 0
             else:
                 missed += 1
@@ -238,59 +167,93 @@ class SteroidDays:
 
 @dataclass(frozen=True)
 class Chart:
-    """Everything on file about one patient up to and including `as_of`, oldest first."""
+    """Everything on file about one patient up to and including the day asked about, with the rules' answers."""
 
-    patient_id: int
-    mrn: str
-    as_of: dt.date
-    birth_date: dt.date | None
-    sex: str
-    diagnosis: str
-    autoantibodies: frozenset[str]
-    status: str
-    readings: Mapping[str, tuple[Reading, ...]]
-    statements: tuple[Statement, ...]
-    courses: tuple[Course, ...]
-    happenings: tuple[Happening, ...]
-    verdicts: tuple[Verdict, ...]
+    patient: PatientFacts
+    answers: Mapping[str, Sequence[Answer]]
     steroid: SteroidDays
-    derived: dict[str, Any] = field(default_factory=dict, compare=False)
 
     # ------------------------------------------------------------------------------------------------- who it is
 
     @property
+    def mrn(self) -> str:
+        """The record number."""
+        return self.patient.mrn
+
+    @property
+    def today(self) -> int:
+        """The day asked about, as a day number."""
+        return self.patient.today
+
+    @property
+    def as_of(self) -> dt.date:
+        """The day asked about."""
+        return date_of(self.patient.today)
+
+    @property
+    def sex(self) -> str:
+        """Female, male, other or unknown."""
+        return self.patient.sex
+
+    @property
+    def diagnosis(self) -> str:
+        """The code of the diagnosis."""
+        return self.patient.diagnosis
+
+    @property
+    def status(self) -> str:
+        """Active, discharged, deceased or moved."""
+        return self.patient.status
+
+    @property
+    def autoantibodies(self) -> frozenset[str]:
+        """The codes of the autoantibodies found."""
+        return frozenset(code for code in self.patient.autoantibodies.split(";") if code)
+
+    @property
     def age(self) -> int | None:
         """Completed years on the day asked about; None where the birth date is unknown."""
-        if self.birth_date is None:
-            return None
-        before_birthday = (self.as_of.month, self.as_of.day) < (self.birth_date.month, self.birth_date.day)
-        return self.as_of.year - self.birth_date.year - int(before_birthday)
+        return self.patient.age
 
     @property
     def is_child(self) -> bool:
         """Under 18; where the birth date is unknown, a juvenile diagnosis counts as a child."""
-        if self.age is not None:
-            return self.age < 18
-        return self.is_juvenile
+        return self.patient.is_child()
 
     @property
     def is_juvenile(self) -> bool:
         """Juvenile-onset disease."""
-        row = diagnoses().get(self.diagnosis)
-        return bool(row and row.juvenile)
+        return self.patient.is_juvenile
 
     # ------------------------------------------------------------------------------------------------ what is on file
 
-    def days_since(self, day: dt.date) -> int:
+    @property
+    def statements(self) -> Sequence[Statement]:
+        """The medication statements, oldest first."""
+        return self.patient.statements
+
+    @property
+    def courses(self) -> Sequence[Course]:
+        """The drugs being taken, or still acting."""
+        return courses(self.patient)
+
+    @property
+    def happenings(self) -> Sequence[Happening]:
+        """The clinical events, oldest first."""
+        return self.patient.happenings
+
+    def days_since(self, day: int) -> int:
         """Days from `day` to the day asked about."""
-        return (self.as_of - day).days
+        return self.today - day
+
+    def series(self, measure: str) -> Sequence[Reading]:
+        """The valid readings of a measure, oldest first."""
+        return self.patient.series(measure)
 
     def latest(self, measure: str, within: int | None = None) -> Reading | None:
         """The newest reading of a measure, none if it is older than `within` days."""
-        series = self.readings.get(measure, ())
-        if not series or (within is not None and self.days_since(series[-1].day) > within):
-            return None
-        return series[-1]
+        reading = self.patient.latest(measure)
+        return None if reading is None or (within is not None and self.today - reading.day > within) else reading
 
     def newest(self, names: Iterable[str], within: int | None = None) -> Reading | None:
         """The newest reading among several measures."""
@@ -299,28 +262,20 @@ class Chart:
 
     def before(self, reading: Reading, days: int, most: int) -> tuple[Reading, ...]:
         """The up to `most` readings of the same measure on days before `reading`, none older than `days` before it."""
-        earliest = reading.day - dt.timedelta(days=days)
-        series = [other for other in self.readings[reading.measure] if earliest <= other.day < reading.day]
+        earliest = reading.day - days
+        series = [other for other in self.series(reading.measure) if earliest <= other.day < reading.day]
         return tuple(series[-most:])
 
     def happened(self, event: str, within: int) -> Happening | None:
         """The newest record of an event that was there in the last `within` days; None if last recorded as absent."""
-        earliest = self.as_of - dt.timedelta(days=within)
-        for happening in reversed(self.happenings):
-            if happening.event != event:
-                continue
-            if not happening.present:
-                return None
-            return happening if max(happening.day, happening.end or happening.day) >= earliest else None
-        return None
+        last = self.patient.last_event(event)
+        return last if last is not None and last.present and last.last_day >= self.today - within else None
 
     def condition(self, event: str) -> Happening | None:
         """A lasting condition: the newest record says present and it has not ended."""
-        for happening in reversed(self.happenings):
-            if happening.event == event:
-                over = happening.end is not None and happening.end < self.as_of
-                return happening if happening.present and not over else None
-        return None
+        last = self.patient.last_event(event)
+        over = last is None or not last.present or (last.end is not None and last.end < self.today)
+        return None if over else last
 
     def on(self, *names: str) -> Course | None:
         """The first current course of one of the drugs."""
@@ -340,24 +295,19 @@ class Chart:
         """All statements of some drugs, oldest first."""
         return tuple(statement for statement in self.statements if statement.drug in drugs)
 
-    def verdict(self, rule: str, subject: str | None = None) -> Verdict | None:
-        """The rule's assessment (of the subject); where there are several, the worst met one."""
-        found = [row for row in self.verdicts if row.rule == rule and (subject is None or row.subject == subject)]
+    def verdict(self, rule: str, subject: str | None = None) -> Answer | None:
+        """The rule's answer (about the subject); where there are several, the first that is met."""
+        found = [row for row in self.answers.get(rule, ()) if subject is None or row.subject == subject]
         return max(found, key=lambda row: row.state == MET, default=None)
 
-    def met(self, rule: str) -> tuple[Verdict, ...]:
-        """The rule's met assessments."""
-        return tuple(row for row in self.verdicts if row.rule == rule and row.state == MET)
+    def met(self, rule: str) -> tuple[Answer, ...]:
+        """The rule's answers that are met."""
+        return tuple(row for row in self.answers.get(rule, ()) if row.state == MET)
 
     def facts(self, evidence: Iterable[str]) -> tuple[Fact, ...]:
         """The facts behind evidence ids such as `o17`, `m4`, `e2`; ids that are not on this chart are left out."""
-        index: dict[str, Reading | Statement | Happening] | None = self.derived.get("index")
-        if index is None:
-            index = {f"o{reading.id}": reading for series in self.readings.values() for reading in series}
-            index |= {f"m{statement.id}": statement for statement in self.statements}
-            index |= {f"e{happening.id}": happening for happening in self.happenings}
-            self.derived["index"] = index
-        return tuple(index[key].fact() for key in evidence if key in index)
+        index = self.patient.once("facts by id", _facts_by_id)
+        return tuple(fact_of(index[key]) for key in evidence if key in index)
 
     # --------------------------------------------------------------------------------------------------- steroids
 
@@ -365,24 +315,26 @@ class Chart:
         """Statements of a steroid pulse: intent pulse, or an intravenous dose of at least 250 mg PE a day."""
         found = []
         for statement in self.statements:
-            row = statement.row
-            if row is None or row.prednisone_factor is None or statement.route in STEROID_ROUTES_NOT_COUNTED:
+            if not _is_counted_steroid(statement):
                 continue
             if statement.intent == "pulse" or (statement.route == "iv" and self._daily_mg(statement) >= PULSE_MG):
                 found.append(statement)
         return tuple(found)
 
     def _daily_mg(self, statement: Statement) -> float:
-        factor = statement.row.prednisone_factor if statement.row else None
+        row = drug(statement.drug)
+        factor = row.prednisone_factor if row else None
+        if statement.dose is None or factor is None:
+            return 0.0
         weight = self.latest("weight")
         per_kg = weight.value if weight else 0.0
         scale = {"mg": 1.0, "g": 1000.0, "mg/kg": per_kg, "g/kg": 1000.0 * per_kg}.get(statement.unit, 0.0)
         times = {"twice-daily": 2.0, "three-times-daily": 3.0}.get(statement.frequency, 1.0)
-        return statement.dose * scale * times * (factor or 0.0)
+        return statement.dose * scale * times * factor
 
-    def last_pulse(self) -> tuple[Statement, dt.date] | None:
+    def last_pulse(self) -> tuple[Statement, int] | None:
         """The newest pulse and its last day."""
-        dated = [(statement, min(statement.last_day, self.as_of)) for statement in self.pulses()]
+        dated = [(statement, min(last_day_of(statement), self.today)) for statement in self.pulses()]
         return max(dated, key=lambda pair: (pair[1], pair[0].id), default=None)
 
     def steroid_facts(self) -> tuple[Fact, ...]:
@@ -398,154 +350,14 @@ class Chart:
             label="Steroid dose (prednisone equivalent)",
         )
         current = [
-            statement.fact()
+            fact_of(statement)
             for statement in self.statements
-            if statement.row
-            and statement.row.prednisone_factor is not None
-            and statement.route not in STEROID_ROUTES_NOT_COUNTED
-            and statement.start <= self.as_of <= statement.last_day
+            if _is_counted_steroid(statement) and statement.start <= self.today <= last_day_of(statement)
         ]
         return (dose, *current)
 
 
-def _date(value: Any) -> dt.date | None:
-    return None if pd.isna(value) else pd.Timestamp(value).date()
-
-
-def _day(value: Any) -> dt.date:
-    return dt.date(1970, 1, 1) + dt.timedelta(days=int(value))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and value != value:
-        return None
-    return value
-
-
-class _Cut:
-    """A frame sorted by patient, and where each patient's rows lie in it."""
-
-    def __init__(self, frame: pd.DataFrame, columns: Sequence[str], days: Sequence[str] = ()) -> None:
-        patient = frame["patient_id"].to_numpy(dtype="int64") if len(frame) else np.array([], "int64")
-        order = np.argsort(patient, kind="stable")
-        self.patient: np.ndarray[Any, np.dtype[np.int64]] = patient[order]
-        self.columns: list[list[Any]] = []
-        for name in columns:
-            if not len(frame):
-                self.columns.append([])
-                continue
-            values = frame[name].to_numpy()
-            if name in days:
-                values = values.astype("datetime64[D]").astype(object)
-            self.columns.append(values[order].tolist())
-
-    def rows(self, patient_id: int) -> Iterator[tuple[Any, ...]]:
-        """The patient's rows as tuples, in the frame's order."""
-        first, last = np.searchsorted(self.patient, [patient_id, patient_id + 1])
-        return zip(*(column[first:last] for column in self.columns), strict=True)
-
-
-class Charts:
-    """The charts of the patients in `frames`, with the rules' answers in `answers` (assessment frames by rule key)."""
-
-    def __init__(self, frames: Frames, answers: Mapping[str, pd.DataFrame]) -> None:
-        self.frames = frames
-        self._readings = {
-            measure: _Cut(frame, ("id", "value", "comparator", "upper_limit", "assay", "assessor", "day"), ("day",))
-            for measure, frame in frames.by_measure.items()
-        }
-        self._statements = _Cut(
-            frames.medications,
-            ("id", "drug", "dose", "unit", "frequency", "route", "start", "end", "intent", "status"),
-            ("start", "end"),
-        )
-        self._happenings = _Cut(frames.events, ("id", "event", "day", "end", "present", "detail"), ("day", "end"))
-        self._courses = _Cut(
-            treatment.current_courses(frames), ("drug", "start", "through", "weekly_dose", "unit", "ids")
-        )
-        base = ("subject", "state", "grade", "severity", "since", "evidence")
-        self._answers = {
-            key: (tuple(frame.columns), _Cut(frame, (*base, *[c for c in frame.columns if c not in base]), ("since",)))
-            for key, frame in answers.items()
-            if len(frame)
-        }
-        self._answer_base = base
-        self._exposure = exposure(frames)
-        self._unknown = frozenset(self._exposure.unknown["patient_id"].tolist())
-        self._people: dict[Any, dict[Any, Any]] = frames.patients.to_dict("index")
-
-    def chart(self, patient_id: int) -> Chart:
-        """The chart of one patient.
-
-        Raises:
-            KeyError: the patient is not in the frames.
-        """
-        row = self._people[patient_id]
-        as_of = self.frames.as_of
-        readings: dict[str, tuple[Reading, ...]] = {}
-        for measure, cut in self._readings.items():
-            series = tuple(
-                Reading(int(i), measure, float(v), c or "", _plain(limit), assay, assessor, day)
-                for i, v, c, limit, assay, assessor, day in cut.rows(patient_id)
-            )
-            if series:
-                readings[measure] = series
-        statements = tuple(
-            Statement(int(i), name, float(dose), unit, often, route or "", start, end, intent or "", status or "")
-            for i, name, dose, unit, often, route, start, end, intent, status in self._statements.rows(patient_id)
-        )
-        by_id = {statement.id: statement for statement in statements}
-        courses = tuple(
-            Course(
-                str(name),
-                _day(start),
-                min(_day(through), as_of + dt.timedelta(days=36500)),
-                _plain(weekly),
-                unit,
-                tuple(by_id[int(i)] for i in ids),
-            )
-            for name, start, through, weekly, unit, ids in self._courses.rows(patient_id)
-        )
-        happenings = tuple(
-            Happening(int(i), event, day, end, bool(present), detail or "")
-            for i, event, day, end, present, detail in self._happenings.rows(patient_id)
-        )
-        return Chart(
-            patient_id=patient_id,
-            mrn=str(row["mrn"]),
-            as_of=as_of,
-            birth_date=_date(row["birth_date"]),
-            sex=str(row["sex"] or "unknown"),
-            diagnosis=str(row["diagnosis"] or "UNSPECIFIED"),
-            autoantibodies=frozenset(code for code in str(row["autoantibodies"] or "").split(";") if code),
-            status=str(row["status"]),
-            readings=readings,
-            statements=statements,
-            courses=courses,
-            happenings=happenings,
-            verdicts=tuple(self._verdicts(patient_id)),
-            steroid=self._steroid(patient_id),
-        )
-
-    def _verdicts(self, patient_id: int) -> Iterator[Verdict]:
-        base = self._answer_base
-        for rule, (columns, cut) in self._answers.items():
-            own = [name for name in columns if name not in base]
-            for values in cut.rows(patient_id):
-                subject, state, grade, severity, since, evidence = values[: len(base)]
-                numbers = {name: _plain(value) for name, value in zip(own, values[len(base) :], strict=True)}
-                yield Verdict(
-                    rule, str(subject), str(state), _plain(grade), _plain(severity), since, tuple(evidence), numbers
-                )
-
-    def _steroid(self, patient_id: int) -> SteroidDays:
-        first = self.frames.as_of - dt.timedelta(days=STEROID_WINDOW_DAYS - 1)
-        begin = day_number(first)
-        known = self._exposure.known.of(patient_id)
-        mg = np.zeros(STEROID_WINDOW_DAYS)
-        for start, end, dose in zip(known.start, known.end, known.mg, strict=True):
-            mg[max(start - begin, 0) : max(end - begin + 1, 0)] = dose
-        why = why_unknown(self._exposure, patient_id) if patient_id in self._unknown else ""
-        return SteroidDays(first, mg, why)
+def chart_of(patient: PatientFacts, answers: Mapping[str, Sequence[Answer]]) -> Chart:
+    """The chart of a patient, with what the rules said of them (answers by rule key)."""
+    days = daily(patient, patient.today - STEROID_WINDOW_DAYS + 1, patient.today)
+    return Chart(patient, answers, SteroidDays(days, why_unknown(exposure(patient))))

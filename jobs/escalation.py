@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
-from jobs.chart import Chart, Fact
+from jobs.chart import Chart, Fact, fact_of
 from jobs.phenotype import Phenotype, Signs
 from jobs.rule import ACTION, URGENT, WATCH, NoParameters, day_text, number
 from models.vocabulary import source
@@ -131,10 +131,10 @@ class Situation:
     def treatment(self) -> tuple[Fact, ...]:
         """Current steroid and steroid-sparing treatment and the last pulse, as facts."""
         pulse = self.chart.last_pulse()
-        facts = [course.fact() for course in self.chart.sparing()]
+        facts = [fact_of(course) for course in self.chart.sparing()]
         facts += self.chart.steroid_facts()
         if pulse is not None:
-            facts.append(pulse[0].fact())
+            facts.append(fact_of(pulse[0]))
         return tuple({(fact.kind, fact.name, fact.id): fact for fact in facts}.values())
 
 
@@ -262,7 +262,9 @@ def dose_by_weight(
     age = chart.days_since(reading.day)
     if chart.is_child and age > CHILD_WEIGHT_DAYS:
         return DoseByWeight(
-            words, reading.fact(), f"The child's last weight is {age} days old ({day_text(reading.day)}): weigh first."
+            words,
+            fact_of(reading),
+            f"The child's last weight is {age} days old ({day_text(reading.day)}): weigh first.",
         )
 
     def total(kilograms: float) -> str:
@@ -277,7 +279,7 @@ def dose_by_weight(
     caution = None
     if not chart.is_child and age > 365:
         caution = f"The last weight is from {day_text(reading.day)}."
-    return DoseByWeight(words, reading.fact(), caution)
+    return DoseByWeight(words, fact_of(reading), caution)
 
 
 def ideal_body_weight(chart: Chart) -> float | None:

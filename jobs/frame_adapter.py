@@ -82,7 +82,7 @@ def _patients_of(frames: Frames) -> dict[int, PatientFacts]:
     pauses = _cut(frames.pauses, "test", "reason", "start", "until", days=("start", "until"))
     plans = _cut(frames.plans, "plan_id", "template", "agreed_on", "start", "dose_mg", days=("agreed_on", "start"))
     feeds = feeds_of(frames.feeds)
-    answers = {key: _cut_answers(frame) for key, frame in frames.assessments.items()}
+    answers = {key: answers_by_patient(frame) for key, frame in frames.assessments.items()}
     people = {}
     births, since = _days(frames.patients["birth_date"]), _days(frames.patients["diagnosed_on"])
     for place, (index, row) in enumerate(frames.patients.to_dict("index").items()):
@@ -143,13 +143,19 @@ def feeds_of(table: pd.DataFrame) -> list[FeedSilence]:
     ]
 
 
-def _cut_answers(frame: pd.DataFrame) -> dict[int, list[Answer]]:
+def _known(value: Any) -> Any:
+    return None if isinstance(value, float) and value != value else None if value is pd.NaT else value
+
+
+def answers_by_patient(frame: pd.DataFrame) -> dict[int, list[Answer]]:
+    """The answers of an assessment frame by patient; a missing number is None."""
     base = ("subject", "state", "grade", "severity", "since", "due", "recheck_on", "evidence", "cannot_tell_because")
     own = [name for name in frame.columns if name not in {*base, "patient_id"}]
     out: dict[int, list[Answer]] = {}
     for who, rows in _cut(frame, *base, *own, days=("since", "due", "recheck_on")).items():
         out[who] = [
-            Answer._make((*row[: len(base)], None, dict(zip(own, row[len(base) :], strict=True)))) for row in rows
+            Answer._make((*row[: len(base)], None, dict(zip(own, map(_known, row[len(base) :]), strict=True))))
+            for row in rows
         ]
     return out
 
@@ -163,7 +169,7 @@ def assess_frames(rule: Rule, frames: Frames, parameters: Any) -> pd.DataFrame:
     for who, patient in patients_of(frames).items():
         for key, frame in frames.assessments.items():
             if key not in patient.answers:
-                patient.answers[key] = _cut_answers(frame[frame["patient_id"] == who]).get(who, ())
+                patient.answers[key] = answers_by_patient(frame[frame["patient_id"] == who]).get(who, ())
         mine = list(rule.assess(patient, today, parameters))
         patient.answers[rule.key] = mine
         found += [(who, answer) for answer in mine]

@@ -6,14 +6,16 @@ it and what is missing, and never a diagnosis. States and order of the questions
 (PH-00 to PH-12): danger first, then "do we know enough", then the explanations that need no treatment, then the rest.
 """
 
-import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-from jobs.chart import STRENGTH_INSTRUMENTS, Chart, Course, Fact, Happening, Reading, Statement, Verdict
-from jobs.rule import CONFIRMED, CORROBORATED, POSSIBLE, day_text, number, parameter
+from jobs.chart import STRENGTH_INSTRUMENTS, Chart, Fact, fact_of, last_day_of, share_of_maximum
+from jobs.rule import CONFIRMED, CORROBORATED, POSSIBLE, Answer, day_text, number, parameter
+from jobs.treatment import Course
+from models.patient_facts import Happening, Reading, Statement
+from models.vocabulary import drug
 
 TRUE_MYOSITIS = "true_myositis"
 PAIN_NON_INFLAMMATORY = "pain_non_inflammatory"
@@ -193,7 +195,7 @@ class Signs:
 
     chart: Chart
     parameters: Parameters
-    declines: tuple[Verdict, ...]
+    declines: tuple[Answer, ...]
     red_flags: tuple[Happening, ...]
     strength: Reading | None
     strength_normal: bool | None
@@ -214,7 +216,7 @@ class Signs:
     troponin_i_raised: Reading | None
     high_dose_days: int
     very_high_days: int
-    recent_pulse: tuple[Statement, dt.date] | None
+    recent_pulse: tuple[Statement, int] | None
     extramuscular_worse: Reading | None
     lung_disease: Happening | None
 
@@ -260,10 +262,10 @@ class Signs:
         """The scores and symptoms behind `weak`: for a decline the latest score and the ones it is compared with."""
         facts: dict[tuple[str, int | None], Fact] = {}
         for verdict in self.declines:
-            series = self.chart.readings.get(verdict.subject, ())
-            shown = [reading.fact() for reading in series[-2:]] or list(self.chart.facts(verdict.evidence))
+            series = self.chart.series(verdict.subject)
+            shown = [fact_of(reading) for reading in series[-2:]] or list(self.chart.facts(verdict.evidence))
             facts |= {(fact.kind, fact.id): fact for fact in shown}
-        facts |= {("event", flag.id): flag.fact() for flag in self.red_flags}
+        facts |= {("event", flag.id): fact_of(flag) for flag in self.red_flags}
         return tuple(facts.values())
 
     def decline_sentence(self) -> str:
@@ -276,7 +278,7 @@ class Signs:
             reference = verdict.numbers.get("reference")
             against = f", reference {number(reference)}" if reference is not None else ""
             said.append(
-                f"{latest.fact().label} {number(latest.value)} on {day_text(latest.day)}{against} ({verdict.grade})"
+                f"{fact_of(latest).label} {number(latest.value)} on {day_text(latest.day)}{against} ({verdict.grade})"
             )
         return "; ".join(said)
 
@@ -322,7 +324,7 @@ class Signs:
 
     def raised_enzymes(self, at_least: float) -> tuple[Reading, ...]:
         """Enzymes other than CK at or above a multiple of their limits."""
-        return tuple(reading for reading in self.enzymes if (reading.ratio or 0) >= at_least)
+        return tuple(reading for reading in self.enzymes if (reading.times_limit or 0) >= at_least)
 
     # ----------------------------------------------------------------------------------------------------- steroids
 
@@ -338,7 +340,7 @@ class Signs:
 
     def ck_facts(self) -> tuple[Fact, ...]:
         """The newest CK and the one before it."""
-        return tuple(reading.fact() for reading in self.chart.readings.get("ck", ())[-2:])
+        return tuple(fact_of(reading) for reading in self.chart.series("ck")[-2:])
 
 
 @dataclass(frozen=True)
@@ -400,20 +402,20 @@ def signs_of(chart: Chart, parameters: Parameters | None = None) -> Signs:
         red_flags=red_flags,
         strength=strength,
         strength_normal=(
-            all((reading.share_of_maximum or 0) >= p.normal_strength for reading in latest_scores)
+            all((share_of_maximum(reading) or 0) >= p.normal_strength for reading in latest_scores)
             if latest_scores
             else None
         ),
         pain=pain,
         new_pain=new_pain,
         ck=ck,
-        ck_ratio=ck.ratio if ck else None,
+        ck_ratio=ck.times_limit if ck else None,
         ck_reference=median(reference) if reference else None,
         enzymes=tuple(
             reading for name in ("aldolase", "ldh", "ast", "alt") if (reading := chart.latest(name, p.valid_days))
         ),
-        inflammation=tuple(reading for reading in inflammation_readings if (reading.ratio or 0) > 1),
-        inflammation_known=any(reading.ratio is not None for reading in inflammation_readings),
+        inflammation=tuple(reading for reading in inflammation_readings if (reading.times_limit or 0) > 1),
+        inflammation_known=any(reading.times_limit is not None for reading in inflammation_readings),
         exercise=_exercise(chart, ck, p),
         areflexia=chart.happened("areflexia", p.symptom_days),
         fever=chart.happened("fever", p.fever_days),
@@ -424,7 +426,7 @@ def signs_of(chart: Chart, parameters: Parameters | None = None) -> Signs:
         high_dose_days=chart.steroid.run_of_high_days(
             p.high_dose_mg, p.high_dose_mg_kg * weight.value if weight else None, p.course_gap_days
         ),
-        very_high_days=int((chart.steroid.mg[-p.after_pulse_days :] > p.very_high_mg).sum()),
+        very_high_days=sum(dose > p.very_high_mg for dose in chart.steroid.mg[-p.after_pulse_days :]),
         recent_pulse=pulse,
         extramuscular_worse=_worse(chart, "extramuscular_global", p.extramuscular_rise, p.symptom_days),
         lung_disease=chart.condition("interstitial_lung_disease"),
@@ -439,43 +441,47 @@ def _pain(chart: Chart, p: Parameters) -> tuple[Reading | Happening | None, bool
     event = chart.happened("myalgia", p.symptom_days)
     if event is None or (reading is not None and reading.day > event.day):
         return None, False
-    first = event.day - dt.timedelta(days=182)
+    first = event.day - 182
     known = any(other.event == "myalgia" and first <= other.day < event.day for other in chart.happenings)
     return event, not known
 
 
 def _exercise(chart: Chart, ck: Reading | None, p: Parameters) -> Happening | None:
     """Strenuous exercise on the days before the CK (or before the day asked about where there is no CK)."""
-    until = ck.day if ck else chart.as_of
+    until = ck.day if ck else chart.today
     found = [
         event
         for event in chart.happenings
         if event.event == "strenuous_exercise"
         and event.present
         and event.day <= until
-        and (until - max(event.day, min(event.end or event.day, until))).days <= p.exercise_days
+        and until - max(event.day, min(event.end or event.day, until)) <= p.exercise_days
     ]
     return found[-1] if found else None
 
 
 def _checkpoint(chart: Chart, p: Parameters) -> tuple[Statement, ...]:
-    earliest = chart.as_of - dt.timedelta(days=p.checkpoint_days)
+    earliest = chart.today - p.checkpoint_days
     return tuple(
         statement
         for statement in chart.statements
-        if (row := statement.row) and row.has_class("checkpoint-inhibitor") and statement.last_day >= earliest
+        if (row := drug(statement.drug))
+        and row.has_class("checkpoint-inhibitor")
+        and last_day_of(statement) >= earliest
     )
 
 
 def _raised_troponin_i(chart: Chart, p: Parameters) -> Reading | None:
     """The newest raised troponin I of any assay that no later value of its assay has cleared."""
     newest: dict[str | None, Reading] = {}
-    for reading in chart.readings.get("troponin_i", ()):
+    for reading in chart.series("troponin_i"):
         newest[reading.assay] = reading
     raised = [
         reading
         for reading in newest.values()
-        if (reading.ratio or 0) > 1 and reading.comparator != "<" and chart.days_since(reading.day) <= p.valid_days
+        if (reading.times_limit or 0) > 1
+        and reading.comparator != "<"
+        and chart.days_since(reading.day) <= p.valid_days
     ]
     return max(raised, key=lambda reading: reading.day, default=None)
 
@@ -500,7 +506,7 @@ def _gbs(signs: Signs) -> Phenotype | None:
         GBS_PATTERN,
         "PH-07",
         "Weakness with absent reflexes or sensory signs: a disease of the nerves has to be excluded today.",
-        because=(signs.areflexia.fact(), *signs.weakness_facts()),
+        because=(fact_of(signs.areflexia), *signs.weakness_facts()),
         collect=("nerve conduction study", "NIF and vital capacity, repeated", "neurological examination today"),
     )
 
@@ -510,12 +516,12 @@ def _checkpoint_myositis(signs: Signs) -> Phenotype | None:
     exposed = bool(signs.checkpoint) or signs.chart.diagnosis == "ICI_MYOSITIS"
     if not exposed or not (signs.weak or signs.ck_raised or signs.troponin_i_raised):
         return None
-    because = [statement.fact() for statement in signs.checkpoint[-1:]]
+    because = [fact_of(statement) for statement in signs.checkpoint[-1:]]
     because += [*signs.weakness_facts()]
     if signs.ck_raised:
         because += signs.ck_facts()[-1:]
     if signs.troponin_i_raised:
-        because.append(signs.troponin_i_raised.fact())
+        because.append(fact_of(signs.troponin_i_raised))
     return Phenotype(
         ICI_MYOSITIS,
         "PH-08",
@@ -596,7 +602,7 @@ def _exercise_ck(signs: Signs) -> Phenotype | None:
         EXERCISE_CK,
         "PH-09",
         "CK is raised after strenuous exercise and strength is normal: no escalation, repeat CK after 7 days of rest.",
-        because=(*signs.ck_facts()[-1:], signs.exercise.fact(), *_strength_facts(signs)),
+        because=(*signs.ck_facts()[-1:], fact_of(signs.exercise), *_strength_facts(signs)),
         collect=("CK after 7 days of rest",),
         suppresses_escalation=True,
     )
@@ -612,7 +618,7 @@ def _polymyalgia(signs: Signs) -> Phenotype | None:
         PAIN_NON_INFLAMMATORY,
         "PH-10",
         "Pain with raised CRP or ESR, normal CK and normal strength: a polymyalgia pattern, not a flare of the muscle.",
-        because=(*_pain_facts(signs), *(reading.fact() for reading in signs.inflammation), *signs.ck_facts()[-1:]),
+        because=(*_pain_facts(signs), *(fact_of(reading) for reading in signs.inflammation), *signs.ck_facts()[-1:]),
         modifiers=("polymyalgia",),
         suppresses_escalation=True,
     )
@@ -773,11 +779,11 @@ BRANCHES: tuple[Branch, ...] = (
 
 
 def _pain_facts(signs: Signs) -> tuple[Fact, ...]:
-    return () if signs.pain is None else (signs.pain.fact(),)
+    return () if signs.pain is None else (fact_of(signs.pain),)
 
 
 def _strength_facts(signs: Signs) -> tuple[Fact, ...]:
-    return () if signs.strength is None else (signs.strength.fact(),)
+    return () if signs.strength is None else (fact_of(signs.strength),)
 
 
 def phenotype_of(signs: Signs) -> Phenotype:
@@ -878,21 +884,21 @@ def _weigh_other_signs(
     signs: Signs, flare: Explanation, steroid: Explanation, damage: Explanation, chance: Explanation
 ) -> None:
     for reading in signs.raised_enzymes(signs.parameters.ck_raised):
-        flare.speaks_for.append(f"{reading.fact().text()}: raised")
+        flare.speaks_for.append(f"{fact_of(reading).text()}: raised")
     for reading in signs.inflammation:
-        flare.speaks_for.append(f"{reading.fact().text()}: raised")
-        steroid.speaks_against.append(f"{reading.fact().text()}: raised")
+        flare.speaks_for.append(f"{fact_of(reading).text()}: raised")
+        steroid.speaks_against.append(f"{fact_of(reading).text()}: raised")
     if not signs.inflammation_known:
         flare.missing.append("CRP and ESR with their limits")
     for event in (*signs.red_flags, *((signs.rash,) if signs.rash else ())):
-        said = f"{event.fact().label.lower()} on {day_text(event.day)}"
+        said = f"{fact_of(event).label.lower()} on {day_text(event.day)}"
         flare.speaks_for.append(said)
         chance.speaks_against.append(said)
         if event.event in ("dysphagia", "rash"):
             steroid.speaks_against.append(said)
     if signs.extramuscular_worse:
-        flare.speaks_for.append(f"{signs.extramuscular_worse.fact().text()}: worse than before")
-        steroid.speaks_against.append(f"{signs.extramuscular_worse.fact().text()}: worse than before")
+        flare.speaks_for.append(f"{fact_of(signs.extramuscular_worse).text()}: worse than before")
+        steroid.speaks_against.append(f"{fact_of(signs.extramuscular_worse).text()}: worse than before")
     if signs.fever:
         flare.speaks_against.append(f"fever on {day_text(signs.fever.day)}: an infection can weaken too")
         chance.speaks_for.append(f"fever on {day_text(signs.fever.day)}: an ill patient scores lower")
@@ -970,7 +976,7 @@ def _weigh(signs: Signs, state: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if state == EXERCISE_CK:
         return ("strenuous exercise before the CK", "strength normal"), (("pain",) if signs.pain else ())
     if state == PAIN_NON_INFLAMMATORY:
-        against = [f"{reading.fact().text()}: raised" for reading in signs.raised_enzymes(signs.parameters.ck_raised)]
+        against = [f"{fact_of(reading).text()}: raised" for reading in signs.raised_enzymes(signs.parameters.ck_raised)]
         return ("strength normal", f"CK {number(signs.ck_ratio)} times its limit"), tuple(against)
     if state == INDETERMINATE:
         return (), ()

@@ -14,7 +14,7 @@ import pandas as pd
 from sqlalchemy.engine import Engine
 from sqlmodel import select
 
-from jobs.chart import Chart, Charts
+from jobs.chart import Chart, chart_of
 from jobs.escalation import (
     NO_CHANGE,
     URGENCIES,
@@ -27,6 +27,7 @@ from jobs.escalation import (
     thresholds_of,
 )
 from jobs.evaluation import assess
+from jobs.frame_adapter import answers_by_patient, patients_of
 from jobs.phenotype import (
     GBS_PATTERN,
     ICI_MYOSITIS,
@@ -213,7 +214,7 @@ def _missing(situation: Situation) -> list[str]:
         out.append(f"CRP or ESR with its limit of the last {signs.parameters.fresh_days} days")
     if chart.newest(("troponin_t", "troponin_i"), 90) is None:
         out.append("troponin: none in the last 90 days")
-    if chart.birth_date is None:
+    if chart.patient.birth_date is None:
         out.append("birth date")
     return list(dict.fromkeys(out))
 
@@ -257,9 +258,21 @@ def suggest_for(
     """
     if as_of != frames.as_of:
         raise ValueError(f"the frames are of {frames.as_of}, not of {as_of}")
-    charts = Charts(frames, assessments)
-    for patient_id in frames.patients.index.tolist() if patient_ids is None else patient_ids:
-        yield answer_for(charts.chart(int(patient_id)), parameters=parameters, settings=settings)
+    wanted = frames.patients.index.tolist() if patient_ids is None else patient_ids
+    for chart in charts_from(frames, assessments, wanted):
+        yield answer_for(chart, parameters=parameters, settings=settings)
+
+
+def charts_from(frames: Frames, assessments: Mapping[str, pd.DataFrame], patient_ids: Iterable[int]) -> Iterator[Chart]:
+    """The charts of some patients of `frames`, with the rules' answers by key.
+
+    Raises:
+        KeyError: a patient is not in the frames.
+    """
+    people = patients_of(frames)
+    answers = {key: answers_by_patient(frame) for key, frame in assessments.items()}
+    for who in patient_ids:
+        yield chart_of(people[int(who)], {key: of_rule.get(int(who), ()) for key, of_rule in answers.items()})
 
 
 def suggest(

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jobs.chart import Chart, Charts
+from jobs.chart import Chart
 from jobs.rule import all_rules
-from jobs.suggest import suggest_from
+from jobs.suggest import charts_from, suggest_from
 from models.frames import Frames
 from tests.frames_builder import AS_OF, frames
 
@@ -59,7 +59,7 @@ def answered(
 def chart(**facts: Any) -> Chart:
     """The chart of one patient."""
     built = answered(**facts)
-    return Charts(built, built.assessments).chart(1)
+    return next(charts_from(built, built.assessments, (1,)))
 
 
 def suggestions(**facts: Any) -> dict[str, Any]:

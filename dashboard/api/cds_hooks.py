@@ -20,13 +20,12 @@ from sqlmodel import Session, col, select
 
 from dashboard.api.fhir import OUR_ANSWERS, patient_reference_id
 from dashboard.secure import READERS, Current, SecureDash, current, roles
-from jobs.chart import Charts
 from jobs.escalation import Proposal, all_escalations
 from jobs.evaluation import assess
 from jobs.importers.canonical import Refused
 from jobs.importers.fhir_r4 import drug_of, event_of, record_number
 from jobs.rule import all_rules
-from jobs.suggest import PURPOSE, Card, situation_of, suggest
+from jobs.suggest import PURPOSE, Card, charts_from, situation_of, suggest
 from jobs.thresholds import advice_on, thresholds_on
 from models import vocabulary
 from models.accounts import audit
@@ -283,7 +282,7 @@ def _order_cards(
         return
     answers = assess(whole, thresholds_on(session, today))
     advice = advice_on(session, today, patient.id)
-    chart = Charts(whole, answers.frames).chart(patient.id or 0)
+    chart = next(charts_from(whole, answers.frames, (patient.id or 0,)))
     situation = situation_of(chart, advice.phenotype)
     for one in all_escalations():
         if one.kind not in LOOKED_AT:

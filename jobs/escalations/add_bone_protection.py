@@ -5,6 +5,7 @@ Looked at: days on steroid and its dose over the last year, bone density scan, c
 
 from dataclasses import dataclass
 
+from jobs.chart import fact_of
 from jobs.escalation import Citation, Escalation, Option, Proposal, Situation, seeds
 from jobs.rule import ACTION, WATCH, number, parameter
 
@@ -51,7 +52,7 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | None:
     chart = situation.chart
     days = chart.steroid.days_at_least(parameters.from_mg, parameters.within_days)
     very_high = chart.steroid.days_at_least(parameters.very_high_mg, 90) >= parameters.very_high_days
-    grams = float(chart.steroid.mg[-365:].sum()) / 1000
+    grams = sum(chart.steroid.mg[-365:]) / 1000
     osteoporosis = chart.condition("osteoporosis")
     if days < parameters.for_days and not very_high and grams < parameters.year_grams:
         return None
@@ -77,7 +78,7 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | None:
     if not options:
         return None
     return Proposal(
-        because=(*chart.steroid_facts(), *((osteoporosis.fact(),) if osteoporosis else ())),
+        because=(*chart.steroid_facts(), *((fact_of(osteoporosis),) if osteoporosis else ())),
         why=f"{days} of the last {parameters.within_days} days at {number(parameters.from_mg)} mg/day or more, "
         f"{number(grams)} g in the last year.",
         urgency=ACTION if any(option.key == "bone-drug" for option in options) else WATCH,

@@ -8,6 +8,7 @@ inclusion body myositis, IVIG that is still acting. Where CK or strength is miss
 
 from dataclasses import dataclass
 
+from jobs.chart import label_of
 from jobs.escalation import (
     Citation,
     DoseByWeight,
@@ -89,7 +90,7 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld
     running = chart.on("ivig", "scig")
     if running is not None:
         last = running.statements[-1]
-        return Withheld(f"{running.label} is on file from {day_text(last.start)} and still counts as acting.")
+        return Withheld(f"{label_of(running)} is on file from {day_text(last.start)} and still counts as acting.")
     if state == GBS_PATTERN:
         return _nerve_pattern(situation)
     if state == ICI_MYOSITIS and not signs.severe and not signs.troponin_i_raised:
@@ -115,7 +116,7 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld
 
 def _why(situation: Situation) -> str:
     signs = situation.signs
-    under = ", ".join(course.label for course in situation.chart.sparing()) or "no steroid-sparing agent"
+    under = ", ".join(label_of(course) for course in situation.chart.sparing()) or "no steroid-sparing agent"
     steroid = (
         f"steroid {number(situation.chart.steroid.today)} mg/day (prednisone equivalent)"
         if signs.on_steroid
@@ -211,7 +212,7 @@ def _options(situation: Situation, parameters: Parameters, dose: DoseByWeight) -
 def _cautions(situation: Situation, parameters: Parameters) -> tuple[str, ...]:
     chart, signs = situation.chart, situation.signs
     out = [
-        f"{course.label.capitalize()} has run for {chart.days_since(course.start)} days: not called failed before "
+        f"{label_of(course).capitalize()} has run for {chart.days_since(course.start)} days: not called failed before "
         f"day {parameters.judge_sparing_from}."
         for course in chart.sparing()
         if course.drug not in ("ivig", "scig") and chart.days_since(course.start) < parameters.judge_sparing_from

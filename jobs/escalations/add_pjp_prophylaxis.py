@@ -5,6 +5,7 @@ Looked at: steroid dose and how long, other immunosuppressants, prophylaxis amon
 
 from dataclasses import dataclass
 
+from jobs.chart import fact_of, label_of
 from jobs.escalation import Citation, Escalation, Option, Proposal, Situation, seeds
 from jobs.rule import ACTION, number, parameter
 
@@ -37,9 +38,9 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | None:
     co_trimoxazole = Option("co-trimoxazole", "Co-trimoxazole.", None, ("Blood count, potassium and kidney function.",))
     options = (alternatives,) if methotrexate else (co_trimoxazole, alternatives)
     return Proposal(
-        because=(*chart.steroid_facts(), *(course.fact() for course in others)),
+        because=(*chart.steroid_facts(), *(fact_of(course) for course in others)),
         why=f"Steroid {number(chart.steroid.today)} mg/day with "
-        f"{', '.join(course.label for course in others) or 'no other agent'}"
+        f"{', '.join(label_of(course) for course in others) or 'no other agent'}"
         " and no prophylaxis on file.",
         urgency=ACTION,
         options=options,

@@ -7,6 +7,7 @@ does not: inclusion body myositis, a polymyalgia pattern, pain without inflammat
 
 from dataclasses import dataclass
 
+from jobs.chart import fact_of
 from jobs.escalation import Citation, Escalation, Option, Proposal, Situation, Withheld, seeds
 from jobs.phenotype import PAIN_NON_INFLAMMATORY
 from jobs.rule import ACTION, MET, number, parameter
@@ -51,7 +52,7 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld
     why = f"Steroid {number(chart.steroid.today)} mg/day (prednisone equivalent) without a steroid-sparing agent"
     why += f", {days} of the last {parameters.within_days} days at {number(line)} mg/day or more." if alone else "."
     return Proposal(
-        because=(*chart.steroid_facts(), *((weight.fact(),) if weight and chart.is_child else ())),
+        because=(*chart.steroid_facts(), *((fact_of(weight),) if weight and chart.is_child else ())),
         why=why,
         urgency=ACTION,
         options=agents(situation),

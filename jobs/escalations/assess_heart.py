@@ -6,6 +6,7 @@ review of that drug takes this card's place.
 
 from typing import Any
 
+from jobs.chart import fact_of
 from jobs.escalation import Citation, Escalation, Option, Proposal, Situation
 from jobs.phenotype import ICI_MYOSITIS
 from jobs.rule import URGENT
@@ -17,9 +18,9 @@ def propose(situation: Situation, parameters: Any) -> Proposal | None:
     if raised is None or situation.state == ICI_MYOSITIS:
         return None
     chart = situation.chart
-    done = [found.fact() for event in ("ecg", "echocardiogram") if (found := chart.happened(event, 30))]
+    done = [fact_of(found) for event in ("ecg", "echocardiogram") if (found := chart.happened(event, 30))]
     return Proposal(
-        because=(raised.fact(), *done),
+        because=(fact_of(raised), *done),
         why="Troponin I is raised above the limit reported with it.",
         urgency=URGENT,
         options=(

@@ -6,10 +6,10 @@ that ended within the last four weeks without a step below. The whole question r
 
 from dataclasses import dataclass
 
-import numpy as np
-
+from jobs.chart import fact_of, last_day_of
 from jobs.escalation import Citation, Escalation, Option, Proposal, Situation
 from jobs.rule import URGENT, number, parameter
+from models.vocabulary import drug
 
 
 @dataclass(frozen=True)
@@ -31,21 +31,22 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | None:
     mg = chart.steroid.mg
     if chart.steroid.today > 0 or not len(mg) or chart.steroid.unknown:
         return None
-    taken = np.flatnonzero(mg > 0)
-    if not len(taken) or len(mg) - 1 - int(taken[-1]) > parameters.within_days:
+    last = next((place for place in range(len(mg) - 1, -1, -1) if mg[place] > 0), None)
+    if last is None or len(mg) - 1 - last > parameters.within_days:
         return None
-    last = int(taken[-1])
     before = mg[max(last - parameters.for_days + 1, 0) : last + 1]
-    steady = before[before < 250]
-    if len(before) < parameters.for_days or not len(steady) or float(before.min()) <= parameters.above_mg:
+    steady = [dose for dose in before if dose < 250]
+    if len(before) < parameters.for_days or not steady or min(before) <= parameters.above_mg:
         return None
     days = len(mg) - 1 - last
     ended = [
-        s.fact() for s in chart.statements if s.row and s.row.prednisone_factor is not None and s.last_day < chart.as_of
+        fact_of(one)
+        for one in chart.statements
+        if (row := drug(one.drug)) and row.prednisone_factor is not None and last_day_of(one) < chart.today
     ]
     return Proposal(
         because=tuple(ended[-1:]),
-        why=f"Steroid ended {days} days ago at {number(float(mg[last]))} mg/day without a step below "
+        why=f"Steroid ended {days} days ago at {number(mg[last])} mg/day without a step below "
         f"{number(parameters.above_mg)} mg/day.",
         urgency=URGENT,
         options=(

@@ -5,6 +5,7 @@ Looked at: the frequency of current methotrexate statements.
 
 from typing import Any
 
+from jobs.chart import fact_of, last_day_of
 from jobs.escalation import Citation, Escalation, Option, Proposal, Situation
 from jobs.rule import URGENT
 
@@ -17,12 +18,12 @@ def propose(situation: Situation, parameters: Any) -> Proposal | None:
     wrong = [
         statement
         for statement in chart.given("methotrexate")
-        if statement.frequency not in WEEKLY_OR_RARER and statement.start <= chart.as_of <= statement.last_day
+        if statement.frequency not in WEEKLY_OR_RARER and statement.start <= chart.today <= last_day_of(statement)
     ]
     if not wrong:
         return None
     return Proposal(
-        because=tuple(statement.fact() for statement in wrong),
+        because=tuple(fact_of(statement) for statement in wrong),
         why=f"Methotrexate is on file as taken {wrong[-1].frequency}; it is a weekly drug.",
         urgency=URGENT,
         options=(

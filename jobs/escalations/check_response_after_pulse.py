@@ -5,7 +5,7 @@ Looked at: the day of the last pulse, strength scores and CK since day 28 after 
 
 from dataclasses import dataclass
 
-from jobs.chart import STRENGTH_INSTRUMENTS
+from jobs.chart import STRENGTH_INSTRUMENTS, fact_of
 from jobs.escalation import Escalation, Option, Proposal, Situation, seeds
 from jobs.rule import ACTION, day_text, parameter
 
@@ -37,7 +37,7 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | None:
     if not missing:
         return None
     return Proposal(
-        because=(last[0].fact(),),
+        because=(fact_of(last[0]),),
         why=f"The pulse ended on {day_text(last[1])}; its effect shows 4 to 6 weeks later and {' and '.join(missing)} "
         "of this window is not on file.",
         urgency=ACTION,

@@ -6,7 +6,7 @@ since. Before day 90 an agent is never called failed.
 
 from dataclasses import dataclass
 
-from jobs.chart import STRENGTH_INSTRUMENTS
+from jobs.chart import STRENGTH_INSTRUMENTS, fact_of, label_of
 from jobs.escalation import Citation, Escalation, Option, Proposal, Situation, seeds
 from jobs.rule import WATCH, day_text, parameter
 
@@ -34,8 +34,8 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | None:
             if not 0 <= late <= parameters.open_days or chart.newest(STRENGTH_INSTRUMENTS, late + 14) is not None:
                 continue
             return Proposal(
-                because=(course.fact(),),
-                why=f"{course.label.capitalize()} was started on {day_text(course.start)}, day {running}: its "
+                because=(fact_of(course),),
+                why=f"{label_of(course).capitalize()} was started on {day_text(course.start)}, day {running}: its "
                 "effect can be "
                 "judged now and no strength score of these weeks is on file.",
                 urgency=WATCH,

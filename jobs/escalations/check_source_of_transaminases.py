@@ -5,6 +5,7 @@ Looked at: AST and ALT against their limits, CK against its limit at about the s
 
 from dataclasses import dataclass
 
+from jobs.chart import fact_of
 from jobs.escalation import Citation, Escalation, Option, Proposal, Situation
 from jobs.rule import ACTION, parameter
 
@@ -42,10 +43,10 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | None:
         r for name in ("ast", "alt") if (r := chart.latest(name, parameters.valid_days)) and r.value > parameters.act_at
     ]
     ck = chart.latest("ck", parameters.valid_days)
-    if course is None or not raised or ck is None or (ck.ratio or 0) <= parameters.ck_raised:
+    if course is None or not raised or ck is None or (ck.times_limit or 0) <= parameters.ck_raised:
         return None
     return Proposal(
-        because=(*(reading.fact() for reading in raised), ck.fact(), course.fact()),
+        because=(*(fact_of(reading) for reading in raised), fact_of(ck), fact_of(course)),
         why="AST or ALT is raised while CK is raised too: the muscle is a likely source.",
         urgency=ACTION,
         options=(

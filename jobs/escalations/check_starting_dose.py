@@ -3,10 +3,10 @@
 Looked at: the dose of the first fortnight of a steroid course by weight, and the cap. Pulses are left out.
 """
 
+import math
 from dataclasses import dataclass
 
-import numpy as np
-
+from jobs.chart import fact_of
 from jobs.escalation import Citation, Escalation, Option, Proposal, Situation, seeds
 from jobs.rule import ACTION, number, parameter
 
@@ -47,8 +47,8 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | None:
     dose = chart.steroid.today
     if dose <= 0 or dose >= 250:
         return None
-    recent = chart.steroid.mg[-parameters.within_days :]
-    if not np.isclose(recent.max(), dose) and recent.max() < 250:
+    highest = chart.steroid.highest_within(parameters.within_days)
+    if not math.isclose(highest, dose, rel_tol=1e-5) and highest < 250:
         return None
     weight = chart.latest("weight")
     cap = parameters.cap_child if chart.is_child else parameters.cap_adult
@@ -57,7 +57,7 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | None:
     if dose <= cap + 0.5:
         return None
     return Proposal(
-        because=(*chart.steroid_facts(), *((weight.fact(),) if weight else ())),
+        because=(*chart.steroid_facts(), *((fact_of(weight),) if weight else ())),
         why=f"Steroid {number(dose)} mg/day (prednisone equivalent) is above the usual cap of {number(cap)} mg/day.",
         urgency=ACTION,
         options=(

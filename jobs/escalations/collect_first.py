@@ -6,6 +6,7 @@ another finding is missing, too old or contradictory, this comes before every ot
 
 from typing import Any
 
+from jobs.chart import fact_of
 from jobs.escalation import Citation, Escalation, Option, Proposal, Situation, seeds
 from jobs.phenotype import INDETERMINATE
 from jobs.rule import ACTION
@@ -22,7 +23,7 @@ def propose(situation: Situation, parameters: Any) -> Proposal | None:
     if situation.signs.fever is not None:
         wanted = ("signs of infection: fever is not a flare by default", *wanted)
     return Proposal(
-        because=found.because + ((situation.signs.fever.fact(),) if situation.signs.fever else ()),
+        because=found.because + ((fact_of(situation.signs.fever),) if situation.signs.fever else ()),
         why=found.why,
         urgency=ACTION,
         options=(Option("collect", "Collect: " + "; ".join(dict.fromkeys(wanted)) + "."),),

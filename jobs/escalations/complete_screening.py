@@ -6,9 +6,10 @@ its measures or events ever on file (or within the time the table gives).
 
 from typing import Any
 
-from jobs.chart import Chart, Course, Fact
+from jobs.chart import Chart, Fact, fact_of, label_of
 from jobs.escalation import Citation, Escalation, Option, Proposal, Situation, seeds
 from jobs.rule import ACTION
+from jobs.treatment import Course
 from models.vocabulary import Screen, events, measures, screening
 
 
@@ -52,8 +53,8 @@ def propose(situation: Situation, parameters: Any) -> Proposal | None:
     by_drug: dict[str, list[str]] = {}
     facts: dict[str, Fact] = {}
     for course, screen in missing:
-        by_drug.setdefault(course.label, []).append(_label(screen))
-        facts[course.drug] = course.fact()
+        by_drug.setdefault(label_of(course), []).append(_label(screen))
+        facts[course.drug] = fact_of(course)
     return Proposal(
         because=tuple(facts.values()),
         why="Screens that the current drugs ask for are not on file: "

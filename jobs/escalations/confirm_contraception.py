@@ -5,6 +5,7 @@ Looked at: methotrexate, mycophenolate and cyclophosphamide among the current dr
 
 from typing import Any
 
+from jobs.chart import fact_of, label_of
 from jobs.escalation import Citation, Escalation, Option, Proposal, Situation, seeds
 from jobs.rule import URGENT
 
@@ -19,8 +20,8 @@ def propose(situation: Situation, parameters: Any) -> Proposal | None:
     if possible is None or not courses or any(h.event == "contraception" and h.present for h in chart.happenings):
         return None
     return Proposal(
-        because=(possible.fact(), *(course.fact() for course in courses)),
-        why=f"Pregnancy is possible under {', '.join(course.label for course in courses)} and no contraception is "
+        because=(fact_of(possible), *(fact_of(course) for course in courses)),
+        why=f"Pregnancy is possible under {', '.join(label_of(course) for course in courses)} and no contraception is "
         "on file.",
         urgency=URGENT,
         options=(

@@ -5,6 +5,7 @@ Looked at: interstitial lung disease on file, shortness of breath, FVC and its f
 
 from dataclasses import dataclass
 
+from jobs.chart import fact_of
 from jobs.escalation import Escalation, Option, Proposal, Situation, Withheld, seeds, unless_active
 from jobs.rule import ACTION, URGENT, day_text, number, parameter
 
@@ -59,9 +60,9 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld
     ]
     return Proposal(
         because=(
-            lung.fact(),
-            *((fvc.fact(),) if fvc else ()),
-            *(flag.fact() for flag in signs.red_flags),
+            fact_of(lung),
+            *((fact_of(fvc),) if fvc else ()),
+            *(fact_of(flag) for flag in signs.red_flags),
             *situation.treatment,
         ),
         why=f"Interstitial lung disease with {said}" + (" and shortness of breath." if signs.breathing else "."),

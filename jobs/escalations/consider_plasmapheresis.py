@@ -7,6 +7,7 @@ where the sources disagree and IVIG comes first. Within three weeks of IVIG it a
 
 from dataclasses import dataclass
 
+from jobs.chart import fact_of, last_day_of
 from jobs.escalation import Citation, Escalation, Option, Proposal, Situation, Withheld, seeds
 from jobs.phenotype import GBS_PATTERN, ICI_MYOSITIS, STABLE, TRUE_MYOSITIS
 from jobs.rule import URGENT, day_text, parameter
@@ -45,7 +46,7 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld
     infusions = [
         given
         for given in chart.given("ivig")
-        if 0 <= chart.days_since(given.last_day if given.end else given.start) <= parameters.after_ivig_days
+        if 0 <= chart.days_since(last_day_of(given) if given.end else given.start) <= parameters.after_ivig_days
     ]
     if infusions:
         cautions.insert(
@@ -54,7 +55,7 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld
             "wanted, exchange first and give IVIG after the last exchange.",
         )
     return Proposal(
-        because=(*situation.phenotype.because, *(given.fact() for given in infusions[-1:])),
+        because=(*situation.phenotype.because, *(fact_of(given) for given in infusions[-1:])),
         why="Nerves, heart or breathing are in danger and an exchange acts fastest.",
         urgency=URGENT,
         status=situation.status,

@@ -7,6 +7,7 @@ a checkpoint inhibitor (ESC-08). What does not: a first inadequate response, whe
 
 from dataclasses import dataclass
 
+from jobs.chart import fact_of
 from jobs.escalation import Citation, Escalation, Option, Proposal, Situation, Withheld, seeds, unless_active
 from jobs.phenotype import GBS_PATTERN, ICI_MYOSITIS, STABLE
 from jobs.rule import ACTION, day_text, parameter
@@ -59,7 +60,7 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld
     else:
         why = "No better two weeks into treatment after a checkpoint inhibitor."
     return Proposal(
-        because=(*situation.phenotype.because, *situation.treatment, *(s.fact() for s in infusions[-1:])),
+        because=(*situation.phenotype.because, *situation.treatment, *(fact_of(s) for s in infusions[-1:])),
         why=why,
         urgency=ACTION,
         status=situation.status,

@@ -4,6 +4,7 @@ Looked at: the dates of IVIG and of plasma exchange. An exchange on or within th
 given.
 """
 
+from jobs.chart import fact_of, last_day_of
 from jobs.escalation import Citation, Escalation, Option, Proposal, Situation, seeds
 from jobs.escalations.consider_plasmapheresis import Parameters
 from jobs.rule import URGENT, day_text
@@ -18,14 +19,14 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | None:
     before = [
         given
         for given in chart.given("ivig")
-        if 0 <= (exchange.day - min(given.last_day, exchange.day)).days <= parameters.after_ivig_days
+        if 0 <= exchange.day - min(last_day_of(given), exchange.day) <= parameters.after_ivig_days
         and given.start <= exchange.day
     ]
     if not before:
         return None
-    days = (exchange.day - min(before[-1].last_day, exchange.day)).days
+    days = exchange.day - min(last_day_of(before[-1]), exchange.day)
     return Proposal(
-        because=(before[-1].fact(), exchange.fact()),
+        because=(fact_of(before[-1]), fact_of(exchange)),
         why=f"Plasma exchange on {day_text(exchange.day)}, {days} days after IVIG: it removes the immunoglobulin "
         "just given.",
         urgency=URGENT,

@@ -6,9 +6,10 @@ it, and one that has a troponin I within 14 days. Troponin T is never called myo
 
 from dataclasses import dataclass
 
-from jobs.chart import Reading
+from jobs.chart import fact_of
 from jobs.escalation import Citation, Escalation, Option, Proposal, Situation
 from jobs.rule import ACTION, URGENT, parameter
+from models.patient_facts import Reading
 
 
 @dataclass(frozen=True)
@@ -38,24 +39,22 @@ class Parameters:
 def propose(situation: Situation, parameters: Parameters) -> Proposal | None:
     """Ready for a raised troponin T without a troponin I near it; urgent with a checkpoint inhibitor or dyspnoea."""
     chart, signs = situation.chart, situation.signs
-    newest: dict[str | None, Reading] = {reading.assay: reading for reading in chart.readings.get("troponin_t", ())}
+    newest: dict[str | None, Reading] = {reading.assay: reading for reading in chart.series("troponin_t")}
     raised = [
         reading
         for reading in newest.values()
-        if (reading.ratio or 0) > 1
+        if (reading.times_limit or 0) > 1
         and reading.comparator != "<"
         and chart.days_since(reading.day) <= parameters.valid_days
     ]
     if not raised:
         return None
     latest = max(raised, key=lambda reading: (reading.day, reading.id))
-    if any(
-        abs((other.day - latest.day).days) <= parameters.pair_days for other in chart.readings.get("troponin_i", ())
-    ):
+    if any(abs(other.day - latest.day) <= parameters.pair_days for other in chart.series("troponin_i")):
         return None
     danger = bool(signs.checkpoint or signs.breathing)
     return Proposal(
-        because=(latest.fact(), *(statement.fact() for statement in signs.checkpoint[-1:])),
+        because=(fact_of(latest), *(fact_of(statement) for statement in signs.checkpoint[-1:])),
         why="Troponin T is raised and no troponin I is on file near it: diseased skeletal muscle can be the source.",
         urgency=URGENT if danger else ACTION,
         options=(

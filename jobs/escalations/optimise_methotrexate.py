@@ -6,6 +6,7 @@ is weaker; after 180 days it counts as not optimised (RSP-03), before that as st
 
 from dataclasses import dataclass
 
+from jobs.chart import fact_of
 from jobs.escalation import Citation, Escalation, Option, Proposal, Situation, seeds
 from jobs.phenotype import TRUE_MYOSITIS
 from jobs.rule import ACTION, WATCH, day_text, number, parameter
@@ -34,7 +35,7 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | None:
     days = chart.days_since(course.start)
     late = days >= parameters.by_day
     return Proposal(
-        because=(course.fact(), *situation.phenotype.because),
+        because=(fact_of(course), *situation.phenotype.because),
         why=f"Weaker under methotrexate {number(course.weekly_dose)} mg a week, day {days}; the target is "
         f"{number(parameters.target_mg)} mg by day {parameters.by_day}.",
         urgency=ACTION if late else WATCH,

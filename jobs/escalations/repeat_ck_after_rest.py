@@ -3,7 +3,6 @@
 Looked at: the phenotype branch. Values above 10,000 U/L happen after hard exercise without any treatment being needed.
 """
 
-import datetime as dt
 from dataclasses import dataclass
 
 from jobs.escalation import Citation, Escalation, Option, Proposal, Situation, seeds
@@ -25,7 +24,7 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | None:
     exercise = situation.signs.exercise
     if situation.state != EXERCISE_CK or exercise is None:
         return None
-    until = (exercise.end or exercise.day) + dt.timedelta(days=parameters.rest_days)
+    until = (exercise.end or exercise.day) + parameters.rest_days
     return Proposal(
         because=situation.phenotype.because,
         why=situation.phenotype.why,

@@ -4,9 +4,9 @@ Looked at: declines that rest on one score (grade possible), on a score by anoth
 course because no recent score is on file. What does not count: a decline that a second score or sign supports.
 """
 
-import datetime as dt
 from dataclasses import dataclass
 
+from jobs.chart import fact_of
 from jobs.escalation import Citation, Escalation, Option, Proposal, Situation
 from jobs.phenotype import STABLE
 from jobs.rule import ACTION, POSSIBLE, WATCH, day_text, parameter
@@ -35,7 +35,7 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | None:
     rising_untested = signs.ck_rising and not signs.strength_fresh
     if not (unsupported or unmeasured or rising_untested):
         return None
-    until = day_text(chart.as_of + dt.timedelta(days=parameters.within_days))
+    until = day_text(chart.today + parameters.within_days)
     cautions = ["Same assessor, same instrument, same time of day; not during an infection."]
     latest = signs.strength
     if latest is not None and latest.assessor:
@@ -49,7 +49,7 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | None:
     else:
         why = "No recent strength score is on file to go with the other signs."
     return Proposal(
-        because=signs.weakness_facts() or ((latest.fact(),) if latest else signs.ck_facts()[-1:]),
+        because=signs.weakness_facts() or ((fact_of(latest),) if latest else signs.ck_facts()[-1:]),
         why=why,
         urgency=ACTION if signs.weak else WATCH,
         options=(Option("repeat", f"Repeat the strength test by {until}, by the same assessor."),),

@@ -7,6 +7,7 @@ second-hand).
 
 from dataclasses import dataclass
 
+from jobs.chart import fact_of
 from jobs.escalation import Citation, Escalation, Option, Proposal, Situation, seeds
 from jobs.rule import URGENT, day_text, number, parameter
 
@@ -51,10 +52,13 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | None:
         said.append(f"NIF {number(nif.value)} cmH2O on {day_text(nif.day)}")
     if fell and fvc:
         said.append(f"FVC {number(fvc.value)} % on {day_text(fvc.day)}, before {number(earlier[-1].value)} %")
-    said += [f"{flag.fact().label.lower()} on {day_text(flag.day)}" for flag in signs.red_flags]
+    said += [f"{fact_of(flag).label.lower()} on {day_text(flag.day)}" for flag in signs.red_flags]
     critical = weak_nif or fell
     return Proposal(
-        because=(*(flag.fact() for flag in signs.red_flags), *(reading.fact() for reading in (nif, fvc) if reading)),
+        because=(
+            *(fact_of(flag) for flag in signs.red_flags),
+            *(fact_of(reading) for reading in (nif, fvc) if reading),
+        ),
         why="Breathing muscles may be involved: " + ", ".join(said) + ".",
         title="Breathing muscles critically weak" if critical else None,
         urgency=URGENT,

@@ -5,6 +5,7 @@ Looked at: interstitial lung disease on file and methotrexate among the current 
 
 from typing import Any
 
+from jobs.chart import fact_of
 from jobs.escalation import Escalation, Option, Proposal, Situation, seeds
 from jobs.rule import ACTION
 
@@ -15,7 +16,7 @@ def propose(situation: Situation, parameters: Any) -> Proposal | None:
     if lung is None or course is None:
         return None
     return Proposal(
-        because=(lung.fact(), course.fact()),
+        because=(fact_of(lung), fact_of(course)),
         why="Methotrexate is taken with interstitial lung disease on file.",
         urgency=ACTION,
         options=(

@@ -5,6 +5,7 @@ Looked at: both among the current drugs, and the dose of co-trimoxazole. Both bl
 
 from typing import Any
 
+from jobs.chart import fact_of, label_of
 from jobs.escalation import Citation, Escalation, Option, Proposal, Situation
 from jobs.rule import URGENT
 
@@ -16,11 +17,11 @@ def propose(situation: Situation, parameters: Any) -> Proposal | None:
     if methotrexate is None or other is None:
         return None
     counts = [
-        reading.fact() for name in ("white_cells", "neutrophils", "platelets") if (reading := chart.latest(name, 28))
+        fact_of(reading) for name in ("white_cells", "neutrophils", "platelets") if (reading := chart.latest(name, 28))
     ]
     return Proposal(
-        because=(methotrexate.fact(), other.fact(), *counts),
-        why=f"Methotrexate and {other.label} are taken together: risk of marrow failure.",
+        because=(fact_of(methotrexate), fact_of(other), *counts),
+        why=f"Methotrexate and {label_of(other)} are taken together: risk of marrow failure.",
         urgency=URGENT,
         options=(
             Option("other-drug", "Another drug against pneumocystis: atovaquone, dapsone or pentamidine."),

@@ -5,6 +5,7 @@ Looked at: statins among the current drugs, the phenotype branch's signs, antibo
 
 from typing import Any
 
+from jobs.chart import fact_of
 from jobs.escalation import Citation, Escalation, Option, Proposal, Situation, seeds
 from jobs.rule import ACTION
 
@@ -20,9 +21,9 @@ def propose(situation: Situation, parameters: Any) -> Proposal | None:
         options = [Option("stop", "Anti-HMGCR antibodies are on file: stop the statin, with cardiology.")]
     else:
         options.append(Option("antibody", "Test anti-HMGCR antibodies, above all if weakness stays after the pause."))
-    signs_seen = (*signs.weakness_facts(), *((signs.pain.fact(),) if signs.pain else ()))
+    signs_seen = (*signs.weakness_facts(), *((fact_of(signs.pain),) if signs.pain else ()))
     return Proposal(
-        because=(*(course.fact() for course in signs.statins), *signs_seen, *signs.ck_facts()[-1:]),
+        because=(*(fact_of(course) for course in signs.statins), *signs_seen, *signs.ck_facts()[-1:]),
         why="A statin is taken and the muscle shows signs.",
         urgency=ACTION,
         options=tuple(options),

@@ -54,8 +54,8 @@ def _untapered(situation: Situation, share: float) -> bool:
     """Today's dose against the highest of the course's steady days; pulse days are not a start dose."""
     days = max(situation.signs.high_dose_days, 1)
     recent = situation.chart.steroid.mg[-days:]
-    steady = recent[recent < 250]
-    return bool(len(steady)) and situation.chart.steroid.today >= share * float(steady.max())
+    steady = [dose for dose in recent if dose < 250]
+    return bool(steady) and situation.chart.steroid.today >= share * max(steady)
 
 
 _SECOND_LINE = Option("second-line", "Twelve weeks at high dose: look at the second line of treatment.")

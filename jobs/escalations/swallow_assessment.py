@@ -5,6 +5,7 @@ Looked at: dysphagia recorded in the last four weeks.
 
 from typing import Any
 
+from jobs.chart import fact_of
 from jobs.escalation import Escalation, Option, Proposal, Situation, seeds
 from jobs.rule import URGENT, day_text
 
@@ -15,7 +16,7 @@ def propose(situation: Situation, parameters: Any) -> Proposal | None:
     if flag is None:
         return None
     return Proposal(
-        because=(flag.fact(),),
+        because=(fact_of(flag),),
         why=f"Difficulty swallowing on {day_text(flag.day)}: risk of aspiration.",
         urgency=URGENT,
         options=(

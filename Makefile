@@ -77,7 +77,7 @@ browser:
 	  if [ -n "$$CI" ]; then exit 2; fi; \
 	fi
 
-bench: install ## the benchmark table
+bench: install browser ## costs beside other ways to do the same; ARGS="--patients 10000" is the full table
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 # Maintainers: after changing dependencies in pyproject.toml. Keeps today's versions where they still fit;

@@ -8,19 +8,17 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from dashboard.app import create_app
-from models.accounts import add_user
-from models.database import engine_for, writing
+from models.database import engine_for
 from models.settings import Settings
 from tests.benchmarks import ours
-from tests.benchmarks.clinic import AS_OF, NOW, Clinic
+from tests.benchmarks.clinic import NOW, Clinic
+from tests.benchmarks.measuring import Goal, Report, Unavailable
 
-PASSWORD = "a long enough password"
 FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
@@ -45,19 +43,6 @@ WHEN_FILTERED = """mrn => { window.__done = undefined; window.__begun = undefine
 PEER_ROW = ".dash-spreadsheet td[data-dash-column='mrn']"
 
 
-@dataclass(frozen=True)
-class Measured:
-    """One row of the table: with a peer, `limit` is the largest ratio; without, the largest value."""
-
-    metric: str
-    value: float
-    unit: str
-    limit: float | None
-    target: str = ""
-    peer: float | None = None
-    peer_is: str = ""
-
-
 def chromium() -> str | None:
     """The browser, or None."""
     given = os.environ.get("CHROMIUM")
@@ -65,21 +50,19 @@ def chromium() -> str | None:
     return next((found for found in map(shutil.which, names) if found), None)
 
 
-def measure_screens(clinic: Clinic, repeats: int) -> list[Measured] | str:
-    """Rows (metric, value, unit, limit, target) of the panel and a timeline, or why they were not measured."""
+def screens(report: Report, clinic: Clinic, repeats: int) -> None:
+    """First row of the panel, filter, a patient's timeline, bytes until then; beside a plain Dash page.
+
+    Raises:
+        Unavailable: there is no browser to measure with.
+    """
     executable = chromium()
     if executable is None:
-        return "no Chromium found (CHROMIUM=/path names one)"
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        return "playwright is not installed"
-    database = clinic.copy("screens.db")
-    ours.full_evaluation(database, AS_OF)
-    engine = engine_for(f"sqlite:///{database}")
-    with writing(engine) as session:
-        add_user(session, "nora", "nurse", PASSWORD, now=NOW, display_name="Nora Test")
-    settings = Settings(database_url=f"sqlite:///{database}", secret_key="0123456789abcdefghijklmnopqrstuvwxyz")
+        raise Unavailable("no Chromium found (CHROMIUM=/path names one)")
+    from playwright.sync_api import sync_playwright
+
+    engine = engine_for(f"sqlite:///{clinic.copy('screens.db', of=ours.evaluated(clinic))}")
+    settings = Settings(database_url=str(engine.url), secret_key="0123456789abcdefghijklmnopqrstuvwxyz")
     app = create_app(settings, engine, clock=lambda: NOW)
     turns: list[dict[str, float]] = []
     with _served(app.server) as address, _served(plain_dash(clinic)) as plain, sync_playwright() as playwright:
@@ -95,13 +78,13 @@ def measure_screens(clinic: Clinic, repeats: int) -> list[Measured] | str:
     engine.dispose()
     middle = {name: statistics.median(turn[name] for turn in turns[1:]) for name in turns[0]}
     people, peer = f"panel of {clinic.patients:,}", "plain Dash page, DataTable and graph"
-    return [
-        Measured(f"{people}, first row", middle["panel_ms"], "ms", 1.0, "", middle["peer_row_ms"], peer),
-        Measured(f"{people}, sent before it", middle["panel_mb"], "MB", 2.5, "< 2.5 MB"),
-        Measured(f"{people}, filter, keystroke to row", middle["filter_ms"], "ms", 100, "< 100 ms"),
-        Measured("patient page, timeline", middle["timeline_ms"], "ms", 1.0, "", middle["peer_timeline_ms"], peer),
-        Measured("patient page, sent before it", middle["timeline_mb"], "MB", 2.5, "< 2.5 MB"),
-    ]
+    for metric, name in ((f"{people}, first row", "row"), ("patient page, timeline", "timeline")):
+        mine, other = middle["panel_ms" if name == "row" else "timeline_ms"], middle[f"peer_{name}_ms"]
+        report.amount(metric, mine, other, unit="ms", peer_is=peer, goal=Goal(1))
+    report.amount(f"{people}, filter, keystroke to row", middle["filter_ms"], unit="ms", goal=Goal(100, "ms"))
+    for metric, name in ((f"{people}, sent before it", "panel"), ("patient page, sent before it", "timeline")):
+        peers_own = middle["peer_row_mb" if name == "panel" else "peer_timeline_mb"]
+        report.amount(metric, middle[f"{name}_mb"], peers_own, unit="MB", peer_is=peer, goal=Goal(2.5, "MB"))
 
 
 @contextmanager
@@ -180,8 +163,8 @@ def _signed_in(browser: Any, address: str) -> list[Any]:
     context = browser.new_context()
     page = context.new_page()
     page.goto(f"{address}/sign-in")
-    page.fill("main > form input[name=name]", "nora")
-    page.fill("main > form input[name=password]", PASSWORD)
+    page.fill("main > form input[name=name]", ours.NURSE)
+    page.fill("main > form input[name=password]", ours.PASSWORD)
     page.click("main > form button")
     page.wait_for_selector(".page")
     cookies: list[Any] = context.cookies()

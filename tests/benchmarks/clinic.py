@@ -3,7 +3,6 @@
 import datetime as dt
 import shutil
 import sqlite3
-import time
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +33,6 @@ class Clinic:
     folder: Path
     patients: int
     rows: int
-    import_seconds: float
 
     @property
     def csv(self) -> Path:
@@ -50,13 +48,18 @@ class Clinic:
         """An engine on the database, as the application makes it."""
         return engine_for(f"sqlite:///{self.database}")
 
-    def copy(self, name: str) -> Path:
-        """A copy of the database that may be written to."""
-        target = self.folder / name
-        for suffix in ("", "-wal", "-shm"):
-            target.with_name(target.name + suffix).unlink(missing_ok=True)
-        shutil.copyfile(self.database, target)
+    def copy(self, name: str, of: Path | None = None) -> Path:
+        """A copy of the database (or of another one) that may be written to."""
+        target = without(self.folder / name)
+        shutil.copyfile(of or self.database, target)
         return target
+
+
+def without(database: Path) -> Path:
+    """The path, with nothing there any more: neither the file nor what SQLite keeps beside it."""
+    for suffix in ("", "-wal", "-shm"):
+        database.with_name(database.name + suffix).unlink(missing_ok=True)
+    return database
 
 
 def checkpoint(path: Path) -> None:
@@ -71,25 +74,22 @@ def made(folder: Path, patients: int, years: float) -> Clinic:
     said = folder / f"imported-{patients}-{years:g}"
     database = folder / "clinic.db"
     if said.exists():
-        rows, seconds = said.read_text().split()
         say(f"Using the clinic of {patients} patients in {folder.name}")
-        return Clinic(folder, patients, int(rows), float(seconds))
+        return Clinic(folder, patients, int(said.read_text()))
     say(f"Writing {patients} invented patients of {years:g} years ...")
     write_cohort(folder / "csv", patients, SEED, AS_OF, years)
-    database.unlink(missing_ok=True)
+    without(database)
     upgrade(f"sqlite:///{database}")
     engine = engine_for(f"sqlite:///{database}")
     say("Importing them ...")
-    begin = time.perf_counter()
     report = import_paths(engine, [folder / "csv"], timezone="UTC", by="benchmark", now=NOW)
-    seconds = time.perf_counter() - begin
     engine.dispose()
     checkpoint(database)
     if report.total.rejected:
         raise RuntimeError(f"{report.total.rejected} rows of the cohort were rejected")
     write_parquet(database, folder)
-    said.write_text(f"{report.total.read} {seconds}")
-    return Clinic(folder, patients, report.total.read, seconds)
+    said.write_text(str(report.total.read))
+    return Clinic(folder, patients, report.total.read)
 
 
 def write_parquet(database: Path, folder: Path) -> None:

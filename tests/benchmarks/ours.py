@@ -1,54 +1,66 @@
-"""Our side of each measurement, through the functions that the commands and jobs call."""
+"""Our side of each measurement. What is not an entry point that others rely on is called from here and nowhere else.
+
+Stable are `evaluate`, `replay`, `import_paths`, the `myopanel` command and the web server; the insides are `look` (the
+rules without their sentences) and `stored` (one fact as the page stores it).
+"""
 
 import datetime as dt
-from collections.abc import Collection
+import sqlite3
+from collections.abc import Collection, Sequence
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from sqlalchemy.engine import Engine
 from sqlmodel import select
 
-from jobs.evaluation import Answers, EvaluationReport, assess, evaluate
-from jobs.rule import MET
+from jobs.evaluation import EvaluationReport, assess, evaluate
+from jobs.importers.canonical import ObservationRow
+from jobs.importers.load import import_paths, record_facts
+from jobs.rule import all_rules
 from jobs.thresholds import thresholds_on
+from models.accounts import add_user
 from models.alert import Alert
-from models.database import engine_for, reading
+from models.database import engine_for, reading, writing
 from models.frame_reading import HORIZON_DAYS, read_frames
-from models.frames import Frames
-from tests.benchmarks.clinic import NOW, REQUIRED
+from tests.benchmarks.clinic import AS_OF, NOW, REQUIRED, Clinic, checkpoint
 from tests.benchmarks.reference import Found
 
 HEADLINE = ("declining-strength", "overdue-labs", "prolonged-high-dose-steroids")
+NURSE, PASSWORD = "nora", "a long enough password"
+EVALUATED = "evaluated.db"
 
 
-def frames_of(engine: Engine, as_of: dt.date) -> Frames:
-    """The panel's facts, as an evaluation reads them."""
-    with reading(engine) as session:
-        return read_frames(session.connection(), as_of, timezone="UTC", horizon_days=HORIZON_DAYS)
+def number_of_rules() -> int:
+    """How many rules there are."""
+    return len(all_rules())
 
 
-def all_rules_of_the_panel(engine: Engine, as_of: dt.date, rules: Collection[str] | None = None) -> Answers:
-    """Facts read and every active rule (or those named) answered for the whole panel; nothing written."""
+def look(engine: Engine, as_of: dt.date, rules: Collection[str] | None = None) -> None:
+    """Facts read and every active rule (or those named) answered for the whole panel; nothing said or written.
+
+    Raises:
+        RuntimeError: a rule failed.
+    """
     with reading(engine) as session:
         thresholds = thresholds_on(session, as_of)
         frames = read_frames(session.connection(), as_of, timezone="UTC", horizon_days=HORIZON_DAYS)
         answers = assess(frames, thresholds, rules)
     if answers.failures:
         raise RuntimeError(f"rules failed: {answers.failures}")
-    return answers
 
 
-def met(answers: Answers) -> dict[str, Found]:
+def met(engine: Engine, as_of: dt.date) -> dict[str, Found]:
     """(patient id, subject) for which each headline rule is met; overdue labs: CK, troponin, CRP."""
-    found = {}
-    for key in HEADLINE:
-        rows = answers.frames[key]
-        rows = rows[rows["state"] == MET]
-        if key == "overdue-labs":
-            rows = rows[rows["subject"].isin(list(REQUIRED))]
-        found[key] = {
-            (int(who), str(subject)) for who, subject in zip(rows["patient_id"], rows["subject"], strict=True)
-        }
+    report = evaluate(engine, as_of, timezone="UTC", now=NOW, rules=list(HEADLINE), dry_run=True)
+    with closing(sqlite3.connect(str(engine.url.database))) as connection:
+        number = dict(connection.execute("select mrn, id from patient"))
+    found: dict[str, Found] = {key: set() for key in HEADLINE}
+    for one in report.assessments:
+        rule, subject = str(one["rule"]), str(one["subject"])
+        if rule in found and one["state"] == "met" and (rule != "overdue-labs" or subject in REQUIRED):
+            found[rule].add((int(number[one["mrn"]]), subject))
     return found
 
 
@@ -61,14 +73,60 @@ def full_evaluation(database: Path, as_of: dt.date) -> EvaluationReport:
         engine.dispose()
 
 
-def alerts_of(database: Path) -> pd.DataFrame:
-    """Every alert with everything but its number, sorted."""
+def evaluated(clinic: Clinic) -> Path:
+    """The clinic after its first full evaluation and with a nurse's account, to be copied; made once a run."""
+    database = clinic.folder / EVALUATED
+    if not database.exists():
+        clinic.copy(EVALUATED)
+        full_evaluation(database, AS_OF)
+        engine = engine_for(f"sqlite:///{database}")
+        with writing(engine) as session:
+            add_user(session, NURSE, "nurse", PASSWORD, now=NOW, display_name="Nora Test")
+        engine.dispose()
+        checkpoint(database)
+    return database
+
+
+def imported(engine: Engine, csv: Path) -> int:
+    """A CSV folder through the importer; returns the rows read.
+
+    Raises:
+        RuntimeError: rows were rejected.
+    """
+    total = import_paths(engine, [csv], timezone="UTC", by="benchmark", now=NOW).total
+    if total.rejected:
+        raise RuntimeError(f"{total.rejected} rows were rejected")
+    return total.read
+
+
+def stored(engine: Engine, rows: Sequence[Any], now: dt.datetime) -> None:
+    """Facts as a person's click stores them, received at the instant `now`."""
+    with writing(engine) as session:
+        record_facts(session, rows, by="benchmark", now=now, timezone="UTC")
+
+
+def creatine_kinase(mrn: str, day: dt.date, value: int = 600) -> ObservationRow:
+    """A CK with an upper limit of 200."""
+    return ObservationRow(
+        mrn=mrn, measure="ck", value=str(value), unit="U/L", observed_at=f"{day}T09:00:00", upper_limit="200"
+    )
+
+
+def active_patients(database: Path) -> list[tuple[int, str]]:
+    """(id, record number) of the active patients, in the order of their ids."""
+    with closing(sqlite3.connect(database)) as connection:
+        rows = connection.execute("select id, mrn from patient where status = 'active' order by id")
+        return [(int(who), str(mrn)) for who, mrn in rows]
+
+
+def alerts_of(database: Path, without: Collection[str] = ()) -> pd.DataFrame:
+    """Every alert with everything but its number and the columns named, sorted."""
     engine = engine_for(f"sqlite:///{database}")
     try:
         with reading(engine) as session:
             rows = [alert.model_dump() for alert in session.exec(select(Alert))]
     finally:
         engine.dispose()
-    kept = [{key: str(value) for key, value in row.items() if key != "id"} for row in rows]
-    frame = pd.DataFrame(kept)
+    left_out = {"id", *without}
+    frame = pd.DataFrame([{key: str(value) for key, value in row.items() if key not in left_out} for row in rows])
     return frame.sort_values(list(frame.columns)).reset_index(drop=True) if len(frame) else frame

@@ -10,6 +10,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -336,20 +337,74 @@ def orm_per_patient(engine: Engine, who: Sequence[int], as_of: dt.date) -> dict[
     return found
 
 
-# --------------------------------------------------------------------------------------------------------------- import
+# --------------------------------------------------------------------------------------------- reading and writing rows
 
 
-def csv_floor(folder: Path, target: Path) -> int:
-    """Rows of a CSV folder through `csv.DictReader` and `executemany` into bare tables: no checks, no versions."""
-    target.unlink(missing_ok=True)
-    rows = 0
-    with closing(sqlite3.connect(target)) as connection:
+@dataclass(frozen=True)
+class Ready:
+    """Rows of one table as somebody who knew them beforehand would hand them to the database."""
+
+    table: str
+    columns: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+
+
+def ready_rows(database: Path, beyond: Path | None = None) -> list[Ready]:
+    """Every row of every table, in the order they were written; with `beyond`, only tables whose rows differ in it."""
+    found = []
+    with closing(sqlite3.connect(database)) as connection, closing(sqlite3.connect(beyond or database)) as before:
+        tables = [
+            str(row[0])
+            for row in connection.execute(
+                "select name from sqlite_master where type = 'table' and name not like 'sqlite_%' order by rowid"
+            )
+        ]
+        for table in tables:
+            if table == "alembic_version":
+                continue
+            cursor = connection.execute(f"select * from {table} order by rowid")
+            rows = cursor.fetchall()
+            if beyond is not None and rows == before.execute(f"select * from {table} order by rowid").fetchall():
+                continue
+            if rows:
+                found.append(Ready(table, tuple(column[0] for column in cursor.description), rows))
+    return found
+
+
+def written(target: Path, ready: Sequence[Ready], csv_folder: Path | None = None) -> int:
+    """The rows into the same tables with the same indexes by `executemany`, in one transaction; returns how many.
+
+    With `csv_folder` its files are read first, by `csv.reader`: what an import that checked nothing would do. The
+    settings of the connection are those of the application; what the tables held before is replaced.
+    """
+    if csv_folder is not None:
         for name in ("patients", "observations", "medications", "events"):
-            with (folder / f"{name}.csv").open(encoding="utf-8", newline="") as stream:
-                reader = csv.DictReader(stream)
-                columns = list(reader.fieldnames or ())
-                connection.execute(f"create table {name} ({', '.join(columns)})")
-                places = ", ".join(f":{column}" for column in columns)
-                rows += connection.executemany(f"insert into {name} values ({places})", reader).rowcount
-        connection.commit()
-    return rows
+            with (csv_folder / f"{name}.csv").open(encoding="utf-8", newline="") as stream:
+                for _ in csv.reader(stream):
+                    pass
+    number = 0
+    with closing(sqlite3.connect(target, isolation_level=None)) as connection:
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "cache_size=-65536", "temp_store=MEMORY"):
+            connection.execute(f"PRAGMA {pragma}")
+        connection.execute("BEGIN IMMEDIATE")
+        for one in ready:
+            connection.execute(f"delete from {one.table}")
+            columns = ", ".join(f'"{column}"' for column in one.columns)
+            places = ", ".join("?" * len(one.columns))
+            number += connection.executemany(
+                f"insert into {one.table} ({columns}) values ({places})", one.rows
+            ).rowcount
+        connection.execute("COMMIT")
+    return number
+
+
+def alert_numbers(database: Path) -> list[int]:
+    """The alerts nobody has dealt with, by plain SQL: what a list of them cannot do without."""
+    with closing(sqlite3.connect(database)) as connection:
+        return [
+            int(row[0])
+            for row in connection.execute(
+                "select a.id, a.*, p.mrn from alert a join patient p on p.id = a.patient_id where a.ended_at is null"
+                " and a.acknowledged_at is null and a.snoozed_until is null order by a.id"
+            )
+        ]

@@ -13,11 +13,27 @@ from pathlib import Path
 
 from models.vocabulary import drug, frequencies
 from tests.benchmarks.clinic import NOT_COUNTED, REQUIRED, STRENGTH
+from tests.benchmarks.measuring import Disagreement
 
 Found = set[tuple[int, str]]
 STEP = {"cmas": 3.0, "mmt8": 6.0, "mmt8_bilateral": 11.0, "mmt_total": 19.0}
 ERROR = {"cmas": 2.9, "mmt8": 2.0, "mmt8_bilateral": 3.8, "mmt_total": 6.5}
 DAY = dt.timedelta(days=1)
+
+
+def agree(name: str, found: dict[str, Found], expected: dict[str, Found]) -> None:
+    """Nothing, if `name` found just what was expected.
+
+    Raises:
+        Disagreement: with the first differences.
+    """
+    for rule, wanted in expected.items():
+        got = found[rule]
+        if got != wanted:
+            raise Disagreement(
+                f"{name}, {rule}: {len(got - wanted)} too many {sorted(got - wanted)[:3]}, "
+                f"{len(wanted - got)} missing {sorted(wanted - got)[:3]} of {len(wanted)}"
+            )
 
 
 def headline(database: Path, as_of: dt.date) -> dict[str, Found]:

@@ -318,7 +318,8 @@ def _correction(kind: str, old: Any, new: Any, fact: Mapping[str, Any]) -> str |
         return f"{name} of {fact.get('date')} belongs to another patient"
     if kind == "observation":
         if new.value != old.value or new.measure != old.measure or new.effective_on != old.effective_on:
-            change = f"from {old.value_sent} to {new.value_sent} {new.unit_sent}".rstrip()
+            (before, _), (after, unit) = old.sent, new.sent
+            change = f"from {before} to {after} {unit}".rstrip()
             return f"{name} of {fact.get('date')} was corrected {change}"
         if new.upper_limit != old.upper_limit:
             return f"the upper limit of {name} of {fact.get('date')} was corrected"

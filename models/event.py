@@ -13,9 +13,8 @@ class ClinicalEvent(Recorded, table=True):
 
     __tablename__ = "clinical_event"
     __table_args__ = (
-        sa.UniqueConstraint("identity", "content", "received_at", name="uq_event_version"),
+        sa.UniqueConstraint("identity", "content", name="uq_event_version"),
         sa.Index("ix_event_current", "patient_id", "known_to", "occurred_on"),
-        sa.Index("ix_event_identity", "identity"),
         sa.CheckConstraint("end_on IS NULL OR end_on >= occurred_on", name="ck_event_days"),
     )
 

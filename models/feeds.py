@@ -2,13 +2,14 @@
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 from statistics import median
 from typing import Any
 
 import sqlalchemy as sa
 
 from models.clock import clinic_date
+from models.delivery import Delivery, patients_in
 from models.import_batch import ImportBatch
 from models.observation import Observation
 from models.patient import Patient
@@ -32,53 +33,41 @@ def read_feeds(
 ) -> tuple[FeedSilence, ...]:
     """Every sender's delivery of every measure that a laboratory test consists of, by the days of receipt.
 
-    Two probes of the index for each sender and measure. The rhythm is read for sparse feeds only, whose results of a
-    year are few, so that the cost does not grow with the panel.
+    What each day brought is counted as it is stored (`models.delivery`): the cost does not grow with the panel.
     """
-    table: Any = Observation
+    table: Any = Delivery
     batch: Any = ImportBatch
     end = as_of if known_at is None else min(as_of, clinic_date(known_at, timezone))
-    senders = {str(row[0]) for row in connection.execute(sa.select(batch.sender).distinct())}
-    delivered = (table.sender == sa.bindparam("sender"), table.measure == sa.bindparam("measure"))
-    newest = sa.select(sa.func.max(table.received_on)).where(
-        *delivered, table.received_on <= end, table.received_on > end - dt.timedelta(days=MEMORY_DAYS)
+    since = end - dt.timedelta(days=MEMORY_DAYS)
+    senders = connection.execute(sa.select(batch.sender).distinct()).scalars().all()
+    measures = {measure for test in tests().values() for measure in test.measures}
+    counted = (
+        sa.select(table.sender, table.measure, table.received_on, table.results)
+        .where(
+            table.sender.in_(senders),
+            table.measure.in_(measures),
+            table.received_on <= end,
+            table.received_on > since - dt.timedelta(days=NORMAL_DAYS),
+        )
+        .order_by(table.sender, table.measure, table.received_on)
     )
-    within = (
-        sa.select(table.id)
-        .where(*delivered, table.received_on <= sa.bindparam("last"), table.received_on > sa.bindparam("first"))
-        .limit(MOST_COUNTED)
-        .subquery()
-    )
-    counted = sa.select(sa.func.count()).select_from(within)
     found = []
-    for sender in sorted(senders):
-        for measure in sorted({measure for test in tests().values() for measure in test.measures}):
-            pair = {"sender": sender, "measure": measure}
-            last = connection.execute(newest, pair).scalar()
-            if last is None:
-                continue
-            span = {"last": last, "first": last - dt.timedelta(days=NORMAL_DAYS)}
-            results = connection.execute(counted, pair | span).scalar_one()
-            feed = FeedSilence(sender, measure, day_number(last), results)
-            found.append(_with_rhythm(connection, feed, last, end) if results < SPARSE_BELOW else feed)
+    for (sender, measure), rows in groupby(connection.execute(counted), key=lambda row: (row.sender, row.measure)):
+        delivered = {row.received_on: row.results for row in rows}
+        last = max(delivered)
+        if last <= since:
+            continue
+        first = last - dt.timedelta(days=NORMAL_DAYS)
+        results = min(sum(many for day, many in delivered.items() if day > first), MOST_COUNTED)
+        feed = FeedSilence(sender, measure, day_number(last), results)
+        found.append(_with_rhythm(connection, feed, last, end) if results < SPARSE_BELOW else feed)
     return tuple(found)
 
 
 def _with_rhythm(connection: sa.Connection, feed: FeedSilence, last: dt.date, end: dt.date) -> FeedSilence:
     """A sparse feed with its delivery days of the year up to the last one, and who waits for the next."""
-    table: Any = Observation
-    deliveries = connection.execute(
-        sa.select(table.patient_id, table.received_on)
-        .where(
-            table.sender == feed.sender,
-            table.measure == feed.measure,
-            table.received_on <= last,
-            table.received_on > last - dt.timedelta(days=RHYTHM_DAYS),
-        )
-        .distinct()
-    ).all()
     days_of: dict[int, list[int]] = {}
-    for patient, day in deliveries:
+    for patient, day in sorted(_deliveries(connection, feed, last)):
         days_of.setdefault(patient, []).append(day_number(day))
     all_days = sorted({day for days in days_of.values() for day in days})
     waiting = [who for who, days in days_of.items() if day_number(end) - max(days) > usual_gap(days)]
@@ -87,6 +76,31 @@ def _with_rhythm(connection: sa.Connection, feed: FeedSilence, last: dt.date, en
         median_gap=_median_gap(all_days),
         patients_waiting=_without_other_results(connection, feed, waiting, last, end),
     )
+
+
+def _deliveries(connection: sa.Connection, feed: FeedSilence, last: dt.date) -> set[tuple[int, dt.date]]:
+    """Who got a result from the feed on which day of the year up to its last one."""
+    made: Any = Delivery
+    first = last - dt.timedelta(days=RHYTHM_DAYS)
+    rows = connection.execute(
+        sa.select(made.received_on, made.patients).where(
+            made.sender == feed.sender,
+            made.measure == feed.measure,
+            made.received_on <= last,
+            made.received_on > first,
+        )
+    ).all()
+    if all(row.patients for row in rows):
+        return {(patient, row.received_on) for row in rows for patient in patients_in(row.patients)}
+    # It was busy once: of its busy days only the results themselves say whose they were.
+    table: Any = Observation
+    query = sa.select(table.patient_id, table.received_on).where(
+        table.sender == feed.sender,
+        table.measure == feed.measure,
+        table.received_on <= last,
+        table.received_on > first,
+    )
+    return {(patient, day) for patient, day in connection.execute(query.distinct())}
 
 
 def _median_gap(days: Iterable[int]) -> float | None:

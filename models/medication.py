@@ -15,9 +15,8 @@ class MedicationStatement(Recorded, table=True):
 
     __tablename__ = "medication_statement"
     __table_args__ = (
-        sa.UniqueConstraint("identity", "content", "received_at", name="uq_medication_version"),
+        sa.UniqueConstraint("identity", "content", name="uq_medication_version"),
         sa.Index("ix_medication_current", "patient_id", "known_to", "start_on"),
-        sa.Index("ix_medication_identity", "identity"),
         sa.CheckConstraint("end_on IS NULL OR end_on >= start_on", name="ck_medication_days"),
     )
 

@@ -5,6 +5,7 @@ import datetime as dt
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
+from models.column_types import Day, Instant
 from models.recorded import Recorded
 
 STATUSES = ("final", "corrected", "entered-in-error", "cancelled", "not-done")
@@ -19,22 +20,11 @@ class Observation(Recorded, table=True):
     """
 
     __table_args__ = (
-        sa.UniqueConstraint("identity", "content", "received_at", name="uq_observation_version"),
-        # What a rule reads, for one patient or for all: no table row is touched for it.
-        sa.Index(
-            "ix_observation_current",
-            "patient_id",
-            "measure",
-            "effective_on",
-            "value",
-            "id",
-            sqlite_where=sa.text("known_to IS NULL"),
-            postgresql_where=sa.text("known_to IS NULL"),
-        ),
+        # Its first column also finds the versions of a fact.
+        sa.UniqueConstraint("identity", "content", name="uq_observation_version"),
+        sa.Index("ix_observation_patient", "patient_id", "effective_on"),
+        # Whose facts become true on a day: no row is touched for it.
         sa.Index("ix_observation_day", "effective_on", "patient_id"),
-        sa.Index("ix_observation_identity", "identity"),
-        # Which sender delivered what on which day, without touching a row.
-        sa.Index("ix_observation_received", "sender", "measure", "received_on"),
         sa.Index(
             "ix_observation_not_done",
             "patient_id",
@@ -51,8 +41,8 @@ class Observation(Recorded, table=True):
     value: float | None = Field(default=None, description="In the measure's canonical unit.")
     comparator: str = Field(default="", description="'', '<' or '>': the value is a bound, not a point.")
     unit: str = ""
-    value_sent: str = ""
-    unit_sent: str = ""
+    value_sent: str = Field(default="", description="As sent; empty where it is `value` written plainly: see `sent`.")
+    unit_sent: str = Field(default="", description="As sent; empty where it is `unit`: see `sent`.")
     max_value: float | None = None
     upper_limit: float | None = Field(default=None, description="As reported with this result, canonical unit.")
     lower_limit: float | None = None
@@ -61,8 +51,20 @@ class Observation(Recorded, table=True):
     status: str = "final"
     reason: str | None = None
     comment: str | None = None
-    effective_at: dt.datetime
-    effective_on: dt.date = Field(description="The clinic day of `effective_at`; rules see days.")
+    effective_at: dt.datetime = Field(sa_type=Instant)
+    effective_on: dt.date = Field(sa_type=Day, description="The clinic day of `effective_at`; rules see days.")
+
+    @property
+    def sent(self) -> tuple[str, str]:
+        """Value and unit as the sender wrote them."""
+        if self.value is None:
+            return self.value_sent, self.unit_sent
+        return self.value_sent or plainly(self.comparator, self.value), self.unit_sent or self.unit
+
+
+def plainly(comparator: str, value: float) -> str:
+    """A value as most senders write it: `12.5`, `182`, `<5`."""
+    return f"{comparator}{int(value) if value.is_integer() else value}"
 
 
 class ObservationItem(SQLModel, table=True):

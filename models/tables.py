@@ -4,6 +4,7 @@ from sqlmodel import SQLModel
 
 from models.alert import Alert, AlertEvent
 from models.assessment import Assessment, EvaluationRun
+from models.delivery import Delivery
 from models.event import ClinicalEvent
 from models.import_batch import ImportBatch, ImportFile, RejectedRow
 from models.job_run import Installation, JobRun, Lease, OutboxMessage
@@ -26,6 +27,7 @@ __all__ = [
     "Assessment",
     "AuditEvent",
     "ClinicalEvent",
+    "Delivery",
     "EvaluationRun",
     "ImportBatch",
     "ImportFile",

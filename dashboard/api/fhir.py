@@ -639,7 +639,7 @@ def _fact_ids(value: str) -> list[int]:
 
 def _facts(
     session: Session, model: Any, query: _Query, after: int, limit: int, conditions: list[Any]
-) -> tuple[list[tuple[Any, Patient]], int, dict[str, tuple[int, int]]]:
+) -> tuple[list[tuple[Any, Patient]], int, dict[bytes, tuple[int, int]]]:
     """Current facts that fulfil the conditions, with first id and number of versions by identity."""
     conditions += [col(model.known_to).is_(None), *query.patients("patient", "subject")]
     conditions += query.moments(col(model.imported_at), "_lastUpdated")
@@ -661,7 +661,7 @@ def _facts(
             .limit(limit)
         )
     ]
-    firsts: dict[str, tuple[int, int]] = {}
+    firsts: dict[bytes, tuple[int, int]] = {}
     identities = [fact.identity for fact, _ in found]
     for start in range(0, len(identities), 500):
         versions = (

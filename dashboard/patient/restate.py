@@ -57,7 +57,7 @@ def _observations(fact: Observation, mrn: str) -> Iterator[ObservationRow]:
     }
     value = "" if fact.value is None else f"{fact.comparator}{fact.value!r}"
     status = fact.status if fact.value is None else ""
-    for said, unit in ((fact.value_sent, fact.unit_sent), (value, fact.unit)):
+    for said, unit in (fact.sent, (value, fact.unit)):
         yield ObservationRow(**common, value=said, unit=unit, status=status)
 
 

@@ -24,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from models import vocabulary
 from models.clock import clinic_date, start_of_day
+from models.column_types import CONTENT_BYTES, IDENTITY_BYTES, digest
 
 Kind = Literal["patients", "observations", "medications", "events"]
 
@@ -222,17 +223,17 @@ class ObservationFact:
     received_at: dt.datetime | None
     source_id: str | None
 
-    def identity(self, sender: str) -> str:
+    def identity(self, sender: str) -> bytes:
         """What makes two rows versions of one result. The patient is no part of a sender's id: a result that was
         filed under the wrong person and moved is the same result."""
         if self.source_id is not None:
-            return f"id:{sender}:{self.measure}:{self.source_id}"
+            return digest(f"id:{sender}:{self.measure}:{self.source_id}", IDENTITY_BYTES)
         value = "" if self.value is None else f"{self.comparator}{self.value!r}"
         return _natural_key(
             "observation", self.mrn, self.measure, self.effective_at.isoformat(), value, self.assay or ""
         )
 
-    def content(self) -> str:
+    def content(self) -> bytes:
         """Digest of all that was said; a row with a known digest says nothing new."""
         return _digest(
             (
@@ -273,10 +274,10 @@ class MedicationFact:
     received_at: dt.datetime | None
     source_id: str | None
 
-    def identity(self, sender: str) -> str:
+    def identity(self, sender: str) -> bytes:
         """What makes two rows versions of one statement: the sender's id, else all but its end and status."""
         if self.source_id is not None:
-            return f"id:{sender}:{self.source_id}"
+            return digest(f"id:{sender}:{self.source_id}", IDENTITY_BYTES)
         return _natural_key(
             "medication",
             self.mrn,
@@ -289,7 +290,7 @@ class MedicationFact:
             self.start_on.isoformat(),
         )
 
-    def content(self) -> str:
+    def content(self) -> bytes:
         """Digest of all that was said."""
         return _digest(
             (
@@ -326,13 +327,13 @@ class EventFact:
     source_id: str | None
     status: str | None
 
-    def identity(self, sender: str) -> str:
+    def identity(self, sender: str) -> bytes:
         """What makes two rows versions of one event: the sender's id, else patient, kind and day."""
         if self.source_id is not None:
-            return f"id:{sender}:{self.source_id}"
+            return digest(f"id:{sender}:{self.source_id}", IDENTITY_BYTES)
         return _natural_key("event", self.mrn, self.event, self.occurred_on.isoformat())
 
-    def content(self) -> str:
+    def content(self) -> bytes:
         """Digest of all that was said."""
         return _digest(
             (
@@ -355,13 +356,16 @@ class EventFact:
 Fact = ObservationFact | MedicationFact | EventFact
 
 
-def _digest(said: tuple[object, ...]) -> str:
-    # 128 bits: no two rows of any clinic meet by chance, and the indexes stay half as large.
-    return blake2b(repr(said).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+def _said(parts: tuple[object, ...]) -> bytes:
+    return blake2b(repr(parts).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-def _natural_key(*said: str) -> str:
-    return "nk:" + _digest(said)
+def _digest(said: tuple[object, ...]) -> bytes:
+    return _said(said)[:CONTENT_BYTES]
+
+
+def _natural_key(*said: str) -> bytes:
+    return _said(said)[:IDENTITY_BYTES]
 
 
 # -------------------------------------------------------------------------------------------------------------- reading

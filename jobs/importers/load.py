@@ -21,6 +21,7 @@ from typing import IO, Any, TypeVar, cast
 
 import sqlalchemy as sa
 from pydantic import ValidationError
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Engine
 from sqlmodel import Session, SQLModel
 
@@ -49,11 +50,12 @@ from jobs.importers.hl7v2_oru import find_messages
 from jobs.importers.sheet import Sheet, SheetSource
 from models.clock import clinic_date
 from models.database import writing
+from models.delivery import MOST_NAMED, Delivery
 from models.errors import MyopanelError, UsageError
 from models.event import ClinicalEvent
 from models.import_batch import ImportBatch, ImportFile, RejectedRow
 from models.medication import MedicationStatement
-from models.observation import Observation
+from models.observation import Observation, plainly
 from models.patient import Patient
 from models.patient_series import refresh
 
@@ -169,8 +171,11 @@ def _observation_values(fact: ObservationFact, before: Mapping[str, Any] | None)
         "value": fact.value,
         "comparator": fact.comparator,
         "unit": fact.unit,
-        "value_sent": fact.value_sent,
-        "unit_sent": fact.unit_sent,
+        # What the value and its unit say already is not kept twice: `Observation.sent`.
+        "value_sent": ""
+        if fact.value is not None and fact.value_sent == plainly(fact.comparator, fact.value)
+        else fact.value_sent,
+        "unit_sent": "" if fact.value is not None and fact.unit_sent == fact.unit else fact.unit_sent,
         "max_value": fact.max_value,
         "status": fact.status,
         "effective_at": fact.effective_at,
@@ -242,7 +247,7 @@ class _Version:
     def __init__(
         self,
         received_at: dt.datetime,
-        content: str,
+        content: bytes,
         patient_id: int,
         *,
         id: int | None = None,
@@ -365,7 +370,7 @@ class _Store:
         contents = [fact.content() for fact in facts]
         chains = self._chains(table, identities, contents)
         new: list[_Version] = []
-        touched: dict[str, _Chain] = {}
+        touched: dict[bytes, _Chain] = {}
         outcomes: list[str | Refused] = []
         for fact, line, identity, content in zip(facts, lines, identities, contents, strict=True):
             patient_id = ids[fact.mrn]
@@ -408,9 +413,9 @@ class _Store:
         self._write(table, new, touched)
         return outcomes
 
-    def _chains(self, table: sa.Table, identities: Sequence[str], contents: Sequence[str]) -> dict[str, _Chain]:
+    def _chains(self, table: sa.Table, identities: Sequence[bytes], contents: Sequence[bytes]) -> dict[bytes, _Chain]:
         """The stored versions of the facts, each chain in its order; whole rows only where something is new."""
-        chains: dict[str, _Chain] = {}
+        chains: dict[bytes, _Chain] = {}
         columns = table.c
         for part in _parts(sorted(set(identities))):
             found = self.connection.execute(
@@ -422,7 +427,7 @@ class _Store:
                     columns.id,
                     columns.known_to,
                 )
-                .where(_one_of(self.connection, columns.identity, part))
+                .where(columns.identity.in_(part))
                 .order_by(columns.received_at, columns.id)
             )
             for identity, received_at, content, patient_id, row_id, known_to in found:
@@ -438,7 +443,7 @@ class _Store:
                 growing[row["id"]].row = dict(row)
         return chains
 
-    def _write(self, table: sa.Table, new: Sequence[_Version], touched: Mapping[str, _Chain]) -> None:
+    def _write(self, table: sa.Table, new: Sequence[_Version], touched: Mapping[bytes, _Chain]) -> None:
         if new:
             common = {"sender": self.sender, "batch_id": self.batch_id, "entered_by": self.entered_by}
             # Most rows were received when they were true: the clinic day is already known for them.
@@ -455,6 +460,11 @@ class _Store:
                 rows.append(row)
                 self.changed.add(version.patient_id)
             _insert(self.connection, table, rows)
+            if table is _table(Observation):
+                _count_deliveries(
+                    self.connection,
+                    ((self.sender, row["measure"], row["received_on"], row["patient_id"]) for row in rows),
+                )
         closed = []
         for chain in touched.values():
             # A patient who lost a fact to another one has changed as much as the one who got it.
@@ -476,13 +486,6 @@ class _Store:
         # Packed here, where the facts have just been, so that the next evaluation need not read them row by row.
         refresh(self.connection, sorted(self.changed))
         self.changed.clear()
-
-
-def _one_of(connection: sa.Connection, column: sa.Column[str], values: Sequence[str]) -> sa.ColumnElement[bool]:
-    """`column IN values` with one bound value: thousands of them cost more to bind than to look up."""
-    if connection.dialect.name == "postgresql":
-        return column == sa.any_(sa.bindparam(None, list(values), type_=sa.ARRAY(sa.String)))
-    return column.in_(sa.select(sa.func.json_each(json.dumps(values)).table_valued("value").c.value))
 
 
 def _insert(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -515,6 +518,36 @@ def _insert(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[s
         bound.append(tuple(values))
     statement = sa.insert(table).compile(dialect=connection.dialect, column_keys=names)
     connection.exec_driver_sql(str(statement), bound)
+
+
+def _count_deliveries(connection: sa.Connection, rows: Iterable[tuple[str, str, dt.date, int]]) -> None:
+    """Add to what each sender delivered of each measure on each day; rows are sender, measure, day, patient."""
+    brought: dict[tuple[str, str, dt.date], list[int]] = {}
+    for sender, measure, day, patient_id in rows:
+        brought.setdefault((sender, measure, day), []).append(patient_id)
+    table = _table(Delivery)
+    made = postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+    together = table.c.results + made.excluded.results
+    all_named = sa.and_(together <= MOST_NAMED, table.c.patients != "", made.excluded.patients != "")
+    connection.execute(
+        made.on_conflict_do_update(
+            index_elements=[table.c.sender, table.c.measure, table.c.received_on],
+            set_={
+                "results": together,
+                "patients": sa.case((all_named, table.c.patients + made.excluded.patients), else_=""),
+            },
+        ),
+        [
+            {
+                "sender": sender,
+                "measure": measure,
+                "received_on": day,
+                "results": len(patients),
+                "patients": "".join(f",{one}" for one in patients) if len(patients) <= MOST_NAMED else "",
+            }
+            for (sender, measure, day), patients in brought.items()
+        ],
+    )
 
 
 def _unknown_patient(mrn: str) -> str:

@@ -7,6 +7,7 @@ import pytest
 from jobs.evaluation import evaluate
 from jobs.importers.load import import_paths
 from models.database import reading
+from models.delivery import MOST_NAMED
 from models.feeds import read_feeds
 from models.patient_facts import date_of
 
@@ -87,3 +88,14 @@ def test_a_small_clinics_silent_feed_is_named_a_month_after_its_last_result_inst
 def test_patients_who_left_do_not_wait(engine, clinic_folder, status):
     load(engine, clinic_folder(patients=patients(10, status=status), observations=every_six_weeks(10)))
     assert feeds(engine, dt.date(2026, 11, 9))["ck"].patients_waiting == 0
+
+
+@pytest.mark.parametrize("busy", [MOST_NAMED, MOST_NAMED + 1])
+def test_a_feed_that_was_busy_once_is_still_judged_by_all_its_deliveries(engine, clinic_folder, busy):
+    days = [dt.date(2026, 2, 1), *(dt.date(2026, 9, 1) + dt.timedelta(days=7 * week) for week in range(4))]
+    rows = [ck(f"F{one}", days[0]) for one in range(busy)] + [ck("F0", day) for day in days[1:]]
+    for half in (rows[: len(rows) // 2], rows[len(rows) // 2 :]):
+        load(engine, clinic_folder(patients=patients(busy), observations=half))
+    found = feeds(engine, dt.date(2026, 11, 9))["ck"]
+    assert (found.results, found.delivery_days, found.median_gap) == (4, 5, 7)
+    assert found.patients_waiting == busy

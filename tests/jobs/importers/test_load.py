@@ -251,7 +251,7 @@ def test_taking_a_result_back_keeps_what_it_was(engine: Engine, clinic_folder: F
     ]
     assert totals(run(engine, clinic_folder(patients=[{"mrn": "P1"}], observations=observations)))[2] == 1
     old, new = rows(engine, Observation)
-    assert (new.status, new.value, new.value_sent, new.reason) == ("entered-in-error", 500.0, "500", "wrong tube")
+    assert (new.status, new.value, new.sent, new.reason) == ("entered-in-error", 500.0, ("500", "U/L"), "wrong tube")
     assert old.known_to == new.received_at
 
 

@@ -1,0 +1,113 @@
+"""A database of an earlier release, brought up to date: every fact is there, as it was, and is still recognised."""
+
+import datetime as dt
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from jobs.importers.load import import_paths
+from models.database import _alembic, engine_for, is_sqlite, reading, upgrade
+from models.delivery import Delivery
+from models.tables import METADATA, ClinicalEvent, MedicationStatement, Observation, ObservationItem
+
+RELEASE = json.loads(Path(__file__).with_name("release_0_1_0.json").read_text())
+NOW = dt.datetime(2026, 11, 30, 8, tzinfo=dt.UTC)
+
+
+def _value(text: Any, kind: Any) -> Any:
+    """What the release had stored in a column of that type."""
+    if text is None:
+        return None
+    if isinstance(kind, sa.DateTime):
+        return dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC if kind.timezone else None)
+    if isinstance(kind, sa.Date):
+        return dt.date.fromisoformat(text)
+    return bool(text) if isinstance(kind, sa.Boolean) else text
+
+
+@pytest.fixture
+def upgraded(empty_database_url: str) -> Any:
+    """A database that release 0.1.0 filled, at the newest schema."""
+    engine = engine_for(empty_database_url)
+    command.upgrade(_alembic(engine), "0001")
+    with engine.begin() as connection:
+        for name, rows in RELEASE["tables"].items():
+            table = sa.Table(name, sa.MetaData(), autoload_with=connection)
+            for row in rows:
+                values = {column: _value(value, table.c[column].type) for column, value in row.items()}
+                connection.execute(sa.insert(table).values(values))
+            if not is_sqlite(engine) and "id" in table.c:
+                connection.execute(
+                    sa.text(f"select setval(pg_get_serial_sequence('{name}', 'id'), (select max(id) from {name}))")
+                )
+    engine.dispose()
+    upgrade(empty_database_url)
+    engine = engine_for(empty_database_url)
+    yield engine
+    engine.dispose()
+
+
+def _all(engine: sa.Engine, model: Any) -> list[Any]:
+    with reading(engine) as session:
+        return list(session.execute(sa.select(model).order_by(model.id)).scalars())
+
+
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [
+        ("observation", Observation),
+        ("medication_statement", MedicationStatement),
+        ("clinical_event", ClinicalEvent),
+        ("observation_item", ObservationItem),
+    ],
+)
+def test_every_fact_of_the_first_release_is_as_it_was(upgraded: sa.Engine, name: str, model: Any) -> None:
+    there = _all(upgraded, model)
+    assert len(there) == len(RELEASE["tables"][name])
+    for now, before in zip(there, RELEASE["tables"][name], strict=True):
+        for column, text in before.items():
+            if column in {"identity", "content", "value_sent", "unit_sent"}:
+                continue
+            value = getattr(now, column)
+            if isinstance(value, dt.datetime):
+                assert value == dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC), column
+            elif isinstance(value, dt.date):
+                assert value == dt.date.fromisoformat(text), column
+            else:
+                assert value == text, column
+        if name == "observation":
+            assert now.sent == (before["value_sent"], before["unit_sent"])
+
+
+def test_the_files_of_the_first_release_say_nothing_new_after_the_upgrade(upgraded: sa.Engine, tmp_path: Path) -> None:
+    for name, text in RELEASE["files"].items():
+        (tmp_path / name).write_text(text)
+    total = import_paths(upgraded, [tmp_path], timezone="Europe/Berlin", by="nora", now=NOW).total
+    assert (total.read, total.unchanged) == (10, 10)
+
+
+def test_versions_that_were_told_apart_by_when_they_were_received_only_stay_two(upgraded: sa.Engine) -> None:
+    same = [row for row in _all(upgraded, Observation) if row.id in {3, 7}]
+    assert len({row.identity for row in same}) == 1
+    assert len({row.content for row in same}) == 2
+
+
+def test_what_each_sender_had_delivered_is_counted_on_the_way(upgraded: sa.Engine) -> None:
+    with reading(upgraded) as session:
+        counted = {
+            (row.measure, row.received_on): row.results for row in session.execute(sa.select(Delivery)).scalars()
+        }
+    assert counted["ck", dt.date(2026, 5, 2)] == 2
+    assert sum(counted.values()) == len(RELEASE["tables"]["observation"])
+
+
+def test_the_upgraded_schema_is_the_one_the_tables_declare(upgraded: sa.Engine) -> None:
+    with upgraded.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "render_as_batch": True})
+        assert compare_metadata(context, METADATA) == []

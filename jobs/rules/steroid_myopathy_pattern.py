@@ -7,27 +7,13 @@ raised CRP or ESR, rash, difficulty swallowing, raised aldolase or worse activit
 It names a pattern, never a diagnosis: a flare with normal CK looks the same, and both can be there at once.
 """
 
-import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from statistics import median
+from typing import Any, NamedTuple
 
-import numpy as np
-import pandas as pd
-
-from jobs import array_exposure as steroids
-from jobs import array_series as series
-from jobs.array_newest import (
-    FAR,
-    NewestEvent,
-    NewestValue,
-    dates,
-    newest_event,
-    newest_value,
-    next_after,
-    only_where,
-    strength_verdicts,
-)
+from jobs import exposure as steroids
+from jobs.newest import StrengthVerdict, next_after, still_there, strength_verdict
 from jobs.rule import (
     ACTION,
     CANNOT_TELL,
@@ -36,17 +22,17 @@ from jobs.rule import (
     POSSIBLE,
     URGENT,
     WATCH,
+    Answer,
     Example,
     Rule,
     Source,
-    assessments,
     day_text,
-    empty,
     number,
     parameter,
 )
 from jobs.rules.declining_strength import INSTRUMENTS
-from models.frames import Frames
+from models.patient_facts import PatientFacts, Reading, date_of
+from models.states import Cause, Grade, Severity
 from models.vocabulary import events, measure
 
 SUBJECT = "steroid myopathy"
@@ -153,229 +139,250 @@ class Parameters:
     )
 
 
-@dataclass(frozen=True)
-class _Dose:
-    """Per patient: exposed for long enough and since when, what could be, and when time alone may change it."""
-
-    long: series.Bools
-    since: series.Ints
-    could_be: series.Bools
-    acute: series.Bools
-    recheck: series.Ints
-    pulse_day: series.Ints
-    course_start: series.Ints
+_BY_A_HAIR = 1e-9
+"""Ratios nearer than this to a limit lie on it."""
 
 
-def evaluate(frames: Frames, as_of: dt.date, parameters: Parameters) -> pd.DataFrame:
-    """One row per patient whose strength was judged (or could not be) and who was or may have been exposed."""
-    today = steroids.day_number(as_of)
-    panel = frames.patients.index.to_numpy(dtype="int64")
-    verdicts = strength_verdicts(frames, panel)
-    found = steroids.exposure(frames)
-    treated = np.isin(panel, found.patients())
-    asked = np.flatnonzero((verdicts.met | verdicts.cannot_tell) & treated)
-    if not len(asked):
-        return empty()
-    who = panel[asked]
-    dose = _dose(found, who, today, parameters)
-    weak, since = verdicts.met[asked], verdicts.since[asked]
-    enzyme = newest_value(frames, "ck", panel)
-    baseline, before = _baseline(frames, panel, parameters)
-    ratio, ck_day, base = enzyme.times_limit[asked], enzyme.day[asked], baseline[asked]
-    fresh = today - ck_day <= parameters.ck_days
-    with np.errstate(invalid="ignore"):
-        factor = ratio / base
-        falling = factor <= parameters.ck_fall + 1e-9
-        up = ((ratio > 1) & (factor > parameters.ck_rise + 1e-9)) | ((ratio > parameters.ck_limit + 1e-9) & ~falling)
-        # Above its limit with nothing to compare it with: whether it rose is not known.
-        trend_unknown = np.isnan(base) & (ratio > 1) & ~up
-    ck_unknown = ~fresh | np.isnan(ratio) | trend_unknown
-    against, against_facts = _against(frames, panel, asked, today, parameters)
-    spoken = np.array([bool(text) for text in against], dtype=bool)
+class Dose(NamedTuple):
+    """Whether the steroid has been high for long enough to weaken muscle.
 
-    state = np.full(len(who), NOT_MET, dtype=object)
-    because = np.full(len(who), None, dtype=object)
-    kind = np.full(len(who), "", dtype=object)
-    chronic = weak & dose.long & ~spoken
-    state[chronic & ~ck_unknown & ~up] = MET
-    for place in np.flatnonzero(chronic & ck_unknown & ~(fresh & up)).tolist():
-        state[place] = CANNOT_TELL
-        if not fresh[place]:
-            because[place] = f"no CK in the last {parameters.ck_days} days"
-        elif np.isnan(ratio[place]):
-            because[place] = "the newest CK came without its limit"
+    Attributes:
+        course: the course at high dose that goes on, None where there is none.
+        pulse: the pulse of the last fortnight, None where there was none.
+        acute: days enough at a very high dose.
+        could_be: long enough if everything unknown had been taken.
+        growing: a day more may make it long enough, or too long ago.
+    """
+
+    course: steroids.Run | None
+    pulse: steroids.Run | None
+    acute: bool
+    could_be: bool
+    growing: bool
+    since: int | None
+
+    @property
+    def chronic(self) -> bool:
+        """Weeks at high dose, or a pulse."""
+        return self.pulse is not None or (self.course is not None and self.course.reached)
+
+    @property
+    def exposed(self) -> bool:
+        """Either way."""
+        return self.chronic or self.acute
+
+
+class Enzyme(NamedTuple):
+    """The newest CK against its limit and against the median of the values before it.
+
+    `because` says in words why it does not tell, None where it does.
+    """
+
+    newest: Reading | None
+    before: Sequence[Reading]
+    times_limit: float | None
+    factor: float | None
+    up: bool
+    because: str | None
+    cause: Cause | None
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """The values it was judged from."""
+        return () if self.newest is None else (*[one.fact for one in self.before], self.newest.fact)
+
+
+class Against(NamedTuple):
+    """A sign that speaks for a flare instead, in words, and the facts behind it."""
+
+    words: str
+    facts: tuple[str, ...]
+
+
+def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterator[Answer]:
+    """One answer for whoever has a steroid on file and whose strength falls, or could not be judged."""
+    strength = strength_verdict(patient)
+    if not strength.met and not strength.unknown:
+        return
+    found = steroids.exposure(patient)
+    if found.on_file:
+        yield _answer(patient, strength, found, as_of, parameters)
+
+
+def _answer(
+    patient: PatientFacts, strength: StrengthVerdict, found: steroids.Exposure, as_of: int, parameters: Parameters
+) -> Answer:
+    dose = dose_of(found, as_of, parameters)
+    if not dose.exposed and not dose.could_be:
+        again = next_after(as_of, strength.recheck_on, found.next_change, as_of + 1 if dose.growing else None)
+        return Answer(SUBJECT, NOT_MET, recheck_on=again, numbers=_numbers(strength, dose))
+    enzyme = enzyme_of(patient, as_of, parameters)
+    against = list(signs_of_a_flare(patient, as_of, parameters))
+    acute = strength.met and dose.acute
+    met, because, cause = acute, None, None
+    if not strength.met:
+        if dose.exposed:
+            because, cause = "no recent strength score to compare", Cause.NOTHING_TO_COMPARE
+    elif not acute and not against:
+        if not dose.exposed:
+            because, cause = f"steroid dose unknown ({steroids.why_unknown(found)})", Cause.DOSE_UNKNOWN
+        elif enzyme.because:
+            because, cause = enzyme.because, enzyme.cause
         else:
-            because[place] = "CK is above its limit and there is no earlier value to compare it with"
-    kind[dose.long] = "chronic"
-    acute = weak & dose.acute
-    state[acute], because[acute], kind[acute] = MET, None, "acute"
-    exposed = dose.long | dose.acute
-    for place in np.flatnonzero(weak & ~exposed & dose.could_be & ~spoken).tolist():
-        state[place] = CANNOT_TELL
-        because[place] = f"steroid dose unknown ({steroids.why_unknown(found, int(who[place]))})"
-    for place in np.flatnonzero(~weak & exposed).tolist():
-        state[place], because[place] = CANNOT_TELL, "no recent strength score to compare"
-    met = state == MET
-    grade = verdicts.grade[asked]
-    severity = only_where(met, np.where(acute, URGENT, np.where(grade == POSSIBLE, WATCH, ACTION)))
-
-    # Whoever was never exposed is not compared: the columns below would only change for nothing.
-    live = exposed | dose.could_be
-    compared = fresh & live
-    recheck = next_after(today, verdicts.recheck[asked], dose.recheck, np.where(live, today + 1, -FAR))
-    facts = steroids.evidence(found, who, np.where(exposed, dose.since, today))
-    evidence: list[tuple[str, ...]] = []
-    for place, one in enumerate(asked.tolist()):
-        ck = (*before.get(one, ()), f"o{enzyme.id[one]}") if fresh[place] else ()
-        own = (*verdicts.facts.get(one, ()), *ck, *facts[place], *against_facts[place])
-        evidence.append(tuple(dict.fromkeys(own)) if state[place] != NOT_MET else ())
-    return assessments(
-        patient_id=who,
-        subject=SUBJECT,
-        state=state,
-        grade=only_where(met, grade),
-        severity=severity,
-        since=dates(np.where(met, np.maximum(since, dose.since), FAR)),
-        recheck_on=dates(recheck),
-        evidence=evidence,
+            met = not enzyme.up
+    numbers = _numbers(strength, dose, enzyme, against, kind="acute" if acute else "chronic" if dose.chronic else "")
+    if not met and because is None:
+        return Answer(SUBJECT, NOT_MET, recheck_on=as_of + 1, numbers=numbers)
+    facts = (
+        *strength.facts,
+        *enzyme.facts,
+        *steroids.evidence(found, as_of if dose.since is None else dose.since),
+        *[fact for sign in against for fact in sign.facts],
+    )
+    return Answer(
+        SUBJECT,
+        MET if met else CANNOT_TELL,
+        grade=Grade(strength.grade) if met and strength.grade else None,
+        severity=_severity(strength, acute) if met else None,
+        since=max(strength.since or as_of, dose.since or as_of) if met else None,
+        recheck_on=as_of + 1,
+        evidence=tuple(dict.fromkeys(facts)),
         cannot_tell_because=because,
-        kind=kind,
-        weak=weak,
-        weaker_since=dates(since),
-        ck_times_limit=np.where(compared, np.round(ratio, 3), np.nan),
-        ck_factor=np.where(compared, np.round(factor, 3), np.nan),
-        ck_day=dates(np.where(compared, ck_day, FAR)),
-        ck_up=compared & up,
-        course_start=dates(np.where(exposed, dose.course_start, FAR)),
-        pulse_day=dates(np.where(exposed, dose.pulse_day, FAR)),
-        against=np.where(live, np.array(against, dtype=object), "").astype(object),
+        cause=cause,
+        numbers=numbers,
     )
 
 
-def _dose(found: steroids.Exposure, who: series.Ints, today: int, parameters: Parameters) -> _Dose:
-    def course(segments: steroids.Segments) -> steroids.Runs:
-        high = found.is_high(segments, parameters.high_dose_mg, parameters.high_dose_mg_per_kg)
-        runs = steroids.runs(segments, high, gap_days=parameters.gap_days, nth=parameters.high_dose_days)
-        return runs.newest().aligned(who)
+def _severity(strength: StrengthVerdict, acute: bool) -> Severity:
+    if acute:
+        return URGENT
+    return WATCH if strength.grade == POSSIBLE else ACTION
 
-    def alive(runs: steroids.Runs) -> series.Bools:
-        return np.asarray((runs.days > 0) & (today - runs.last <= parameters.gap_days))
 
-    known, possible = course(found.known), course(found.possible)
-    running = alive(known)
-    long = running & known.reached()
-    pulses = steroids.runs(found.known, found.known.is_pulse, gap_days=parameters.gap_days).newest().aligned(who)
-    pulsed = (pulses.days > 0) & (today - pulses.last <= parameters.after_pulse_days)
-    very_high = _days_above(found.known, who, today - parameters.after_pulse_days + 1, today, parameters.very_high_mg)
-    acute = very_high >= parameters.very_high_days
-    maybe_very_high = _days_above(
-        found.possible, who, today - parameters.after_pulse_days + 1, today, parameters.very_high_mg
-    )
-    could_be = (alive(possible) & possible.reached()) | (maybe_very_high >= parameters.very_high_days)
-    begun = np.where(long, known.nth_day, FAR)
-    begun = np.where(pulsed, np.minimum(begun, pulses.start), begun)
-    begun = np.where(acute & ~long & ~pulsed, known.start, begun)
-    moving = running | pulsed | (very_high > 0) | alive(possible) | (maybe_very_high > 0)
-    return _Dose(
-        long=long | pulsed,
-        since=begun,
-        could_be=could_be,
+def dose_of(found: steroids.Exposure, as_of: int, parameters: Parameters) -> Dose:
+    """How long the steroid has been high, or very high, up to today."""
+    course = _running_course(found, found.known, as_of, parameters)
+    possible = _running_course(found, found.possible, as_of, parameters)
+    pulse = steroids.newest_run(found.known, lambda one: one.is_pulse, gap_days=parameters.gap_days)
+    if pulse is not None and as_of - pulse.last > parameters.after_pulse_days:
+        pulse = None
+    very_high = days_above_very_high(found.known, as_of, parameters)
+    maybe_very_high = days_above_very_high(found.possible, as_of, parameters)
+    long, acute = course is not None and course.reached, very_high >= parameters.very_high_days
+    since = steroids.earliest(course.nth_day if course is not None else None, None if pulse is None else pulse.start)
+    if acute and not long and pulse is None:
+        since = course.start if course is not None else as_of
+    return Dose(
+        course,
+        pulse,
         acute=acute,
-        # A course grows day by day; a dose on file may change on a day that is already known.
-        recheck=next_after(today, found.changes_on(who), np.where(moving, today + 1, -FAR)),
-        pulse_day=np.where(pulsed, pulses.last, FAR),
-        course_start=np.where(running, known.start, FAR),
+        could_be=(possible is not None and possible.reached) or maybe_very_high >= parameters.very_high_days,
+        growing=bool(course or pulse or possible or very_high or maybe_very_high),
+        since=since,
     )
 
 
-def _days_above(segments: steroids.Segments, who: series.Ints, first: int, last: int, mg: float) -> series.Ints:
-    """Days between two days, both included, on which the dose lay above `mg`."""
-    length = np.minimum(segments.end, last) - np.maximum(segments.start, first) + 1
-    inside = np.flatnonzero(
-        (length > 0) & (segments.mg > mg + steroids.SMALLEST_DIFFERENCE_MG) & np.isin(segments.patient, who)
+def _running_course(
+    found: steroids.Exposure, segments: Sequence[steroids.Segment], as_of: int, parameters: Parameters
+) -> steroids.Run | None:
+    above_mg, from_mg_kg = parameters.high_dose_mg, parameters.high_dose_mg_per_kg
+    newest = steroids.newest_run(
+        segments,
+        lambda one: found.is_high(one, above_mg, from_mg_kg),
+        gap_days=parameters.gap_days,
+        nth=parameters.high_dose_days,
     )
-    place = np.searchsorted(who, segments.patient[inside])
-    return np.bincount(place, weights=length[inside], minlength=len(who)).astype("int64")
+    return newest if newest is not None and as_of - newest.last <= parameters.gap_days else None
 
 
-def _baseline(
-    frames: Frames, panel: series.Ints, parameters: Parameters
-) -> tuple[series.Floats, dict[int, tuple[str, ...]]]:
-    """Per patient the median CK (times its limit) of the values before the newest one, and their ids."""
-    out = np.full(len(panel), np.nan)
-    used: dict[int, tuple[str, ...]] = {}
-    rows = frames.observations("ck")
-    if rows.empty:
-        return out, used
-    groups = series.groups_of(rows["patient_id"].to_numpy())
-    day = series.day_numbers(rows["day"].to_numpy())
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = rows["value"].to_numpy() / rows["upper_limit"].to_numpy()
-    ratio = np.where(rows["upper_limit"].to_numpy() > 0, ratio, np.nan)
-    last = groups.last[groups.of]
-    usable = np.flatnonzero(
-        (np.arange(len(rows)) < last) & (day[last] - day <= parameters.baseline_days) & ~np.isnan(ratio)
+def days_above_very_high(segments: Sequence[steroids.Segment], as_of: int, parameters: Parameters) -> int:
+    """Days of the last fortnight on which the dose was very high."""
+    first, above_mg = as_of - parameters.after_pulse_days + 1, parameters.very_high_mg + steroids.SMALLEST_DIFFERENCE_MG
+    return sum(
+        min(one.end, as_of) - max(one.start, first) + 1
+        for one in segments
+        if one.mg > above_mg and one.end >= first and one.start <= as_of
     )
-    # The newest `baseline_values` usable rows of each patient, counted from the end.
-    of = groups.of[usable]
-    from_end = np.searchsorted(of, of, side="right") - np.arange(len(of))
-    usable, of = usable[from_end <= parameters.baseline_values], of[from_end <= parameters.baseline_values]
-    identifier = rows["id"].to_numpy()
-    place = np.searchsorted(panel, rows["patient_id"].to_numpy()[groups.first])
-    chosen = series.groups_of(of)
-    median = pd.Series(ratio[usable]).groupby(of).median()
-    out[place[median.index.to_numpy(dtype="int64")]] = median.to_numpy()
-    for first, end in zip(chosen.first.tolist(), chosen.last.tolist(), strict=True):
-        used[int(place[of[first]])] = tuple(f"o{fact}" for fact in identifier[usable[first : end + 1]])
-    return out, used
 
 
-def _against(
-    frames: Frames, panel: series.Ints, asked: series.Ints, today: int, parameters: Parameters
-) -> tuple[list[str], list[tuple[str, ...]]]:
-    """Signs that speak for a flare instead, in words, and the facts behind them."""
-    said: list[list[str]] = [[] for _ in asked]
-    facts: list[list[str]] = [[] for _ in asked]
+def enzyme_of(patient: PatientFacts, as_of: int, parameters: Parameters) -> Enzyme:
+    """What the newest CK says: up, not up, or nothing."""
+    values = patient.series("ck")
+    newest = values[-1] if values else None
+    if newest is None or as_of - newest.day > parameters.ck_days:
+        because = f"no CK in the last {parameters.ck_days} days"
+        return Enzyme(None, (), None, None, False, because, Cause.STALE if values else Cause.NOT_ON_FILE)
+    before = _baseline(values, newest, parameters)
+    ratio = newest.times_limit
+    if ratio is None:
+        return Enzyme(newest, before, None, None, False, "the newest CK came without its limit", Cause.NO_LIMIT)
+    base = median(one.times_limit or 0.0 for one in before) if before else None
+    factor = ratio / base if base else None
+    falling = factor is not None and factor <= parameters.ck_fall + _BY_A_HAIR
+    risen = factor is not None and factor > parameters.ck_rise + _BY_A_HAIR
+    up = (ratio > 1 and risen) or (ratio > parameters.ck_limit + _BY_A_HAIR and not falling)
+    if factor is None and ratio > 1 and not up:
+        because = "CK is above its limit and there is no earlier value to compare it with"
+        return Enzyme(newest, before, ratio, None, False, because, Cause.NOTHING_TO_COMPARE)
+    return Enzyme(newest, before, ratio, factor, up, None, None)
 
-    def value(key: str, above: float) -> None:
-        newest: NewestValue = newest_value(frames, key, panel)
-        with np.errstate(invalid="ignore"):
-            high = (
-                (newest.times_limit > above) & (today - newest.day <= parameters.sign_days) & (newest.comparator != "<")
-            )
-        for place in np.flatnonzero(high[asked]):
-            one = asked[place]
-            said[place].append(f"{measure(key).short_label} {number(newest.times_limit[one])} times its limit")
-            facts[place].append(f"o{newest.id[one]}")
 
-    def event(key: str) -> None:
-        newest: NewestEvent = newest_event(frames, key, panel)
-        for place in np.flatnonzero(newest.still_there(today, parameters.sign_days)[asked]):
-            one = asked[place]
-            said[place].append(f"{events()[key].label.lower()} on {day_text(np.datetime64(int(newest.day[one]), 'D'))}")
-            facts[place].append(f"e{newest.id[one]}")
+def _baseline(values: Sequence[Reading], newest: Reading, parameters: Parameters) -> Sequence[Reading]:
+    """The last few values with a limit before the newest one, oldest first."""
+    oldest = newest.day - parameters.baseline_days
+    usable = [one for one in values[:-1] if one.day >= oldest and one.times_limit is not None]
+    return usable[-parameters.baseline_values :]
 
-    value("crp", 1.0)
-    value("esr", 1.0)
-    value("aldolase", parameters.raised_aldolase)
-    event("dysphagia")
-    event("rash")
-    rows = frames.observations("extramuscular_global")
-    groups = series.groups_of(rows["patient_id"].to_numpy())
-    paired = groups.last[groups.last > groups.first]
-    scores, day = rows["value"].to_numpy(), series.day_numbers(rows["day"].to_numpy())
-    worse = paired[
-        (day[paired] - day[paired - 1] <= parameters.compared_days)
-        & (scores[paired] - scores[paired - 1] >= parameters.extramuscular_rise)
-        & (today - day[paired] <= parameters.sign_days)
-    ]
-    place_of = {int(panel[one]): place for place, one in enumerate(asked.tolist())}
-    for row in worse.tolist():
-        place = place_of.get(int(rows["patient_id"].iloc[row]))
-        if place is not None:
-            said[place].append(f"extramuscular activity {number(scores[row - 1])} to {number(scores[row])} of 10")
-            facts[place] += [f"o{rows['id'].iloc[row - 1]}", f"o{rows['id'].iloc[row]}"]
-    return ["; ".join(text) for text in said], [tuple(found) for found in facts]
+
+def signs_of_a_flare(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterator[Against]:
+    """What speaks for a flare rather than for the steroid."""
+    for key, above in (("crp", 1.0), ("esr", 1.0), ("aldolase", parameters.raised_aldolase)):
+        newest = patient.latest(key)
+        if newest is None or newest.comparator == "<" or as_of - newest.day > parameters.sign_days:
+            continue
+        ratio = newest.times_limit
+        if ratio is not None and ratio > above:
+            yield Against(f"{measure(key).short_label} {number(ratio)} times its limit", (newest.fact,))
+    for key in ("dysphagia", "rash"):
+        event = patient.last_event(key)
+        if event is not None and still_there(event, as_of, parameters.sign_days):
+            yield Against(f"{events()[key].label.lower()} on {day_text(event.day)}", (event.fact,))
+    scores = patient.series("extramuscular_global")[-2:]
+    if len(scores) == 2:
+        before, last = scores
+        near = last.day - before.day <= parameters.compared_days and as_of - last.day <= parameters.sign_days
+        if near and last.value - before.value >= parameters.extramuscular_rise:
+            words = f"extramuscular activity {number(before.value)} to {number(last.value)} of 10"
+            yield Against(words, (before.fact, last.fact))
+
+
+def _numbers(
+    strength: StrengthVerdict,
+    dose: Dose,
+    enzyme: Enzyme | None = None,
+    against: Sequence[Against] = (),
+    kind: str = "",
+) -> dict[str, Any]:
+    """What `explain` quotes; whoever was never exposed is not compared."""
+    course = dose.course if dose.exposed else None
+    pulse = dose.pulse if dose.exposed else None
+    ck = enzyme.newest if enzyme else None
+    return {
+        "kind": kind,
+        "weak": strength.met,
+        "weaker_since": None if strength.since is None else date_of(strength.since),
+        "ck_times_limit": _rounded(enzyme.times_limit if enzyme else None),
+        "ck_factor": _rounded(enzyme.factor if enzyme else None),
+        "ck_day": None if ck is None else date_of(ck.day),
+        "ck_up": enzyme is not None and enzyme.up,
+        "course_start": None if course is None else date_of(course.start),
+        "pulse_day": None if pulse is None else date_of(pulse.last),
+        "against": "; ".join(sign.words for sign in against),
+    }
+
+
+def _rounded(ratio: float | None) -> float | None:
+    return None if ratio is None else round(ratio * 1000) / 1000
 
 
 def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
@@ -415,7 +422,7 @@ def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
 
 
 def _given(value: Any) -> bool:
-    return value is not None and not pd.isna(value)
+    return value is not None and value == value
 
 
 def suggested_action(row: Mapping[str, Any], parameters: Parameters) -> str:
@@ -443,7 +450,7 @@ RULE = Rule(
         "More steroid "
         "for a steroid myopathy makes it worse."
     ),
-    evaluate=evaluate,
+    assess=assess,
     explain=explain,
     suggested_action=suggested_action,
     parameters=Parameters,

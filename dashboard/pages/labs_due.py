@@ -222,6 +222,8 @@ def leave_out(here: Current, mrn: str, kind: str, chosen: Sequence[str], reason:
                 raise ActionRefused("Choose at least one test.")
             if not reason.strip():
                 raise ActionRefused("Say why the test was not possible.")
+            if any(tests()[test].measures[0] not in measures() for test in chosen):
+                raise ActionRefused("An examination can be paused, but not recorded as not possible.")
             marks = {test: f"not-possible-{secrets.token_hex(8)}" for test in chosen}
             record_facts(
                 session,

@@ -1,13 +1,16 @@
 """Does a drug on the list endanger this patient?
 
 Looked at: how often methotrexate is taken, what is taken beside it, pregnancy and lung disease on file, and blood
-counts, liver enzymes and creatinine against the limits at which a drug asks for action (adults).
-What counts: facts of today's drug list and the newest result. What does not: raised liver enzymes are only watched
-while CK is raised, because muscle makes them too; and a limit for adults says nothing about a child.
+counts, liver, kidney, electrolytes and blood pressure against the limits at which a drug asks for action.
+What counts: facts of today's drug list and the newest result; how grave it is follows from how dangerous the value is
+(neutrophils of 0.4 are for today). Before a limit is crossed, a trend towards it is noted. What does not: raised liver
+enzymes are only watched while CK is raised, because muscle makes them too; and a limit for adults says nothing about a
+child: then it is said that no limit is known.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -29,18 +32,29 @@ from jobs.rule import (
     parameter,
 )
 from jobs.treatment import Course, courses
-from models.patient_facts import PatientFacts, Reading, Statement
+from models.patient_facts import ADULT_FROM_YEARS, PatientFacts, Reading, Statement
 from models.states import Cause, Severity, State, severity_rank
-from models.vocabulary import ActionLimit, Frequency, action_limits, drug, frequencies, measure
+from models.vocabulary import ACTIVE_TREATMENT, ActionLimit, Frequency, action_limits, drug, frequencies, measure
 
 METHOTREXATE = "methotrexate"
 FOLATE_BLOCKERS = ("co-trimoxazole", "trimethoprim")
-TERATOGENIC = ("cyclophosphamide", "methotrexate", "mycophenolate mofetil", "mycophenolic acid")
+TERATOGENIC = ("cyclophosphamide", "leflunomide", "methotrexate", "mycophenolate mofetil", "mycophenolic acid")
 MONITORED_CLASSES = ("conventional-sparing", "cytotoxic", "jak-inhibitor")
 LIVER = ("alt", "ast")
+TRENDS = ("white_cells", "neutrophils", "platelets", "haemoglobin", "alt", "ast", "egfr")
+"""Measures in which a steady move towards the limit is worth a note."""
+INFANT_UNTIL_YEARS = 1
+"""In the first year of life counts and salts have limits of their own; none is asserted (`from_age` of the limits)."""
 REACH_DAYS = 365
 """How far before the newest result others are looked at."""
-FREQUENCY, INTERACTION, PREGNANCY, LUNG, LIMIT = "frequency", "interaction", "pregnancy", "lung", "limit"
+FREQUENCY, INTERACTION, PREGNANCY, LUNG, LIMIT, TREND = (
+    "frequency",
+    "interaction",
+    "pregnancy",
+    "lung",
+    "limit",
+    "trend",
+)
 
 
 @dataclass(frozen=True)
@@ -61,6 +75,16 @@ class Parameters:
     adult_from: int = parameter(
         18, unit="years", low=16, high=21, meaning="the limits are for adults", source="NHS SPS (S12)", mark="seen"
     )
+    trend_share: float = parameter(
+        60,
+        unit="%",
+        low=30,
+        high=100,
+        meaning="a value that went this part of the way from where it came from to its limit is a trend",
+    )
+    trend_fall: float = parameter(20, unit="%", low=5, high=90, meaning="and fell by at least this much")
+    trend_rise: float = parameter(50, unit="%", low=10, high=400, meaning="or rose by at least this much")
+    trend_days: int = parameter(182, unit="days", low=28, high=365, meaning="within this time")
     protection_days: int = parameter(
         365, unit="days", low=28, high=730, meaning="a recorded contraception without an end holds this long"
     )
@@ -247,21 +271,46 @@ class Threshold(NamedTuple):
 
 
 def _beyond_limits(patient: PatientFacts, taken: Taken, as_of: int, parameters: Parameters) -> Iterator[Answer]:
-    """Results beyond the limit at which a drug asks for action (adults), one answer per measure: the gravest."""
-    if patient.is_child(parameters.adult_from):
-        return
+    """Results beyond the limit at which a drug asks for action, or on the way to it: the gravest of each measure."""
+    child = patient.is_child(parameters.adult_from)
     best: dict[str, Answer] = {}
-    for limit in action_limits().values():
-        if limit.mark == "memory":
+    longest: dict[str, str | None] = {}
+    for limit in _limits():
+        newest = patient.latest(limit.measure)
+        if newest is None:
             continue
-        name = _longest_running(taken, limit.applies_to)
-        newest = None if name is None else patient.latest(limit.measure)
-        if name is None or newest is None:
+        if limit.applies_to not in longest:
+            longest[limit.applies_to] = _longest_running(taken, limit.applies_to)
+        name = longest[limit.applies_to]
+        if name is None:
             continue
-        found = _against(patient, limit, name, taken[name], newest, as_of, parameters)
+        for_adults = limit.from_age >= ADULT_FROM_YEARS
+        if not for_adults and patient.age is not None and patient.age < limit.from_age:
+            continue
+        looked = Look(limit, name, taken[name], newest, unknown_for_child=child and for_adults)
+        found = _against(patient, looked, as_of, parameters) or _on_the_way(patient, looked, as_of, parameters)
         if found is not None and (limit.measure not in best or _weight(found) > _weight(best[limit.measure])):
             best[limit.measure] = found
     yield from best.values()
+
+
+class Look(NamedTuple):
+    """The newest result of a measure under a drug, and the limit it is held against.
+
+    `unknown_for_child`: the limit is one for adults and the patient is a child, for whom none is known.
+    """
+
+    limit: ActionLimit
+    name: str
+    course: Course
+    newest: Reading
+    unknown_for_child: bool
+
+
+@lru_cache(maxsize=1)
+def _limits() -> tuple[ActionLimit, ...]:
+    """The limits that are in use; what is only known from memory is not."""
+    return tuple(limit for limit in action_limits().values() if limit.mark != "memory")
 
 
 def _weight(found: Answer) -> tuple[bool, int]:
@@ -275,25 +324,21 @@ def _longest_running(taken: Taken, applies_to: str) -> str | None:
     )
 
 
+@lru_cache(maxsize=2048)
 def _limited(key: str, applies_to: str) -> bool:
     row = drug(key)
     if row is None:
         return False
+    if applies_to == ACTIVE_TREATMENT:
+        return row.counts_as_active_treatment
     if applies_to == "any":
         return any(row.has_class(name) for name in MONITORED_CLASSES)
     return applies_to == row.key or row.has_class(applies_to)
 
 
-def _against(
-    patient: PatientFacts,
-    limit: ActionLimit,
-    name: str,
-    course: Course,
-    newest: Reading,
-    as_of: int,
-    parameters: Parameters,
-) -> Answer | None:
+def _against(patient: PatientFacts, looked: Look, as_of: int, parameters: Parameters) -> Answer | None:
     """The newest result against one limit; None where it lies inside."""
+    limit, newest = looked.limit, looked.newest
     threshold = _threshold(patient, limit, newest, as_of)
     if threshold is None:
         return None
@@ -302,17 +347,10 @@ def _against(
     only_a_bound = not beyond and newest.comparator == ("<" if limit.direction == "below" else ">")
     if not beyond and not only_a_bound:
         return None
-    said = (
-        f"{measure(limit.measure).short_label} {newest.comparator}{number(newest.value, 2)} "
-        f"{measure(limit.measure).unit} on {day_text(newest.day)}, {limit.direction} "
-    )
-    if limit.kind == "relative-rise":
-        said += f"{number(threshold.value, 2)} (a rise of {number(limit.limit)} % on the values of the year before)"
-    else:
-        said += f"the action limit of {number(threshold.value, 2)}"
-    said += f", under {_label(name).lower()}"
+    said = f"{_value(newest)}, {limit.direction} {_limit_in_words(limit, threshold.value)}"
+    said += f", under {_label(looked.name).lower()}"
     severity = URGENT if limit.consequence == "interrupt" else ACTION
-    evidence = (course.newest.fact, *threshold.rests_on, newest.fact)
+    evidence = (looked.course.newest.fact, *threshold.rests_on, newest.fact)
     muscle = _muscle_instead(patient, newest, parameters) if limit.measure in LIVER else None
     if muscle is not None:
         severity = WATCH
@@ -320,13 +358,15 @@ def _against(
         evidence += (muscle.fact,)
     elif limit.caveat and limit.measure not in LIVER:
         said += f" ({limit.caveat})"
-    because = None
+    because, cause = None, None
     if as_of - newest.day > parameters.latest_days:
         because, cause = f"no newer result than {day_text(newest.day)}", Cause.STALE
+    elif looked.unknown_for_child:
+        because, cause = "this limit is for adults, and no limit is known for children", Cause.NO_LIMIT
     elif only_a_bound:
         because, cause = "the result is only a bound", Cause.NOTHING_TO_COMPARE
     return _finding(
-        f"{name}:{limit.measure}",
+        f"{looked.name}:{limit.measure}",
         LIMIT,
         said,
         state=MET if because is None else CANNOT_TELL,
@@ -336,18 +376,83 @@ def _against(
             as_of,
             newest.day + parameters.latest_days + 1,
             newest.day + REACH_DAYS + 1 if limit.kind == "relative-rise" else None,
-            course.through + 1,
+            looked.course.through + 1,
         ),
         evidence=evidence,
         because=because,
-        cause=None if because is None else cause,
+        cause=cause,
     )
+
+
+def _value(reading: Reading) -> str:
+    """`WBC 3.1 10*9/L on 3 Mar 2026`."""
+    known = measure(reading.measure)
+    shown = f"{reading.comparator}{number(reading.value, 2)} {known.unit}"
+    return f"{known.short_label} {shown} on {day_text(reading.day)}"
+
+
+def _limit_in_words(limit: ActionLimit, threshold: float) -> str:
+    if limit.kind == "relative-rise":
+        return f"{number(threshold, 2)} (a rise of {number(limit.limit)} % on the values of the year before)"
+    if limit.kind == "times-limit":
+        return f"{number(threshold, 2)} ({number(limit.limit, 2)} times its reported limit)"
+    return f"the action limit of {number(threshold, 2)}"
+
+
+def _on_the_way(patient: PatientFacts, looked: Look, as_of: int, parameters: Parameters) -> Answer | None:
+    """A value still inside its limit that moved most of the way towards it, result by result."""
+    limit, newest = looked.limit, looked.newest
+    if limit.measure not in TRENDS or limit.kind != "absolute" or limit.consequence != "act":
+        return None
+    if looked.unknown_for_child or as_of - newest.day > parameters.latest_days or newest.comparator:
+        return None
+    run = _run_towards(patient, limit, newest, parameters.trend_days)
+    begun = run[0]
+    reached = [one for one in run[1:] if _is_trend(begun, one, limit, parameters)]
+    if not reached or reached[-1] is not newest:
+        return None
+    if limit.measure in LIVER and _muscle_instead(patient, newest, parameters) is not None:
+        return None
+    shown = ", ".join(number(one.value, 2) for one in run)
+    verb = "fell" if limit.direction == "below" else "rose"
+    known = measure(limit.measure)
+    return _finding(
+        f"{looked.name}:{limit.measure}",
+        TREND,
+        f"{known.short_label} {verb} from {day_text(begun.day)} to {day_text(newest.day)}: {shown} {known.unit}, "
+        f"towards the action limit of {number(limit.limit, 2)}, under {_label(looked.name).lower()}",
+        state=MET,
+        severity=WATCH,
+        since=reached[0].day,
+        recheck_on=next_after(as_of, newest.day + parameters.latest_days + 1, looked.course.through + 1),
+        evidence=(looked.course.newest.fact, *(one.fact for one in run)),
+    )
+
+
+def _run_towards(patient: PatientFacts, limit: ActionLimit, newest: Reading, within_days: int) -> list[Reading]:
+    """The results that moved towards the limit one after another, up to the newest, oldest first."""
+    run = [newest]
+    for one in reversed(patient.series(limit.measure)[:-1]):
+        nearer = one.value > run[0].value if limit.direction == "below" else one.value < run[0].value
+        if one.comparator or not nearer or newest.day - one.day > within_days:
+            break
+        run.insert(0, one)
+    return run
+
+
+def _is_trend(begun: Reading, now: Reading, limit: ActionLimit, parameters: Parameters) -> bool:
+    """Far enough towards the limit, and a change that is more than the scatter of the test."""
+    way, gone = limit.limit - begun.value, now.value - begun.value
+    least = parameters.trend_fall if limit.direction == "below" else parameters.trend_rise
+    return way != 0 and gone / way >= parameters.trend_share / 100 and abs(gone) >= least / 100 * begun.value
 
 
 def _threshold(patient: PatientFacts, limit: ActionLimit, newest: Reading, as_of: int) -> Threshold | None:
     """What the newest result is held against; for a rise, the median of the results of the year before it."""
     if limit.kind == "absolute":
         return Threshold(limit.limit)
+    if limit.kind == "times-limit":
+        return Threshold(limit.limit * newest.limit) if newest.limit else None
     # A newest result older than the reach would be compared with results that a panel no longer reads.
     if as_of - newest.day > REACH_DAYS:
         return None
@@ -399,7 +504,15 @@ def suggested_action(row: Mapping[str, Any], parameters: Parameters) -> str:
     if row["state"] == NOT_MET:
         return ""
     if row["state"] == CANNOT_TELL:
-        return "ask how often it is taken" if row["issue"] == FREQUENCY else "measure again"
+        if row["issue"] == FREQUENCY:
+            return "ask how often it is taken"
+        return (
+            "hold it against the limits for this age" if "children" in row["cannot_tell_because"] else "measure again"
+        )
+    if row["issue"] == TREND:
+        return "look at the series; repeat earlier than planned if it goes on"
+    if row["issue"] == LIMIT and row["severity"] == URGENT:
+        return "today: call the patient, hold the drug until the prescriber has decided, repeat the test"
     if row["issue"] == LIMIT and row["severity"] == WATCH:
         return "add GGT and bilirubin before blaming the drug; do not stop it for this alone"
     actions: Mapping[str, str] = {
@@ -438,7 +551,7 @@ RULE = Rule(
         "whoever opens the result, if anybody does."
     ),
     assess=assess,
-    ages=lambda parameters: (parameters.adult_from,),
+    ages=lambda parameters: (INFANT_UNTIL_YEARS, parameters.adult_from),
     explain=explain,
     suggested_action=suggested_action,
     parameters=Parameters,
@@ -452,6 +565,18 @@ RULE = Rule(
         "alt",
         "ast",
         "creatinine",
+        "egfr",
+        "albumin",
+        "bilirubin",
+        "mcv",
+        "eosinophils",
+        "lymphocytes",
+        "potassium",
+        "magnesium",
+        "urine_protein",
+        "tacrolimus_level",
+        "systolic",
+        "diastolic",
         "ck",
         "pregnancy_possible",
         "contraception",
@@ -496,11 +621,18 @@ RULE = Rule(
     clears_when="the drug list or the record is corrected, the drug ends, or a later result lies inside the limit",
     topic="treatment safety",
     limitations=(
-        "Limits are for adults; for children none is asserted. Interactions other than methotrexate with "
-        "trimethoprim are "
-        "not looked at. An alert is a reason to look, not to stop a drug."
+        "Most limits are for adults; for a child beyond one of them it is said that none is known. Limits marked "
+        "default are site settings. Interactions other than methotrexate with trimethoprim are not looked at. An alert "
+        "is a reason to look, not to stop a drug."
     ),
     catalogue=("IS-04", "IS-05", "IS-08", "SAFE-05", "SAFE-13"),
+    version="2.0.0",
+    changed=(
+        "Single dangerous values are urgent whatever the drug (neutrophils, platelets, haemoglobin, potassium, "
+        "creatinine, liver enzymes as multiples of their reported limits); albumin, MCV, eosinophils, eGFR and blood "
+        "pressure have limits; a trend towards a limit is noted; for a child beyond an adult limit it is said that "
+        "none is known."
+    ),
     phrase=phrase,
     one_line=one_line,
     examples=(
@@ -522,6 +654,23 @@ RULE = Rule(
             observations=({"measure": "white_cells", "value": 3.1, "day": -2},),
             medications=({"drug": "azathioprine", "dose": 150, "start": -100},),
             expect={"subject": "azathioprine:white_cells", "state": MET, "severity": ACTION, "since": -2},
+        ),
+        Example(
+            title="neutrophils 0.4 are for today, whatever the drug and the age",
+            patient={"age_years": 9},
+            observations=({"measure": "neutrophils", "value": 0.4, "day": -1},),
+            medications=({"drug": "prednisone", "dose": 5, "start": -100},),
+            expect={"subject": "prednisone:neutrophils", "state": MET, "severity": URGENT, "since": -1},
+        ),
+        Example(
+            title="platelets 380, 300, 220: inside the limit, and on the way to it",
+            observations=(
+                {"measure": "platelets", "value": 380, "day": -100},
+                {"measure": "platelets", "value": 300, "day": -70},
+                {"measure": "platelets", "value": 220, "day": -40},
+            ),
+            medications=({"drug": "methotrexate", "dose": 15, "frequency": "weekly", "start": -300},),
+            expect={"subject": "methotrexate:platelets", "state": MET, "severity": WATCH, "since": -40},
         ),
         Example(
             title="ALT 130 with CK at five times its limit: watched",

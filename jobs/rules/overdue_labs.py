@@ -33,9 +33,9 @@ from jobs.rule import (
     parameter,
 )
 from jobs.treatment import Course, courses
-from models.patient_facts import FeedSilence, PatientFacts, Reading, date_of, day_number
+from models.patient_facts import FeedSilence, Happening, PatientFacts, Reading, date_of, day_number
 from models.states import Cause
-from models.vocabulary import MonitoringRow, drug, vocabulary
+from models.vocabulary import MonitoringRow, drug, events, vocabulary
 from models.vocabulary import tests as laboratory_tests
 from models.vocabulary.rows import ACTIVE_TREATMENT
 
@@ -180,7 +180,7 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
             yield _answer(patient, as_of, test, last, reasons, ends, parameters)
 
 
-def _reason(course: Course, requirement: Requirement, last: Reading | None) -> Reason | None:
+def _reason(course: Course, requirement: Requirement, last: Reading | Happening | None) -> Reason | None:
     """When a course makes a test due under one row of the table, by the first phase in which the days are reached.
 
     A row holds from `from_day` to `to_day` after the start and after each dose increase, until the next increase. The
@@ -207,7 +207,7 @@ def _answer(
     patient: PatientFacts,
     as_of: int,
     test: str,
-    last: Reading | None,
+    last: Reading | Happening | None,
     reasons: Sequence[Reason],
     ends: int,
     parameters: Parameters,
@@ -249,12 +249,20 @@ def _answer(
     )
 
 
-def last_result(patient: PatientFacts, test: str) -> Reading | None:
-    """The newest valid result of any measure of a test."""
-    return patient.newest_of(laboratory_tests()[test].measures)
+def last_result(patient: PatientFacts, test: str) -> Reading | Happening | None:
+    """The newest valid result of any measure of a test; of an examination the newest record that it was done."""
+    newest: Reading | Happening | None = None
+    kinds = events()
+    for key in laboratory_tests()[test].measures:
+        found = patient.last_event(key) if key in kinds else patient.latest(key)
+        if isinstance(found, Happening) and not found.present:
+            continue
+        if found is not None and (newest is None or (found.day, found.id) > (newest.day, newest.id)):
+            newest = found
+    return newest
 
 
-def _due_state(as_of: int, due: int, overdue_from: int, last: Reading | None) -> str:
+def _due_state(as_of: int, due: int, overdue_from: int, last: Reading | Happening | None) -> str:
     if last is None:
         return "never_measured"
     if as_of >= overdue_from:
@@ -273,7 +281,7 @@ def _after_pauses(patient: PatientFacts, test: str, due: int, as_of: int) -> int
 
 
 def _excuse(
-    patient: PatientFacts, test: str, last: Reading | None, lasts_days: int, as_of: int
+    patient: PatientFacts, test: str, last: Reading | Happening | None, lasts_days: int, as_of: int
 ) -> tuple[str, int] | None:
     """Why the test could not be done since its last result, and until when that excuses it."""
     best: tuple[str, int] | None = None

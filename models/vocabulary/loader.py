@@ -191,8 +191,10 @@ def load(directory: Path = TABLES_DIRECTORY) -> Vocabulary:
         lambda row: (row.applies_to, unit_key(row.unit)),
     )
     _check_canonical_units(measures, units)
-    tests = _keyed(directory, "tests.csv", lambda line: _test(line, sources, measures), lambda row: row.key)
     events = _keyed(directory, "events.csv", _event, lambda row: row.key)
+    tests = _keyed(
+        directory, "tests.csv", lambda line: _test(line, sources, measures.keys() | events.keys()), lambda row: row.key
+    )
     drugs = _keyed(directory, "drugs.csv", lambda line: _drug(line, sources), lambda row: row.key)
     treatments = drugs.keys() | DRUG_CLASSES
     monitoring = _keyed(
@@ -211,7 +213,7 @@ def load(directory: Path = TABLES_DIRECTORY) -> Vocabulary:
     limits = _keyed(
         directory,
         "action_limits.csv",
-        lambda line: _limit(line, sources, measures, treatments | {"any"}),
+        lambda line: _limit(line, sources, measures, treatments | {"any", ACTIVE_TREATMENT}),
         lambda row: row.key,
     )
     antibodies = _keyed(directory, "autoantibodies.csv", lambda line: _antibody(line, sources), lambda row: row.code)
@@ -440,7 +442,7 @@ def _check_canonical_units(measures: Mapping[str, Measure], units: Mapping[tuple
             raise VocabularyError(f"units.csv: {measure.key} does not accept its own unit {measure.unit!r} unchanged")
 
 
-def _test(line: _Line, sources: Mapping[str, Source], measures: Mapping[str, Measure]) -> LabTest:
+def _test(line: _Line, sources: Mapping[str, Source], facts: Collection[str]) -> LabTest:
     test = LabTest(
         key=line.text("key"),
         label=line.text("label"),
@@ -451,7 +453,7 @@ def _test(line: _Line, sources: Mapping[str, Source], measures: Mapping[str, Mea
     )
     if not test.measures:
         line.fail("measures is empty")
-    _refer(line, "measures", test.measures, measures)
+    _refer(line, "measures", test.measures, facts)
     return test
 
 
@@ -531,7 +533,7 @@ def _limit(
         key=line.text("key"),
         measure=line.text("measure"),
         applies_to=line.text("applies_to"),
-        kind=line.choice("kind", ("absolute", "relative-rise")),
+        kind=line.choice("kind", ("absolute", "relative-rise", "times-limit")),
         direction=line.choice("direction", ("below", "above")),
         limit=line.required_number("limit"),
         unit=line.text("unit"),
@@ -544,7 +546,7 @@ def _limit(
     )
     _refer(line, "measure", (row.measure,), measures)
     _refer(line, "applies_to", (row.applies_to,), treatments)
-    expected = "%" if row.kind == "relative-rise" else measures[row.measure].unit
+    expected = {"relative-rise": "%", "times-limit": "x"}.get(row.kind, measures[row.measure].unit)
     if row.unit != expected:
         line.fail(f"unit is {row.unit!r}, must be {expected!r}")
     return row

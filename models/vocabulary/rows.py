@@ -137,7 +137,7 @@ class UnitRule:
 
 @dataclass(frozen=True, eq=False)
 class LabTest:
-    """A laboratory test as monitoring asks for it: any of its measures counts, or all of them must be there."""
+    """A test as monitoring asks for it: any of its measures (or events: an eye examination) counts, or all must."""
 
     key: str
     label: str
@@ -195,12 +195,16 @@ class Screen:
 
 @dataclass(frozen=True, eq=False)
 class ActionLimit:
-    """A value at which a monitored drug needs action. ``limit`` is in the measure's canonical unit, or per cent."""
+    """A value at which a monitored drug needs action.
+
+    ``limit`` is in the measure's canonical unit; of a rise per cent; or so many times the upper limit reported with the
+    value. It holds from ``from_age`` years on. ``interrupt`` is for values that need somebody on the same day.
+    """
 
     key: str
     measure: str
     applies_to: str
-    kind: Literal["absolute", "relative-rise"]
+    kind: Literal["absolute", "relative-rise", "times-limit"]
     direction: Literal["below", "above"]
     limit: float
     unit: str

@@ -12,7 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import models.vocabulary as vocabulary
-from models.vocabulary import CodeMismatch, ImpossibleValue, UnknownUnit, VocabularyError, to_canonical
+from models.vocabulary import (
+    ACTIVE_TREATMENT,
+    CodeMismatch,
+    ImpossibleValue,
+    UnknownUnit,
+    VocabularyError,
+    to_canonical,
+)
 
 CONTRACT_MEASURES = [
     "ck",
@@ -81,8 +88,46 @@ CONTRACT_ANSWERS = ["reviewed", "acted", "contacted-patient", "not-applicable", 
 # -- what the contract names ---------------------------------------------------------------------------------------
 
 
-def test_the_measures_are_exactly_those_of_the_contract() -> None:
-    assert sorted(vocabulary.measures()) == sorted(CONTRACT_MEASURES)
+def test_every_measure_of_the_contract_is_there() -> None:
+    assert set(CONTRACT_MEASURES) <= set(vocabulary.measures())
+
+
+def test_what_drug_safety_asks_for_can_be_recorded_in_the_units_laboratories_send() -> None:
+    for measure, unit, value, stored in (
+        ("gamma_gt", "U/L", 80, 80),
+        ("bilirubin", "umol/L", 17.1, 1),
+        ("albumin", "g/L", 28, 2.8),
+        ("mcv", "fL", 106, 106),
+        ("eosinophils", "/uL", 600, 0.6),
+        ("egfr", "mL/min/1.73m2", 55, 55),
+        ("potassium", "mEq/L", 5.6, 5.6),
+        ("tacrolimus_level", "ug/L", 8, 8),
+        ("glucose", "mmol/L", 10, 180.16),
+        ("systolic", "mmHg", 142, 142),
+        ("igra", "", 1, 1),
+    ):
+        assert to_canonical(measure, value, unit) == pytest.approx(stored)
+
+
+def test_every_treatment_that_suppresses_the_immune_system_is_monitored_or_says_why_not() -> None:
+    silent = [
+        drug.key
+        for drug in vocabulary.drugs().values()
+        if drug.counts_as_active_treatment
+        and not any(row.applies_to(drug) for row in vocabulary.monitoring() if row.treatment != ACTIVE_TREATMENT)
+        and "monitoring" not in drug.note
+    ]
+    assert silent == []
+
+
+def test_the_limits_of_one_measure_are_in_the_order_of_their_danger() -> None:
+    for limit in vocabulary.action_limits().values():
+        for other in vocabulary.action_limits().values():
+            same = (limit.measure, limit.kind, limit.direction, limit.applies_to) == (
+                other.measure, other.kind, other.direction, other.applies_to
+            )  # fmt: skip
+            if same and limit.consequence == "act" and other.consequence == "interrupt":
+                assert (other.limit < limit.limit) == (limit.direction == "below"), (limit.key, other.key)
 
 
 def test_every_event_diagnosis_and_answer_of_the_contract_is_there() -> None:

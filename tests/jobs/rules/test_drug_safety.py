@@ -1,11 +1,13 @@
 """Drugs on the list that endanger a patient."""
 
+import datetime as dt
 from typing import Any
 
 import pytest
 
 from jobs.rule import ACTION, CANNOT_TELL, MET, NOT_MET, URGENT, WATCH
 from jobs.rules.drug_safety import RULE, Parameters
+from models.age import birthday
 from tests.frames_builder import AS_OF, frames
 
 WEEKLY = {"drug": "methotrexate", "dose": 15, "frequency": "weekly", "start": -100}
@@ -75,7 +77,7 @@ POSSIBLE = {"event": "pregnancy_possible", "day": -400}
         ),
     ],
 )
-def test_a_drug_that_harms_an_unborn_child_asks_for_contraception(
+def test_a_drug_that_harms_an_unknown_age_child_asks_for_contraception(
     events: list[dict[str, Any]], expected: tuple[str, str] | None
 ) -> None:
     assert found(WEEKLY, events=events).get("methotrexate:pregnancy") == expected
@@ -107,7 +109,8 @@ def test_a_result_beyond_the_action_limit_of_a_monitored_drug(
 ) -> None:
     observed = [{"measure": measure, "value": value, "day": -3}]
     assert found(AZATHIOPRINE, observations=observed).get(f"azathioprine:{measure}") == expected
-    assert found({"drug": "prednisone", "dose": 5, "start": -100}, observations=observed) == {}
+    prednisone = found({"drug": "prednisone", "dose": 5, "start": -100}, observations=observed)
+    assert MET not in {state for state, _ in prednisone.values()}
 
 
 @pytest.mark.parametrize(
@@ -132,11 +135,126 @@ def test_creatinine_is_compared_with_the_values_of_the_year_before(now: float, s
     assert (row["state"] if row else None) == state
 
 
-def test_the_limits_are_for_adults() -> None:
+def test_of_a_child_beyond_a_limit_for_adults_it_is_said_that_none_is_known() -> None:
     observed = [{"measure": "white_cells", "value": 3.0, "day": -3}]
-    assert found(WEEKLY, observations=observed, patients=[{"mrn": "1", "age_years": 12}]) == {}
-    assert found(WEEKLY, observations=observed, patients=[{"mrn": "1", "diagnosis": "JDM"}]) == {}
-    assert found(WEEKLY, observations=observed, patients=[{"mrn": "1", "age_years": 30, "diagnosis": "JDM"}])
+    child = [{"mrn": "1", "age_years": 12}]
+    assert found(WEEKLY, observations=observed, patients=child) == {"methotrexate:white_cells": (CANNOT_TELL, "")}
+    unknown_age = [{"mrn": "1", "diagnosis": "JDM"}]  # the birth date is unknown, the diagnosis is a child's
+    assert found(WEEKLY, observations=observed, patients=unknown_age) == {"methotrexate:white_cells": (CANNOT_TELL, "")}
+    grown = [{"mrn": "1", "age_years": 30, "diagnosis": "JDM"}]
+    assert found(WEEKLY, observations=observed, patients=grown) == {"methotrexate:white_cells": (MET, ACTION)}
+    inside = [{"measure": "white_cells", "value": 4.0, "day": -3}]
+    assert found(WEEKLY, observations=inside, patients=child) == {}
+
+
+@pytest.mark.parametrize(("born", "adult_from"), [("2008-03-30", 18), ("2008-02-29", 18), ("2006-04-09", 20)])
+def test_the_limits_for_adults_hold_from_the_birthday_on_and_the_rule_names_that_age(
+    born: str, adult_from: int
+) -> None:
+    parameters = Parameters(adult_from=adult_from)
+    day = birthday(dt.date.fromisoformat(born), adult_from)
+    for as_of, state in ((day - dt.timedelta(days=1), CANNOT_TELL), (day, MET)):
+        facts = frames(
+            as_of,
+            patients=[{"mrn": "1", "birth_date": born}],
+            medications=[WEEKLY],
+            observations=[{"measure": "white_cells", "value": 3.0, "day": -3}],
+        )
+        (row,) = RULE.on_frames(facts, as_of, parameters).to_dict("records")
+        assert row["state"] == state
+    assert RULE.ages(parameters) == (1, adult_from)
+
+
+@pytest.mark.parametrize(
+    ("measure", "value", "severity"),
+    [
+        ("neutrophils", 0.4, URGENT),
+        ("neutrophils", 0.99, URGENT),
+        ("neutrophils", 1.0, None),
+        ("platelets", 49, URGENT),
+        ("platelets", 50, None),
+        ("haemoglobin", 7.0, URGENT),
+        ("potassium", 6.1, URGENT),
+        ("potassium", 5.6, ACTION),
+        ("creatinine", 3.1, URGENT),
+    ],
+)
+def test_a_dangerous_value_is_for_today_whatever_the_drug_and_the_age(
+    measure: str, value: float, severity: str | None
+) -> None:
+    observed = [{"measure": measure, "value": value, "day": -3}]
+    for drug in ("prednisone", "ivig", "rituximab", "tacrolimus"):
+        statement = {"drug": drug, "dose": 5, "start": -20}
+        said = found(statement, observations=observed, patients=[{"mrn": "1", "age_years": 9}])
+        met = {subject: grade for subject, (state, grade) in said.items() if state == MET}
+        assert met == ({} if severity is None else {f"{drug}:{measure}": severity})
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(1.3, None), (1.31, (MET, ACTION)), (2.01, (MET, URGENT))],
+)
+def test_a_single_creatinine_is_held_against_its_reported_limit_under_immunoglobulin(
+    value: float, expected: tuple[str, str] | None
+) -> None:
+    observed = [{"measure": "creatinine", "value": value, "upper_limit": 1.0, "day": -2}]
+    ivig = {"drug": "ivig", "dose": 70, "unit": "g", "frequency": "once", "route": "iv", "start": -3}
+    assert found(ivig, observations=observed).get("ivig:creatinine") == expected
+
+
+def test_under_leflunomide_raised_alt_with_quiet_ck_and_blood_pressure_are_for_this_week() -> None:
+    leflunomide = {"drug": "leflunomide", "dose": 20, "start": -300}
+    observed = [
+        {"measure": "alt", "value": 180, "upper_limit": 40, "day": -8},
+        {"measure": "ck", "value": 100, "upper_limit": 170, "day": -8},
+        {"measure": "systolic", "value": 150, "day": -8},
+    ]
+    assert found(leflunomide, observations=observed) == {
+        "leflunomide:alt": (MET, ACTION),
+        "leflunomide:systolic": (MET, ACTION),
+    }
+
+
+def series(measure: str, *values: float, every: int = 31) -> list[dict[str, Any]]:
+    """Results a month apart, the last one ten days ago."""
+    first = -10 - every * (len(values) - 1)
+    return [{"measure": measure, "value": value, "day": first + every * n} for n, value in enumerate(values)]
+
+
+@pytest.mark.parametrize(
+    ("measure", "values", "noted"),
+    [
+        ("platelets", (380, 300), False),
+        ("platelets", (380, 300, 220), True),
+        ("platelets", (380, 300, 220, 150), True),
+        ("platelets", (380, 300, 220, 250), False),  # it rose again
+        ("platelets", (150, 148, 146), False),  # near the limit, but steady
+        ("alt", (20, 45), False),
+        ("alt", (20, 45, 70), True),
+        ("white_cells", (8.0, 3.6), True),
+        ("haemoglobin", (14.2, 13.6, 12.1), False),
+    ],
+)
+def test_a_trend_towards_a_limit_is_noted_low_key_before_it_is_crossed(
+    measure: str, values: tuple[float, ...], noted: bool
+) -> None:
+    said = found(WEEKLY, observations=series(measure, *values))
+    assert said == ({f"methotrexate:{measure}": (MET, WATCH)} if noted else {})
+
+
+def test_a_trend_names_its_values_and_ends_when_the_limit_is_crossed() -> None:
+    (row,) = assess(WEEKLY, observations=series("platelets", 380, 300, 220, 150)).values()
+    said = RULE.explain(row, Parameters())
+    assert "fell from" in said
+    assert "380, 300, 220, 150 10*9/L, towards the action limit of 140" in said
+    assert row["since"].date() == AS_OF - dt.timedelta(days=41)
+    beyond = found(WEEKLY, observations=series("platelets", 380, 300, 220, 139))
+    assert beyond == {"methotrexate:platelets": (MET, ACTION)}
+
+
+def test_rising_liver_enzymes_are_no_trend_of_the_drug_while_ck_is_raised() -> None:
+    ck = [{"measure": "ck", "value": 900, "upper_limit": 170, "day": -10}]
+    assert found(WEEKLY, observations=[*series("alt", 20, 45, 70), *ck]) == {}
 
 
 def test_the_strictest_limit_that_is_broken_speaks_for_a_result() -> None:

@@ -7,21 +7,27 @@ nothing. One alert per identity (rule, patient, subject): a running one is updat
 import datetime as dt
 import json
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from jobs.rule import CANNOT_TELL, GRADE_ORDER, MET, SEVERITY_ORDER, Rule, all_rules
+from jobs.answer_row import AnswerRow
+from jobs.rule import CANNOT_TELL, MET, Rule, all_rules
 from jobs.thresholds import Thresholds
-from models.alert import Alert
+from models.alert import Alert, AlertEvent
 from models.alert_lifecycle import SYSTEM, last_ended, record, running_alerts
+from models.answer_store import CHUNK, Key
 from models.event import ClinicalEvent
 from models.medication import MedicationStatement
 from models.observation import VALID, Observation
+from models.rows import fetch
+from models.states import Severity, grade_rank, severity_rank
 
+UNTOLD = "the facts needed are missing"
 QUIET_AFTER_RESOLVING_DAYS = 28
 """A resolved alert whose episode goes on being true comes back after this long at the latest [default]."""
 
@@ -42,73 +48,189 @@ class Reason(StrEnum):
     PATIENT_LEFT = "patient left"
 
 
-Key = tuple[int, str, str]
+@dataclass(frozen=True)
+class Evaluated:
+    """What a run computed: the answers are complete for these patients and rules, save where a rule failed."""
+
+    patients: Collection[int]
+    rules: Collection[str]
+    failed: Mapping[str, Collection[int]]
+    news: Collection[int] = ()
+    """Patients with new facts since their last evaluation."""
+
+    def speaks_of(self, patient: int, rule: str) -> bool:
+        """Whether the absence of an answer means `not_met`."""
+        return rule in self.rules and patient not in self.failed.get(rule, ())
+
+
+class _Running(NamedTuple):
+    """What is needed of a running alert to see that nothing changed."""
+
+    id: int
+    digest: str
+    cannot_tell_because: str | None
 
 
 def reconcile(
     session: Session,
-    answers: Mapping[Key, Mapping[str, Any]],
+    answers: Mapping[Key, AnswerRow],
+    evaluated: Evaluated,
     *,
-    patient_ids: Collection[int] | None,
-    rules_evaluated: Mapping[str, Collection[int] | None],
-    left: Collection[int],
     thresholds: Thresholds,
     as_of: dt.date,
     now: dt.datetime,
 ) -> Counter[str]:
-    """Bring the alerts into agreement with the answers of a run.
+    """Bring the alerts of the patients evaluated into agreement with the answers of a run.
 
     Args:
-        answers: `met` and `cannot_tell` assessments by (patient id, rule, subject); all others were not met or absent.
-        patient_ids: whom the run computed; None for everybody.
-        rules_evaluated: rules that answered -> patients for whom they failed (their alerts are left alone), or None.
-        left: patients who are no longer active: their running alerts end.
+        answers: `met` and `cannot_tell` answers by patient id, rule and subject; all others were not met or absent.
         thresholds: status and parameters on the day.
 
     Returns:
         How often each `Reason` was given.
     """
     counted: Counter[str] = Counter()
-    whom = None if patient_ids is None else sorted(set(patient_ids) | set(left))
-    running = {(alert.patient_id, alert.rule, alert.subject): alert for alert in running_alerts(session, whom)}
-    ended = last_ended(session, whom)
-    rules = {rule.key: rule for rule in all_rules()}
-    gone = set(left)
-    for key, alert in sorted(running.items(), key=lambda item: item[1].id or 0):
+    running = _running(session, evaluated.patients)
+    same: list[int] = []
+    todo: dict[int, Key] = {}
+    for key, alert in running.items():
         patient, rule_key, _ = key
-        if patient in gone:
-            _end(session, alert, now, Reason.PATIENT_LEFT, "the patient is no longer under the clinic's care")
-            alert.seen_at = now
-            counted[Reason.PATIENT_LEFT] += 1
+        status = thresholds.status.get(rule_key)
+        if status == "active" and not evaluated.speaks_of(patient, rule_key):
             continue
-        if rule_key not in rules_evaluated or patient in (rules_evaluated[rule_key] or ()):
-            continue
-        if thresholds.status.get(rule_key) != "active":
-            _end(session, alert, now, Reason.NO_LONGER_LOOKED_AT, f"the rule is now {thresholds.status.get(rule_key)}")
-            counted[Reason.NO_LONGER_LOOKED_AT] += 1
-            continue
-        answer = answers.get(key)
-        if answer is None or answer["state"] == CANNOT_TELL:
-            counted[_no_longer_met(session, alert, answer, now)] += 1
+        answer = answers.get(key) if status == "active" else None
+        if answer is not None and _is_unchanged(alert, answer, patient in evaluated.news):
+            told = answer.state == CANNOT_TELL
+            counted[Reason.CANNOT_TELL if told else Reason.UNCHANGED] += 1
+            if not told:
+                same.append(alert.id)
         else:
-            counted[_still_met(session, alert, answer, rules[rule_key], thresholds, as_of, now)] += 1
-    fresh: list[tuple[Alert, Mapping[str, Any], Alert | None]] = []
-    for key, answer in sorted(answers.items()):
-        if answer["state"] != MET or key in running or thresholds.status.get(key[1]) != "active" or key[0] in gone:
-            continue
-        before = ended.get(key)
-        if before is not None and _resolved_and_the_same(before, answer, rules[key[1]], thresholds, as_of):
-            counted[Reason.RESOLVED_STILL_TRUE] += 1
-            continue
-        fresh.append((_new(key, answer, before, as_of, now), answer, before))
-        counted[Reason.OPENED_AGAIN if before else Reason.OPENED] += 1
-    session.add_all(alert for alert, _, _ in fresh)
+            todo[alert.id] = key
+    _still_true(session, same, as_of)
+    touched: set[int] = set()
+    for alert in _loaded(session, todo):
+        key = todo[alert.id or 0]
+        touched.add(key[0])
+        counted[_changed(session, alert, answers.get(key), thresholds, as_of, now)] += 1
+    opened = _open(session, answers, running, thresholds, as_of, now)
+    counted.update(reason for _, reason in opened)
+    touched.update(patient for patient, _ in opened)
     session.flush()
-    for alert, answer, before in fresh:
-        _record_opening(session, alert, answer, before, as_of, now)
-    session.flush()
-    _cover(session, whom)
+    if touched:
+        _cover(session, sorted(touched))
     return counted
+
+
+def leave(session: Session, patient_ids: Sequence[int], *, now: dt.datetime) -> Counter[str]:
+    """End the running alerts of patients who are no longer under the clinic's care."""
+    counted: Counter[str] = Counter()
+    for alert in running_alerts(session, list(patient_ids)):
+        _end(session, alert, now, Reason.PATIENT_LEFT, "the patient is no longer under the clinic's care")
+        alert.seen_at = now
+        counted[Reason.PATIENT_LEFT] += 1
+    return counted
+
+
+def _running(session: Session, patient_ids: Collection[int]) -> dict[Key, _Running]:
+    table: Any = Alert
+    query = sa.select(
+        table.patient_id, table.rule, table.subject, table.id, table.digest, table.cannot_tell_because
+    ).where(table.ended_at.is_(None))
+    wanted = sorted(patient_ids)
+    found: dict[Key, _Running] = {}
+    for start in range(0, len(wanted), CHUNK):
+        rows = fetch(session.connection(), query.where(table.patient_id.in_(wanted[start : start + CHUNK])))
+        for patient, rule_key, subject, *rest in rows:
+            found[patient, rule_key, subject] = _Running(*rest)
+    return found
+
+
+def _is_unchanged(alert: _Running, answer: AnswerRow, has_news: bool) -> bool:
+    if answer.state == CANNOT_TELL:
+        # With new facts the ones the alert rests on may have been corrected: then it is looked at.
+        return not has_news and alert.cannot_tell_because == (answer.answer.cannot_tell_because or UNTOLD)
+    return alert.cannot_tell_because is None and alert.digest == answer.digest
+
+
+def _still_true(session: Session, alert_ids: Sequence[int], as_of: dt.date) -> None:
+    table: Any = Alert
+    for start in range(0, len(alert_ids), CHUNK):
+        session.execute(
+            sa.update(Alert)
+            .where(table.id.in_(alert_ids[start : start + CHUNK]), table.last_true_on < as_of)
+            .values(last_true_on=as_of),
+            execution_options={"synchronize_session": False},
+        )
+
+
+def _loaded(session: Session, wanted: Collection[int]) -> Iterator[Alert]:
+    numbers = sorted(wanted)
+    for start in range(0, len(numbers), CHUNK):
+        query = select(Alert).where(col(Alert.id).in_(numbers[start : start + CHUNK])).order_by(col(Alert.id))
+        yield from session.exec(query).all()
+
+
+def _changed(
+    session: Session,
+    alert: Alert,
+    answer: AnswerRow | None,
+    thresholds: Thresholds,
+    as_of: dt.date,
+    now: dt.datetime,
+) -> Reason:
+    status = thresholds.status.get(alert.rule)
+    if status != "active":
+        _end(session, alert, now, Reason.NO_LONGER_LOOKED_AT, f"the rule is now {status}")
+        return Reason.NO_LONGER_LOOKED_AT
+    if answer is None or answer.state == CANNOT_TELL:
+        return _no_longer_met(session, alert, answer.full() if answer else None, now)
+    return _still_met(session, alert, answer.full(), answer.rule, thresholds, as_of, now)
+
+
+def _open(
+    session: Session,
+    answers: Mapping[Key, AnswerRow],
+    running: Mapping[Key, _Running],
+    thresholds: Thresholds,
+    as_of: dt.date,
+    now: dt.datetime,
+) -> list[tuple[int, Reason]]:
+    """Open an alert for every answer that has none; returns of whom, and whether it was open before."""
+    fresh = [
+        (key, answer)
+        for key, answer in sorted(answers.items())
+        if answer.state == MET and key not in running and answer.status == "active"
+    ]
+    if not fresh:
+        return []
+    ended = last_ended(session, sorted({key[0] for key, _ in fresh}))
+    decided: list[tuple[int, Reason]] = []
+    rows: list[dict[str, Any]] = []
+    befores: list[Alert | None] = []
+    for key, answer in fresh:
+        row, before = answer.full(), ended.get(key)
+        if before is not None and _resolved_and_the_same(before, row, answer.rule, thresholds, as_of):
+            decided.append((key[0], Reason.RESOLVED_STILL_TRUE))
+            continue
+        decided.append((key[0], Reason.OPENED_AGAIN if before else Reason.OPENED))
+        rows.append(_new(row, before, as_of, now))
+        befores.append(before)
+    if rows:
+        table: Any = Alert
+        returning = sa.insert(Alert).returning(table.id, sort_by_parameter_order=True)
+        identifiers = session.connection().execute(returning, rows).scalars().all()
+        session.connection().execute(
+            sa.insert(AlertEvent),
+            [_opening(number, row, as_of, now) for number, row in zip(identifiers, rows, strict=True)],
+        )
+        for number, before in zip(identifiers, befores, strict=True):
+            if before is not None and before.ended_at is not None and before.seen_at is None:
+                # The episode before settled unseen; looking at this one is looking at that one.
+                before.seen_at = now
+                session.add(before)
+                detail = {"alert": number}
+                record(session, before, "seen", SYSTEM, now, note="continued by a new episode", detail=detail)
+    return decided
 
 
 def _fill(alert: Alert, answer: Mapping[str, Any]) -> None:
@@ -122,6 +244,7 @@ def _fill(alert: Alert, answer: Mapping[str, Any]) -> None:
     alert.suggested_action = answer["suggested_action"]
     alert.evidence = answer["evidence"]
     alert.numbers = answer["numbers"]
+    alert.digest = answer["digest"]
     alert.cannot_tell_because = None
 
 
@@ -138,53 +261,42 @@ def _resolved_and_the_same(
     return same and quiet and _worse(before, answer, rule, thresholds) is None
 
 
-def _new(key: Key, answer: Mapping[str, Any], before: Alert | None, as_of: dt.date, now: dt.datetime) -> Alert:
-    alert = Alert(
-        patient_id=key[0],
-        rule=key[1],
-        subject=key[2],
-        rule_version=answer["rule_version"],
-        severity="watch",
-        explanation="",
-        opened_at=now,
-        opened_for=as_of,
-        last_true_on=as_of,
-        previous_id=before.id if before else None,
-    )
-    _fill(alert, answer)
-    return alert
+def _new(answer: Mapping[str, Any], before: Alert | None, as_of: dt.date, now: dt.datetime) -> dict[str, Any]:
+    """The row of a new alert."""
+    taken = (
+        "patient_id", "rule", "subject", "rule_version", "grade", "since", "due", "explanation", "clears_when",
+        "suggested_action", "evidence", "numbers", "digest",
+    )  # fmt: skip
+    return {
+        **{name: answer[name] for name in taken},
+        "severity": answer["severity"] or Severity.WATCH.value,
+        "opened_at": now,
+        "opened_for": as_of,
+        "last_true_on": as_of,
+        "previous_id": before.id if before else None,
+        "escalation": 0,
+    }
 
 
-def _record_opening(
-    session: Session,
-    alert: Alert,
-    answer: Mapping[str, Any],
-    before: Alert | None,
-    as_of: dt.date,
-    now: dt.datetime,
-) -> None:
-    if before is not None and before.ended_at is not None and before.seen_at is None:
-        # The episode before settled unseen; looking at this one is looking at that one.
-        before.seen_at = now
-        session.add(before)
-        record(session, before, "seen", SYSTEM, now, note="continued by a new episode", detail={"alert": alert.id})
-    record(
-        session,
-        alert,
-        "opened",
-        SYSTEM,
-        now,
-        note=answer["explanation"],
-        detail={
-            "as_of": as_of,
-            "since": answer["since"],
-            "severity": alert.severity,
-            "grade": alert.grade,
-            "rule_version": alert.rule_version,
-            "evidence": json.loads(alert.evidence),
-            "previous": alert.previous_id,
-        },
-    )
+def _opening(alert_id: int, row: Mapping[str, Any], as_of: dt.date, now: dt.datetime) -> dict[str, Any]:
+    """The row of the event with which an alert's history begins."""
+    detail = {
+        "as_of": as_of,
+        "since": row["since"],
+        "severity": row["severity"],
+        "grade": row["grade"],
+        "rule_version": row["rule_version"],
+        "evidence": json.loads(row["evidence"]),
+        "previous": row["previous_id"],
+    }
+    return {
+        "alert_id": alert_id,
+        "at": now,
+        "event": "opened",
+        "by": SYSTEM,
+        "note": row["explanation"],
+        "detail": json.dumps(detail, default=str),
+    }
 
 
 def _worse(
@@ -201,9 +313,9 @@ def _worse(
         if alert.acknowledged_value
         else {"severity": alert.severity, "grade": alert.grade, "numbers": json.loads(alert.numbers)}
     )
-    if SEVERITY_ORDER[answer["severity"]] > SEVERITY_ORDER.get(seen["severity"], 0):
+    if severity_rank(answer["severity"]) > severity_rank(seen["severity"]):
         return f"{seen['severity']} -> {answer['severity']}"
-    if GRADE_ORDER.get(answer["grade"], 0) > GRADE_ORDER.get(seen["grade"], 0):
+    if grade_rank(answer["grade"]) > grade_rank(seen["grade"]):
         return f"{seen['grade']} -> {answer['grade']}"
     if rule.worse is not None:
         own = thresholds.patients.get(rule.key, {}).get(alert.patient_id, thresholds.clinic[rule.key])
@@ -258,7 +370,7 @@ def _no_longer_met(session: Session, alert: Alert, answer: Mapping[str, Any] | N
         record(session, alert, "withdrawn", SYSTEM, now, note="; ".join(corrected))
         return Reason.WITHDRAWN
     if answer is not None:
-        because = answer["cannot_tell_because"] or "the facts needed are missing"
+        because = answer["cannot_tell_because"] or UNTOLD
         if alert.cannot_tell_because != because:
             alert.cannot_tell_because = because
             session.add(alert)
@@ -338,7 +450,7 @@ def _correction(kind: str, old: Any, new: Any, fact: Mapping[str, Any]) -> str |
     return None
 
 
-def _cover(session: Session, whom: list[int] | None) -> None:
+def _cover(session: Session, whom: list[int]) -> None:
     """A more general alert covers its consequences for the same patient: visible, counted, not in the way."""
     covers = {rule.key: rule.covers for rule in all_rules() if rule.covers}
     by_patient: dict[int, list[Alert]] = defaultdict(list)
@@ -347,14 +459,14 @@ def _cover(session: Session, whom: list[int] | None) -> None:
     for alerts in by_patient.values():
         present: dict[str, int] = {}
         for alert in alerts:
-            present[alert.rule] = max(present.get(alert.rule, 0), SEVERITY_ORDER[alert.severity])
+            present[alert.rule] = max(present.get(alert.rule, 0), severity_rank(alert.severity))
         for alert in alerts:
             # A consequence more urgent than its cause stands for itself.
             cover = next(
                 (
                     key
                     for key, covered in covers.items()
-                    if alert.rule in covered and present.get(key, 0) >= SEVERITY_ORDER[alert.severity]
+                    if alert.rule in covered and present.get(key, 0) >= severity_rank(alert.severity)
                 ),
                 None,
             )

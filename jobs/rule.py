@@ -281,16 +281,18 @@ def all_rules() -> tuple[Rule, ...]:
     return tuple(ordered.values())
 
 
+@lru_cache(maxsize=1)
+def _by_key() -> Mapping[str, Rule]:
+    return MappingProxyType({one.key: one for one in all_rules()})
+
+
 def rule(key: str) -> Rule:
     """The rule of that key.
 
     Raises:
         KeyError: no such rule.
     """
-    for candidate in all_rules():
-        if candidate.key == key:
-            return candidate
-    raise KeyError(key)
+    return _by_key()[key]
 
 
 def choose(condition: Any, then: Any, otherwise: Any = None) -> np.ndarray:

@@ -134,6 +134,10 @@ class Thresholds:
     patients: dict[str, dict[int, Any]]
     status: dict[str, str]
 
+    def running(self) -> frozenset[str]:
+        """The keys of the rules that are asked: those active and those in shadow."""
+        return frozenset(key for key, status in self.status.items() if status in ("active", "shadow"))
+
     def fingerprint(self) -> str:
         """Changes with every version, parameter or status; two equal ones give equal answers."""
         said = {

@@ -47,6 +47,11 @@ class Alert(SQLModel, table=True):
     suggested_action: str = ""
     evidence: str = "[]"
     numbers: str = "{}"
+    digest: str = Field(
+        default="",
+        sa_column_kwargs={"server_default": ""},
+        description="Of the answer it was last brought into agreement with.",
+    )
     opened_at: dt.datetime
     opened_for: dt.date = Field(description="The day the run that opened it was asked about.")
     last_true_on: dt.date

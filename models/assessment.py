@@ -1,4 +1,4 @@
-"""The last answer of every rule about every patient it looked at, and the evaluation runs that gave it."""
+"""What the rules last said of each patient that is worth keeping, and the evaluation runs that said it."""
 
 import datetime as dt
 
@@ -7,11 +7,13 @@ from sqlmodel import Field, SQLModel
 
 
 class Assessment(SQLModel, table=True):
-    """One row per rule, patient and subject. Derived from facts at any time; kept so that pages only read."""
+    """One row per rule, patient and subject that is `met` or cannot be told; what is `not_met` leaves no row.
+
+    Derived from facts at any time; kept so that pages only read.
+    """
 
     __table_args__ = (
         sa.UniqueConstraint("patient_id", "rule", "subject", name="uq_assessment"),
-        sa.Index("ix_assessment_recheck", "recheck_on", "patient_id"),
         sa.Index("ix_assessment_state", "state", "rule"),
     )
 
@@ -31,11 +33,10 @@ class Assessment(SQLModel, table=True):
     clears_when: str = ""
     suggested_action: str = ""
     cannot_tell_because: str | None = None
+    cause: str | None = Field(default=None, description="Why it cannot be told, as a code (`models.states.Cause`).")
     evidence: str = Field(default="[]", description="JSON list of the facts used.")
-    numbers: str = Field(default="{}", description="JSON object: the rule's own columns, which the explanation quotes.")
-    digest: str = Field(
-        default="", description="Of everything above, so that an unchanged answer is not written again."
-    )
+    numbers: str = Field(default="{}", description="JSON object: the rule's own values, which the explanation quotes.")
+    digest: str = Field(default="", description="Of the answer, so that an unchanged one is neither told nor written.")
 
 
 class EvaluationRun(SQLModel, table=True):

@@ -84,6 +84,24 @@ def is_sqlite(engine: Engine) -> bool:
     return engine.dialect.name == "sqlite"
 
 
+def is_postgresql(connection: sa.Connection) -> bool:
+    """Whether the connection is to a PostgreSQL server."""
+    return connection.dialect.name == "postgresql"
+
+
+@contextmanager
+def snapshot(engine: Engine) -> Iterator[sa.Connection]:
+    """A connection on which every query sees the database as the first one saw it. Must not write.
+
+    SQLite does so by itself; PostgreSQL would let each query see what was committed before that query.
+    """
+    with engine.connect() as plain:
+        server = is_postgresql(plain)
+        connection = plain.execution_options(isolation_level="REPEATABLE READ") if server else plain
+        with connection.begin():
+            yield connection
+
+
 def _alembic(engine: Engine) -> Any:
     from alembic.config import Config
 

@@ -4,25 +4,12 @@ Nothing here reads a database (that is `models.frame_reading`): a rule, and a te
 """
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
-
-COMPARATORS = ("", "<", ">")
-COLUMNS = (
-    ("id", "<i8"),
-    ("day", "<i4"),
-    ("received", "<i4"),
-    ("value", "<f8"),
-    ("limit", "<f8"),
-    ("measure", "<u2"),
-    ("assay", "<u2"),
-    ("assessor", "<u2"),
-    ("comparator", "u1"),
-)
 
 
 def texts(values: Sequence[Any]) -> np.ndarray:
@@ -35,41 +22,6 @@ def texts(values: Sequence[Any]) -> np.ndarray:
 def text_column(values: Sequence[Any] | np.ndarray) -> "pd.Series[Any]":
     """Texts for a data frame, kept as they are: None stays None, whatever string storage pandas finds installed."""
     return pd.Series(values if isinstance(values, np.ndarray) else texts(values), dtype=object, copy=False)
-
-
-@dataclass
-class Columns:
-    """Observations of many patients as arrays, sorted by patient, measure, day, time and id.
-
-    `measure`, `assay` and `assessor` are codes into `measures`, `assays` and `assessors` (0: not given);
-    `day` and `received` are days since 1970-01-01; `limit` is the upper limit, NaN where none was reported.
-    """
-
-    patient: np.ndarray
-    id: np.ndarray
-    day: np.ndarray
-    received: np.ndarray
-    value: np.ndarray
-    limit: np.ndarray
-    measure: np.ndarray
-    assay: np.ndarray
-    assessor: np.ndarray
-    comparator: np.ndarray
-    measures: list[str]
-    assays: list[str | None]
-    assessors: list[str | None]
-
-    def __len__(self) -> int:
-        return len(self.id)
-
-    def take(self, kept: np.ndarray) -> "Columns":
-        """Some of the rows, by mask or by place."""
-        return Columns(
-            **{name: getattr(self, name)[kept] for name in ("patient", *(name for name, _ in COLUMNS))},
-            measures=self.measures,
-            assays=self.assays,
-            assessors=self.assessors,
-        )
 
 
 @dataclass
@@ -106,7 +58,7 @@ class Frames:
         """Valid observations of the named measures, sorted by patient, measure, day and time.
 
         Columns: `id`, `patient_id`, `measure`, `value` (canonical unit), `comparator` ('', '<', '>'), `upper_limit`,
-        `assay`, `assessor` (None where not given), `day` and `received` (datetime64[s], clinic days).
+        `assay`, `assessor` (None where not given), `day` (datetime64[s], clinic days).
         """
         parts = [self.by_measure[measure] for measure in measures if measure in self.by_measure]
         if not parts:
@@ -151,54 +103,5 @@ def _empty_observations() -> pd.DataFrame:
             "assay": np.array([], object),
             "assessor": np.array([], object),
             "day": np.array([], "datetime64[s]"),
-            "received": np.array([], "datetime64[s]"),
         }
     )
-
-
-class SeriesByMeasure(Mapping[str, pd.DataFrame]):
-    """The observations of each measure as a data frame, built when a rule asks for it."""
-
-    def __init__(self, columns: Columns) -> None:
-        # Sorted by patient, measure, day: a stable sort by measure keeps the rest.
-        order = np.argsort(columns.measure, kind="stable")
-        self._columns = columns.take(order)
-        edges = np.searchsorted(self._columns.measure, np.arange(len(columns.measures) + 1))
-        self._edges = {
-            name: (int(edges[code]), int(edges[code + 1]))
-            for code, name in enumerate(columns.measures)
-            if edges[code + 1] > edges[code]
-        }
-        self._built: dict[str, pd.DataFrame] = {}
-        self._assays = texts(columns.assays)
-        self._assessors = texts(columns.assessors)
-        self._comparators = texts(COMPARATORS)
-
-    def __getitem__(self, measure: str) -> pd.DataFrame:
-        if measure not in self._built:
-            begin, end = self._edges[measure]
-            part, rows = slice(begin, end), end - begin
-            columns = self._columns
-            named = np.full(rows, measure, dtype=object)
-            self._built[measure] = pd.DataFrame(
-                {
-                    "id": columns.id[part],
-                    "patient_id": columns.patient[part],
-                    "measure": text_column(named),
-                    "value": columns.value[part],
-                    "comparator": text_column(self._comparators[columns.comparator[part]]),
-                    "upper_limit": columns.limit[part],
-                    "assay": text_column(self._assays[columns.assay[part]]),
-                    "assessor": text_column(self._assessors[columns.assessor[part]]),
-                    "day": columns.day[part].astype("int64").astype("datetime64[D]").astype("datetime64[s]"),
-                    "received": columns.received[part].astype("int64").astype("datetime64[D]").astype("datetime64[s]"),
-                },
-                copy=False,
-            )
-        return self._built[measure]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._edges)
-
-    def __len__(self) -> int:
-        return len(self._edges)

@@ -27,6 +27,12 @@ class Patient(SQLModel, table=True):
     updated_at: dt.datetime
     revision: int = Field(default=1, description="Grows with every change to this patient's facts.")
     evaluated_revision: int = Field(default=0, description="The revision the stored assessments rest on.")
+    look_again_on: dt.date | None = Field(
+        default=None, index=True, description="First day on which an answer may change without a new fact."
+    )
+    looks: str = Field(
+        default="{}", sa_column_kwargs={"server_default": "{}"}, description="JSON: rule key -> its own first such day."
+    )
 
     @property
     def name(self) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from models.age import age_on
-from models.vocabulary import diagnoses
+from models.vocabulary import canonical_unit, diagnoses
 
 EPOCH = dt.date(1970, 1, 1).toordinal()
 ADULT_FROM_YEARS = 18
@@ -53,6 +53,21 @@ class Reading(NamedTuple):
         """The reading as evidence of an answer."""
         return f"o{self.id}"
 
+    def document(self) -> dict[str, Any]:
+        """The reading as JSON-ready data; what was not given is left out."""
+        return {
+            "kind": "observation",
+            "id": self.id,
+            "measure": self.measure,
+            "value": int(self.value) if self.value == int(self.value) else self.value,
+            "unit": canonical_unit(self.measure),
+            "date": date_of(self.day).isoformat(),
+            **({"comparator": self.comparator} if self.comparator else {}),
+            **({} if self.limit is None else {"upper_limit": self.limit}),
+            **({"assay": self.assay} if self.assay else {}),
+            **({"assessor": self.assessor} if self.assessor else {}),
+        }
+
 
 class Statement(NamedTuple):
     """One medication statement; `end` is the last day taken, None while continuing. `dose` is None where not known."""
@@ -72,6 +87,19 @@ class Statement(NamedTuple):
     def fact(self) -> str:
         """The statement as evidence of an answer."""
         return f"m{self.id}"
+
+    def document(self) -> dict[str, Any]:
+        """The statement as JSON-ready data."""
+        return {
+            "kind": "medication",
+            "id": self.id,
+            "drug": self.drug,
+            "value": self.dose,
+            "unit": self.unit,
+            "date": date_of(self.start).isoformat(),
+            "frequency": self.frequency,
+            "end": None if self.end is None else date_of(self.end).isoformat(),
+        }
 
 
 class Happening(NamedTuple):
@@ -93,6 +121,17 @@ class Happening(NamedTuple):
     def fact(self) -> str:
         """The event as evidence of an answer."""
         return f"e{self.id}"
+
+    def document(self) -> dict[str, Any]:
+        """The event as JSON-ready data."""
+        return {
+            "kind": "event",
+            "id": self.id,
+            "event": self.event,
+            "value": "present" if self.present else "absent",
+            "unit": None,
+            "date": date_of(self.day).isoformat(),
+        }
 
 
 class NotDone(NamedTuple):
@@ -153,7 +192,8 @@ class PatientFacts:
     """Everything known about one patient up to and including the day asked about (`today`), oldest first.
 
     Attributes:
-        birth: day number of the birth date, None where unknown.
+        revision: how many times the patient's facts had changed when they were read.
+        measures: the measures on file (of any day).
         answers: what rules that were asked before said of this patient, by rule key.
         feeds: how the clinic's senders deliver; the same for every patient.
         ahead: the first day after `today` on which a fact on file begins, ends or changes by its own date.
@@ -173,10 +213,12 @@ class PatientFacts:
         "feeds",
         "happenings",
         "id",
+        "measures",
         "mrn",
         "not_done",
         "pauses",
         "plan",
+        "revision",
         "sex",
         "site",
         "statements",
@@ -198,7 +240,9 @@ class PatientFacts:
         site: str = "",
         clinician: str = "",
         status: str = "active",
+        revision: int = 0,
         read: Callable[[str], Sequence[Reading]] | None = None,
+        measures: Iterable[str] | None = None,
         series: Mapping[str, Sequence[Reading]] | None = None,
         statements: Sequence[Statement] = (),
         happenings: Sequence[Happening] = (),
@@ -220,6 +264,8 @@ class PatientFacts:
         self.site = site
         self.clinician = clinician
         self.status = status
+        self.revision = revision
+        self.measures = series.keys() if series is not None else measures or ()
         self.statements = statements
         self.happenings = happenings
         self.not_done = not_done
@@ -276,6 +322,13 @@ class PatientFacts:
     def last_event(self, name: str) -> Happening | None:
         """The newest record of a kind of event."""
         return next((one for one in reversed(self.happenings) if one.event == name), None)
+
+    def facts_by_name(self) -> dict[str, Reading | Statement | Happening]:
+        """The facts an answer may name as evidence, among them the readings of every measure asked for so far."""
+        named: dict[str, Reading | Statement | Happening] = {one.fact: one for one in self.statements}
+        named |= {one.fact: one for one in self.happenings}
+        named |= {one.fact: one for series in self._series.values() for one in series}
+        return named
 
     def answers_of(self, rule: str) -> Sequence[Any]:
         """What a rule that was asked before said of this patient (`jobs.rule.Answer`), nothing if it was not asked."""

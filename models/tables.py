@@ -10,7 +10,7 @@ from models.import_batch import ImportBatch, ImportFile, RejectedRow
 from models.job_run import Installation, JobRun, Lease, OutboxMessage
 from models.medication import MedicationStatement
 from models.observation import Observation, ObservationItem
-from models.packed_series import PatientSeries
+from models.packed_facts import PackedFacts
 from models.patient import Patient
 from models.response_baseline import ResponseBaseline
 from models.rule_setting import RuleSetting, RuleStatusChange
@@ -39,9 +39,9 @@ __all__ = [
     "Observation",
     "ObservationItem",
     "OutboxMessage",
+    "PackedFacts",
     "Patient",
     "PatientReview",
-    "PatientSeries",
     "RejectedRow",
     "ResponseBaseline",
     "RuleSetting",

@@ -57,7 +57,7 @@ from models.import_batch import ImportBatch, ImportFile, RejectedRow
 from models.medication import MedicationStatement
 from models.observation import Observation, plainly
 from models.patient import Patient
-from models.patient_series import refresh
+from models.patient_reading import refresh
 
 FORMATS = ("auto", "csv", "xlsx", "fhir", "hl7")
 Follow = Callable[[str, int, str], None]
@@ -484,7 +484,7 @@ class _Store:
         for ids in _parts(sorted(self.changed)):
             self.connection.execute(sa.update(table).where(table.c.id.in_(ids)).values(revision=table.c.revision + 1))
         # Packed here, where the facts have just been, so that the next evaluation need not read them row by row.
-        refresh(self.connection, sorted(self.changed))
+        refresh(self.connection, sorted(self.changed), timezone=self.timezone)
         self.changed.clear()
 
 

@@ -1,37 +1,34 @@
 """What the rules would have said, day by day, as known each day: the burden of a rule before it is switched on.
 
 For each day the facts are those received by the end of it, results corrected later still in their first version; alerts
-open and settle as in a live clinic in which nobody acts on them. Only patients for whom a day brings something are
-computed on it. A patient's status (active, discharged) has no history: today's active patients are replayed.
+open and settle as in a live clinic in which nobody acts on them. A patient's facts are read once in all their versions,
+and computed only on days that bring something. A patient's status (active, discharged) has no history: today's active
+patients are replayed.
 """
 
 import datetime as dt
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 from sqlmodel import Session, col, select
 
-from jobs.evaluation import assess
-from jobs.rule import CANNOT_TELL, MET, all_rules
+from jobs.assessing import ask
+from jobs.rule import MET, NOT_MET, all_rules
 from jobs.rules.overdue_labs import silent_feeds
 from jobs.thresholds import Thresholds, thresholds_on
-from models.age import birthday
-from models.clock import clinic_date, end_of_day
-from models.database import reading
+from models.clock import end_of_day
+from models.database import snapshot
 from models.errors import UsageError
-from models.event import ClinicalEvent
-from models.frame_reading import HORIZON_DAYS, read_feeds, read_frames
-from models.medication import MedicationStatement
-from models.observation import Observation
+from models.feeds import read_feeds
 from models.patient import Patient
+from models.patient_facts import FeedSilence, date_of, day_number
+from models.patient_versions import PatientVersions, read_versions
 from models.rule_setting import RuleSetting, RuleStatusChange
-from models.taper_plan import MonitoringPause, TaperPlan, TaperStep
 
-Key = tuple[int, str, str]
 DAYS_PER_MONTH = 365.25 / 12
 
 
@@ -70,7 +67,7 @@ def replay(
     for key in rules or ():
         if key not in known:
             raise UsageError(f"There is no rule {key!r}. Rules: {', '.join(sorted(known))}.")
-    with reading(engine) as session:
+    with snapshot(engine) as connection, Session(bind=connection, autoflush=False) as session:
         episodes, failures, people = _play(session, first, last, timezone, rules, overrides)
         mrn = {int(row[0] or 0): row[1] for row in session.execute(sa.select(col(Patient.id), col(Patient.mrn)))}
     days = (last - first).days + 1
@@ -112,6 +109,19 @@ def replay(
     }
 
 
+@dataclass(frozen=True)
+class _Day:
+    """What is the same for every patient on a day of the past."""
+
+    day: dt.date
+    today: int
+    evening: float
+    thresholds: Thresholds
+    feeds: Sequence[FeedSilence]
+    news: bool
+    """Whether the answers of all patients may differ from the day before: other thresholds, another feed silent."""
+
+
 def _play(
     session: Session,
     first: dt.date,
@@ -122,127 +132,90 @@ def _play(
 ) -> tuple[list[Episode], list[dict[str, Any]], int]:
     connection = session.connection()
     table: Any = Patient
-    active = {int(row[0]) for row in connection.execute(sa.select(table.id).where(table.status == "active"))}
-    changes = _changes(connection, timezone)
+    active = sorted(int(row[0]) for row in connection.execute(sa.select(table.id).where(table.status == "active")))
+    days = list(_days(session, first, last, timezone, overrides))
+    settings = _settings_change(connection)
+    episodes: list[Episode] = []
+    failures: Counter[tuple[dt.date, str, str]] = Counter()
+    for patient in read_versions(connection, active, timezone=timezone):
+        episodes += _of_one(patient, days, settings.get(patient.id, set()), rules, failures)
+    episodes.sort(key=lambda one: (one.opened_on, one.patient_id, one.rule, one.subject))
+    failed = [
+        {"day": day.isoformat(), "rule": key, "error": error, "patients": count}
+        for (day, key, error), count in sorted(failures.items())
+    ]
+    return episodes, failed, len(active)
+
+
+def _of_one(
+    patient: PatientVersions,
+    days: Sequence[_Day],
+    settings: set[int],
+    rules: Sequence[str] | None,
+    failures: Counter[tuple[dt.date, str, str]],
+) -> list[Episode]:
+    """One patient's alerts, day by day: computed only on days that bring something."""
+    changes = patient.changes() | settings
+    episodes: list[Episode] = []
+    running: dict[tuple[str, str], Episode] = {}
+    look_again: int | None = None
+    for place, one in enumerate(days):
+        due = place == 0 or one.news or one.today in changes or (look_again is not None and look_again <= one.today)
+        if not due:
+            continue
+        asked = ask(patient.facts(one.today, one.evening, feeds=one.feeds), one.thresholds, rules)
+        look_again = one.today + 1 if asked.failed else asked.look_again
+        for key, error in asked.failed.items():
+            failures[one.day, key, error] += 1
+        told = {
+            (key, answer.subject): answer
+            for key, answers in asked.answers.items()
+            if (key in rules if rules is not None else one.thresholds.status[key] == "active")
+            for answer in answers
+            if answer.state != NOT_MET
+        }
+        for identity in [name for name in running if name not in told and name[0] not in asked.failed]:
+            running.pop(identity).settled_on = one.day
+        for identity, answer in sorted(told.items()):
+            if answer.state == MET and identity not in running:
+                since = None if answer.since is None else date_of(answer.since)
+                severity = answer.severity.value if answer.severity else None
+                running[identity] = Episode(patient.id, *identity, one.day, severity, since)
+                episodes.append(running[identity])
+    return episodes
+
+
+def _days(
+    session: Session, first: dt.date, last: dt.date, timezone: str, overrides: dict[str, dict[str, Any]] | None
+) -> Iterator[_Day]:
+    connection = session.connection()
     fixed = (
         session.exec(select(RuleSetting.id)).first() is None
         and session.exec(select(RuleStatusChange.id)).first() is None
     )
     thresholds = thresholds_on(session, first, overrides)
-    recheck: dict[int, dict[tuple[str, str], dt.date]] = {}
-    running: dict[Key, Episode] = {}
-    episodes: list[Episode] = []
-    failures: list[dict[str, Any]] = []
-    before = ""
+    before = None
     day = first
     while day <= last:
         evening = end_of_day(day, timezone)
         if not fixed:
             thresholds = thresholds_on(session, day, overrides)
-        state = _state(connection, thresholds, day, evening, timezone)
-        todo = (
-            active
-            if state != before
-            else active
-            & (changes[day] | {who for who, dates in recheck.items() if any(on <= day for on in dates.values())})
-        )
+        feeds = read_feeds(connection, day, timezone=timezone, known_at=evening)
+        today = day_number(day)
+        silent = sorted(silent_feeds(feeds, today, thresholds.clinic["overdue-labs"]).items())
+        state = thresholds.fingerprint(), silent
+        yield _Day(day, today, evening.timestamp(), thresholds, feeds, state != before)
         before = state
-        if todo:
-            frames = read_frames(
-                connection,
-                day,
-                timezone=timezone,
-                known_at=evening,
-                patient_ids=None if len(todo) == len(active) else sorted(todo),
-                horizon_days=HORIZON_DAYS,
-            )
-            answers = assess(frames, thresholds, rules)
-            failed = {failure.rule: set(failure.patients) for failure in answers.failures}
-            failures += [
-                {
-                    "day": day.isoformat(),
-                    "rule": failure.rule,
-                    "error": failure.error,
-                    "patients": len(failure.patients),
-                }
-                for failure in answers.failures
-            ]
-            for who in todo:
-                recheck[who] = {}
-            told: dict[Key, tuple[str, str | None, dt.date | None]] = {}
-            for key, answer in answers.frames.items():
-                if rules is not None and key not in rules:
-                    continue
-                shown = rules is not None or thresholds.status[key] == "active"
-                for who, subject, verdict, severity, since, again in zip(
-                    answer["patient_id"].tolist(),
-                    answer["subject"].tolist(),
-                    answer["state"].tolist(),
-                    answer["severity"].tolist(),
-                    answer["since"].to_numpy(),
-                    answer["recheck_on"].to_numpy(),
-                    strict=True,
-                ):
-                    if not np.isnat(again):
-                        recheck[who][key, subject] = again.astype("datetime64[D]").item()
-                    if shown and verdict in {MET, CANNOT_TELL}:
-                        told[who, key, str(subject)] = (
-                            verdict,
-                            severity,
-                            None if np.isnat(since) else since.astype("datetime64[D]").item(),
-                        )
-            for identity in [one for one in running if one[0] in todo]:
-                if identity not in told and identity[0] not in failed.get(identity[1], ()):
-                    running.pop(identity).settled_on = day
-            for identity, (verdict, severity, since) in sorted(told.items()):
-                if verdict == MET and identity not in running:
-                    running[identity] = Episode(*identity, opened_on=day, severity=severity, since=since)
-                    episodes.append(running[identity])
         day += dt.timedelta(days=1)
-    return episodes, failures, len(active)
 
 
-def _state(connection: sa.Connection, thresholds: Thresholds, day: dt.date, evening: dt.datetime, timezone: str) -> str:
-    """Changes when the answers of all patients may: other thresholds, a feed that fell silent or speaks again."""
-    feeds = read_feeds(connection, day, timezone=timezone, known_at=evening)
-    return thresholds.fingerprint() + repr(sorted(silent_feeds(feeds, day, thresholds.clinic["overdue-labs"]).items()))
-
-
-def _changes(connection: sa.Connection, timezone: str) -> defaultdict[dt.date, set[int]]:
-    """For each day, whose facts or knowledge change on it."""
-    found: defaultdict[dt.date, set[int]] = defaultdict(set)
-    one_day = dt.timedelta(days=1)
-
-    def add(query: Any, shift: dt.timedelta = dt.timedelta()) -> None:
-        for patient, day in connection.execute(query.distinct()):
-            if patient is not None and day is not None:
-                found[day + shift].add(patient)
-
-    for table in (Observation, MedicationStatement, ClinicalEvent):
-        add(sa.select(col(table.patient_id), col(table.received_on)))
-        superseded = sa.select(col(table.patient_id), col(table.known_to)).where(col(table.known_to).is_not(None))
-        for who, moment in connection.execute(superseded):
-            if moment is not None:
-                found[clinic_date(moment, timezone)].add(who)
-    add(sa.select(col(Observation.patient_id), col(Observation.effective_on)))
-    add(sa.select(col(MedicationStatement.patient_id), col(MedicationStatement.start_on)))
-    add(sa.select(col(MedicationStatement.patient_id), col(MedicationStatement.end_on)), one_day)
-    add(sa.select(col(ClinicalEvent.patient_id), col(ClinicalEvent.occurred_on)))
-    add(sa.select(col(ClinicalEvent.patient_id), col(ClinicalEvent.end_on)), one_day)
-    add(sa.select(col(MonitoringPause.patient_id), col(MonitoringPause.start_on)))
-    add(sa.select(col(MonitoringPause.patient_id), col(MonitoringPause.until)), one_day)
-    add(sa.select(col(TaperPlan.patient_id), col(TaperPlan.agreed_on)))
-    add(
-        sa.select(col(TaperPlan.patient_id), col(TaperStep.start_on)).join(
-            TaperStep, col(TaperStep.plan_id) == col(TaperPlan.id)
-        )
-    )
-    add(sa.select(col(RuleSetting.patient_id), col(RuleSetting.valid_from)))
-    add(sa.select(col(RuleSetting.patient_id), col(RuleSetting.expires_on)), one_day)
-    people: Any = Patient
-    for patient, birth in connection.execute(
-        sa.select(people.id, people.birth_date).where(people.birth_date.is_not(None))
-    ):
-        for years in (4, 16, 18, 40):
-            found[birthday(birth, years)].add(patient)
+def _settings_change(connection: sa.Connection) -> dict[int, set[int]]:
+    """By patient, the days on which a threshold of their own begins, or has just ended."""
+    found: dict[int, set[int]] = defaultdict(set)
+    setting: Any = RuleSetting
+    query = sa.select(setting.patient_id, setting.valid_from, setting.expires_on).where(setting.patient_id.is_not(None))
+    for who, begins, ends in connection.execute(query):
+        found[who].add(day_number(begins))
+        if ends is not None:
+            found[who].add(day_number(ends) + 1)
     return found

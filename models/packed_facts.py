@@ -15,7 +15,7 @@ import sys
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import repeat
 from typing import Any, NamedTuple
 
@@ -32,6 +32,11 @@ READING_COLUMNS = (("id", "q"), ("day", "i"), ("value", "d"), ("limit", "d"), ("
 COMPARATORS = ("", "<", ">")
 _WIDTH = {code: array(code).itemsize for code in "qidHB"}
 NO_DAY = -(2**31)
+# What `_make` does, without a function of Python's own for each row.
+_READING = partial(tuple.__new__, Reading)
+_STATEMENT = partial(tuple.__new__, Statement)
+_HAPPENING = partial(tuple.__new__, Happening)
+_NOT_DONE = partial(tuple.__new__, NotDone)
 
 
 class PackedFacts(SQLModel, table=True):
@@ -146,9 +151,9 @@ class Unpacked:
         self.ahead: int | None = None
         if newest > today:
             self._look_ahead(day for measure in self._measures for day in self._days(measure))
-        self.statements = self._until(map(Statement._make, statements), 6)
-        self.happenings = self._until(map(Happening._make, happenings), 2)
-        self.not_done = self._until(map(NotDone._make, not_done), 2)
+        self.statements = self._until(map(_STATEMENT, statements), 6)
+        self.happenings = self._until(map(_HAPPENING, happenings), 2)
+        self.not_done = self._until(map(_NOT_DONE, not_done), 2)
         self._look_ahead(one.end + 1 for one in self.statements if one.end is not None)
         self._look_ahead(one.end + 1 for one in self.happenings if one.end is not None)
         self.pauses: list[Pause] = []
@@ -220,7 +225,7 @@ class Unpacked:
         assessors = self._column("assessor", "H", begin, end)
         return list(
             map(
-                Reading._make,
+                _READING,
                 zip(
                     days[first:last],
                     self._column("value", "d", begin, end),

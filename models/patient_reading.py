@@ -6,8 +6,9 @@ rows otherwise. What was known at an instant of the past is always read from the
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -17,7 +18,7 @@ from models.medication import MedicationStatement
 from models.observation import VALID, Observation
 from models.packed_facts import PackedFacts, Plan, RowsOfPatient, Unpacked, pack
 from models.patient import Patient
-from models.patient_facts import FeedSilence, PatientFacts, day_number
+from models.patient_facts import FeedSilence, PatientFacts, date_of, day_number
 from models.rows import collector_paused, fetch
 from models.taper_plan import MonitoringPause, TaperPlan, TaperStep
 
@@ -144,6 +145,27 @@ def refresh(connection: sa.Connection, patient_ids: Iterable[int], *, timezone: 
 # ------------------------------------------------------------------------------------------------------- from the rows
 
 
+class FactRow(NamedTuple):
+    """A fact as packed, whose it is, and the span of knowledge in which it was believed (as the driver gives it)."""
+
+    patient_id: int
+    fact: Any
+    received_at: Any
+    known_to: Any
+
+
+class ObservationRow(NamedTuple):
+    """An observation as packed (id, day, value, limit, assay, assessor, comparator), or a note of one not done."""
+
+    patient_id: int
+    measure: str
+    fact: Any
+    not_done: Any
+    effective_at: Any
+    received_at: Any
+    known_to: Any
+
+
 def _packed_rows(
     connection: sa.Connection, patient_ids: Sequence[int], timezone: str, known_at: dt.datetime | None
 ) -> dict[int, bytes]:
@@ -152,10 +174,10 @@ def _packed_rows(
     for start in range(0, len(patient_ids), CHUNK):
         some = list(patient_ids[start : start + CHUNK])
         readings, not_done = _observations(connection, some, timezone, known_at)
-        statements = _statements(connection, some, known_at)
-        happenings = _happenings(connection, some, known_at)
-        pauses = _pauses(connection, some, known_at)
-        plans = _plans(connection, some, known_at)
+        statements = _by_patient(statement_rows(connection, some, known_at), day=6)
+        happenings = _by_patient(happening_rows(connection, some, known_at), day=2)
+        pauses = _by_patient(pause_rows(connection, some, known_at))
+        plans = _by_patient(plan_rows(connection, some, known_at))
         for who in some:
             out[who] = pack(
                 RowsOfPatient(
@@ -170,8 +192,21 @@ def _packed_rows(
     return out
 
 
-def _known(table: Any, known_at: dt.datetime | None) -> list[Any]:
+def _by_patient(rows: Iterable[FactRow], day: int | None = None) -> dict[int, list[Any]]:
+    """Facts by patient; sorted by the day at place `day` and their id, where asked."""
+    out: dict[int, list[Any]] = defaultdict(list)
+    for row in rows:
+        out[row.patient_id].append(row.fact)
+    if day is not None:
+        for facts in out.values():
+            facts.sort(key=lambda fact: (fact[day], fact[0]))
+    return out
+
+
+def _known(table: Any, known_at: dt.datetime | None, every_version: bool) -> list[Any]:
     """The condition that picks the version of each fact believed at `known_at`."""
+    if every_version:
+        return []
     if known_at is None:
         return [table.known_to.is_(None)]
     return [table.received_at <= known_at, sa.or_(table.known_to.is_(None), table.known_to > known_at)]
@@ -180,42 +215,29 @@ def _known(table: Any, known_at: dt.datetime | None) -> list[Any]:
 def _observations(
     connection: sa.Connection, patient_ids: Sequence[int], timezone: str, known_at: dt.datetime | None
 ) -> tuple[dict[int, dict[str, list[Any]]], dict[int, list[Any]]]:
-    table: Any = Observation
-    query = sa.select(
-        table.patient_id, table.measure, table.id, table.effective_on, table.value, table.upper_limit, table.assay,
-        table.assessor, table.comparator, table.status, table.reason, table.effective_at, table.received_at,
-    ).where(
-        table.patient_id.in_(patient_ids), *_known(table, known_at), table.status.in_((*VALID, "not-done"))
-    )  # fmt: skip
     readings: dict[int, dict[str, list[Any]]] = {}
     undone: dict[int, list[Any]] = defaultdict(list)
-    days: dict[Any, int] = {}
     moments: dict[int, tuple[Any, Any]] = {}
-    for (
-        who, measure, identifier, on, value, limit, assay, assessor, comparator, status, reason, effective, received,
-    ) in fetch(connection, query):  # fmt: skip
-        day = days.get(on)
-        if day is None:
-            day = days[on] = _day(on)
-        if status == "not-done":
-            undone[who].append((identifier, measure, day, reason))
+    for row in observation_rows(connection, patient_ids, known_at):
+        if row.not_done is not None:
+            undone[row.patient_id].append(row.not_done)
             continue
-        series = readings.setdefault(who, {}).setdefault(measure, [])
-        series.append((identifier, day, value, limit, assay, assessor, comparator))
-        moments[identifier] = effective, received
+        readings.setdefault(row.patient_id, {}).setdefault(row.measure, []).append(row.fact)
+        moments[row.fact[0]] = row.effective_at, row.received_at
     for mine in readings.values():
         for series in mine.values():
-            series.sort(key=lambda row: (row[1], row[0]))
-            _order_within_days(series, moments, timezone)
+            series.sort(key=lambda fact: (fact[1], fact[0]))
+            order_within_days(series, moments, timezone)
     for notes in undone.values():
-        notes.sort(key=lambda row: (row[2], row[0]))
+        notes.sort(key=lambda note: (note[2], note[0]))
     return readings, undone
 
 
-def _order_within_days(series: list[Any], moments: dict[int, tuple[Any, Any]], timezone: str) -> None:
-    """Readings of one day stand in the order of their time of day, then of their receipt.
+def order_within_days(series: list[Any], moments: Mapping[int, tuple[Any, Any]], timezone: str) -> None:
+    """Put readings of one day in the order of their time of day, then of their receipt.
 
-    One without a time takes the time of its receipt if that was the same day, else the day's end.
+    `series` holds facts as packed, sorted by day; `moments` has effective and received instant by id. A reading
+    without a time takes the time of its receipt if that was the same day, else the day's end.
     """
     begin = 0
     while begin < len(series):
@@ -223,103 +245,161 @@ def _order_within_days(series: list[Any], moments: dict[int, tuple[Any, Any]], t
         while end < len(series) and series[end][1] == series[begin][1]:
             end += 1
         if end - begin > 1:
-            midnight = start_of_day(dt.date.fromordinal(series[begin][1] + _EPOCH), timezone)
-            evening = end_of_day(dt.date.fromordinal(series[begin][1] + _EPOCH), timezone)
-
-            def moment(row: Any, midnight: dt.datetime = midnight, evening: dt.datetime = evening) -> Any:
-                effective, received = (_instant(one) for one in moments[row[0]])
-                if effective != midnight:
-                    return effective, received, row[0]
-                told = midnight < received <= evening
-                return (received if told else evening), received, row[0]
-
-            series[begin:end] = sorted(series[begin:end], key=moment)
+            day = date_of(series[begin][1])
+            span = start_of_day(day, timezone), end_of_day(day, timezone)
+            series[begin:end] = sorted(series[begin:end], key=lambda fact: _moment(fact[0], moments, *span))
         begin = end
 
 
-def _statements(
-    connection: sa.Connection, patient_ids: Sequence[int], known_at: dt.datetime | None
-) -> dict[int, list[Any]]:
+def _moment(
+    number: int, moments: Mapping[int, tuple[Any, Any]], midnight: dt.datetime, evening: dt.datetime
+) -> tuple[dt.datetime, dt.datetime, int]:
+    effective, received = (instant(one) for one in moments[number])
+    if effective != midnight:
+        return effective, received, number
+    # Midnight stands for "no time given"; a receipt at that instant says only that none was given either.
+    return (received if midnight < received <= evening else evening), received, number
+
+
+def patient_rows(connection: sa.Connection, patient_ids: Sequence[int]) -> list[list[Any]]:
+    """The patients themselves, in the order of `_PERSON`, dates as dates."""
+    table: Any = Patient
+    query = sa.select(*(getattr(table, name) for name in _PERSON)).where(table.id.in_(patient_ids)).order_by(table.id)
+    rows = [list(row) for row in fetch(connection, query)]
+    for row in rows:
+        row[2], row[5] = _date(row[2]), _date(row[5])
+    return rows
+
+
+def observation_rows(
+    connection: sa.Connection,
+    patient_ids: Sequence[int],
+    known_at: dt.datetime | None = None,
+    *,
+    every_version: bool = False,
+) -> Iterator[ObservationRow]:
+    """Valid observations and notes of what was not done, as believed at `known_at`, or in every version."""
+    table: Any = Observation
+    query = sa.select(
+        table.patient_id, table.measure, table.id, table.effective_on, table.value, table.upper_limit, table.assay,
+        table.assessor, table.comparator, table.status, table.reason, table.effective_at, table.received_at,
+        table.known_to,
+    ).where(
+        table.patient_id.in_(patient_ids), *_known(table, known_at, every_version),
+        table.status.in_((*VALID, "not-done")),
+    )  # fmt: skip
+    days: dict[Any, int] = {}
+    for (
+        who, measure, number, on, value, limit, assay, assessor, sign, status, reason, effective, received, until,
+    ) in fetch(connection, query):  # fmt: skip
+        day = days.get(on)
+        if day is None:
+            day = days[on] = _day(on)
+        note = (number, measure, day, reason) if status == "not-done" else None
+        fact = (number, day, value, limit, assay, assessor, sign)
+        yield ObservationRow(who, measure, fact, note, effective, received, until)
+
+
+def statement_rows(
+    connection: sa.Connection,
+    patient_ids: Sequence[int],
+    known_at: dt.datetime | None = None,
+    *,
+    every_version: bool = False,
+) -> Iterator[FactRow]:
+    """Medication statements (in the order of `Statement`) not entered in error."""
     table: Any = MedicationStatement
     query = sa.select(
         table.patient_id, table.id, table.drug, table.dose, table.unit, table.frequency, table.route, table.start_on,
-        table.end_on, table.intent, table.status,
+        table.end_on, table.intent, table.status, table.received_at, table.known_to,
     ).where(
-        table.patient_id.in_(patient_ids), *_known(table, known_at), table.status != "entered-in-error"
+        table.patient_id.in_(patient_ids), *_known(table, known_at, every_version), table.status != "entered-in-error"
     )  # fmt: skip
-    out: dict[int, list[Any]] = defaultdict(list)
-    for who, identifier, drug, dose, unit, often, route, start, end, intent, status in fetch(connection, query):
+    for who, number, drug, dose, unit, often, route, start, end, intent, status, since, until in fetch(
+        connection, query
+    ):
         dated = (_day(start), None if end is None else _day(end))
-        out[who].append((identifier, drug, dose, unit, often, route or "", *dated, intent or "", status or ""))
-    for rows in out.values():
-        rows.sort(key=lambda row: (row[6], row[0]))
-    return out
+        yield FactRow(
+            who, (number, drug, dose, unit, often, route or "", *dated, intent or "", status or ""), since, until
+        )
 
 
-def _happenings(
-    connection: sa.Connection, patient_ids: Sequence[int], known_at: dt.datetime | None
-) -> dict[int, list[Any]]:
+def happening_rows(
+    connection: sa.Connection,
+    patient_ids: Sequence[int],
+    known_at: dt.datetime | None = None,
+    *,
+    every_version: bool = False,
+) -> Iterator[FactRow]:
+    """Events (in the order of `Happening`) not entered in error."""
     table: Any = ClinicalEvent
     query = sa.select(
-        table.patient_id, table.id, table.event, table.occurred_on, table.end_on, table.present, table.detail
-    ).where(table.patient_id.in_(patient_ids), *_known(table, known_at), table.status != "entered-in-error")
-    out: dict[int, list[Any]] = defaultdict(list)
-    for who, identifier, event, on, end, present, detail in fetch(connection, query):
+        table.patient_id, table.id, table.event, table.occurred_on, table.end_on, table.present, table.detail,
+        table.received_at, table.known_to,
+    ).where(
+        table.patient_id.in_(patient_ids), *_known(table, known_at, every_version), table.status != "entered-in-error"
+    )  # fmt: skip
+    for who, number, event, on, end, present, detail, since, until in fetch(connection, query):
         ended = None if end is None else _day(end)
-        out[who].append((identifier, event, _day(on), ended, bool(present), detail or ""))
-    for rows in out.values():
-        rows.sort(key=lambda row: (row[2], row[0]))
-    return out
+        yield FactRow(who, (number, event, _day(on), ended, bool(present), detail or ""), since, until)
 
 
-def _pauses(
-    connection: sa.Connection, patient_ids: Sequence[int], known_at: dt.datetime | None
-) -> dict[int, list[Any]]:
+def pause_rows(
+    connection: sa.Connection,
+    patient_ids: Sequence[int],
+    known_at: dt.datetime | None = None,
+    *,
+    every_version: bool = False,
+) -> Iterator[FactRow]:
+    """Pauses in monitoring (in the order of `Pause`)."""
     table: Any = MonitoringPause
-    query = sa.select(table.patient_id, table.test, table.reason, table.start_on, table.until, table.id)
-    query = query.where(table.patient_id.in_(patient_ids))
+    query = sa.select(
+        table.patient_id, table.test, table.reason, table.start_on, table.until, table.created_at, table.withdrawn_at
+    ).where(table.patient_id.in_(patient_ids), *_stands(table, known_at, every_version))
+    for who, test, reason, start, until, since, withdrawn in fetch(connection, query.order_by(table.id)):
+        yield FactRow(who, (test, reason, _day(start), _day(until)), since, withdrawn)
+
+
+def _stands(table: Any, known_at: dt.datetime | None, every_version: bool) -> list[Any]:
+    """As `_known`, for what is withdrawn instead of replaced."""
+    if every_version:
+        return []
     if known_at is None:
-        query = query.where(table.withdrawn_at.is_(None))
-    else:
-        query = query.where(
-            table.created_at <= known_at, sa.or_(table.withdrawn_at.is_(None), table.withdrawn_at > known_at)
-        )
-    out: dict[int, list[Any]] = defaultdict(list)
-    for who, test, reason, start, until, _ in fetch(connection, query.order_by(table.id)):
-        out[who].append((test, reason, _day(start), _day(until)))
-    return out
+        return [table.withdrawn_at.is_(None)]
+    return [table.created_at <= known_at, sa.or_(table.withdrawn_at.is_(None), table.withdrawn_at > known_at)]
 
 
-def _plans(
-    connection: sa.Connection, patient_ids: Sequence[int], known_at: dt.datetime | None
-) -> dict[int, list[Plan]]:
+def plan_rows(
+    connection: sa.Connection,
+    patient_ids: Sequence[int],
+    known_at: dt.datetime | None = None,
+    *,
+    every_version: bool = False,
+) -> Iterator[FactRow]:
+    """Taper plans with their steps, the newest agreement last.
+
+    As believed now, those withdrawn are among them with the instant: on an earlier day they still stood.
+    """
     plan: Any = TaperPlan
     step: Any = TaperStep
     query = (
         sa.select(
-            plan.patient_id, plan.id, plan.template, plan.agreed_on, plan.withdrawn_at, step.start_on, step.dose_mg
+            plan.patient_id, plan.id, plan.template, plan.agreed_on, plan.created_at, plan.withdrawn_at,
+            step.start_on, step.dose_mg,
         )
         .join(step, step.plan_id == plan.id)
         .where(plan.patient_id.in_(patient_ids))
         .order_by(plan.patient_id, plan.agreed_on, plan.id, step.start_on)
-    )
+    )  # fmt: skip
     if known_at is not None:
-        query = query.where(
-            plan.created_at <= known_at, sa.or_(plan.withdrawn_at.is_(None), plan.withdrawn_at > known_at)
-        )
-    out: dict[int, list[Plan]] = defaultdict(list)
-    for who, identifier, template, agreed, withdrawn, start, dose in fetch(connection, query):
-        mine = out[who]
-        if not mine or mine[-1].id != identifier:
-            # Of a plan withdrawn after the instant asked about nothing was known then.
-            ended = None if withdrawn is None or known_at is not None else _instant(withdrawn).timestamp()
-            mine.append(Plan(identifier, template or "", _day(agreed), ended, []))
-        steps: Any = mine[-1].steps
-        steps.append((_day(start), dose))
-    return out
-
-
-_EPOCH = dt.date(1970, 1, 1).toordinal()
+        query = query.where(*_stands(plan, known_at, every_version))
+    rows = fetch(connection, query)
+    for _, steps in groupby(rows, key=lambda row: row[1]):
+        mine = list(steps)
+        who, number, template, agreed, since, withdrawn = mine[0][:6]
+        ended = None if withdrawn is None or known_at is not None else instant(withdrawn).timestamp()
+        doses = [(_day(row[6]), row[7]) for row in mine]
+        yield FactRow(who, Plan(number, template or "", _day(agreed), ended, doses), since, withdrawn)
 
 
 def _date(value: Any) -> dt.date | None:
@@ -328,11 +408,10 @@ def _date(value: Any) -> dt.date | None:
 
 
 def _day(value: Any) -> int:
-    day = dt.date.fromisoformat(value) if isinstance(value, str) else value
-    return int(day.toordinal() - _EPOCH)
+    return day_number(dt.date.fromisoformat(value) if isinstance(value, str) else value)
 
 
-def _instant(value: Any) -> dt.datetime:
+def instant(value: Any) -> dt.datetime:
     """An instant as the driver gives it: text in UTC on SQLite, aware on PostgreSQL."""
     moment = dt.datetime.fromisoformat(value) if isinstance(value, str) else value
     return moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)

@@ -108,10 +108,10 @@ def reconcile(
             todo[alert.id] = key
     _still_true(session, same, as_of)
     touched: set[int] = set()
-    for alert in _loaded(session, todo):
-        key = todo[alert.id or 0]
+    for loaded in _loaded(session, todo):
+        key = todo[loaded.id or 0]
         touched.add(key[0])
-        counted[_changed(session, alert, answers.get(key), thresholds, as_of, now)] += 1
+        counted[_changed(session, loaded, answers.get(key), thresholds, as_of, now)] += 1
     opened = _open(session, answers, running, thresholds, as_of, now)
     counted.update(reason for _, reason in opened)
     touched.update(patient for patient, _ in opened)

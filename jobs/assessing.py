@@ -5,7 +5,7 @@ A rule that fails for a patient fails for that patient only, and visibly.
 
 import datetime as dt
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -17,6 +17,15 @@ from models.errors import told
 from models.patient_facts import PatientFacts, date_of, day_number
 
 log = logging.getLogger(__name__)
+
+
+@dataclass
+class Failure:
+    """A rule that could not answer for some patients."""
+
+    rule: str
+    error: str
+    patients: list[int] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -48,7 +57,7 @@ def ask(patient: PatientFacts, thresholds: Thresholds, rules: Collection[str] | 
         own = thresholds.patients.get(rule.key)
         parameters = thresholds.clinic[rule.key] if own is None else own.get(patient.id, thresholds.clinic[rule.key])
         try:
-            answers = tuple(rule.assess(patient, today, parameters))
+            answers = _answers(rule, patient, today, parameters)
         except Exception as error:
             asked.failed[rule.key] = told(error)
             log.warning("rule %s failed: %s", rule.key, asked.failed[rule.key])
@@ -58,6 +67,14 @@ def ask(patient: PatientFacts, thresholds: Thresholds, rules: Collection[str] | 
         if look is not None:
             asked.looks[rule.key] = look
     return asked
+
+
+def _answers(rule: Rule, patient: PatientFacts, today: int, parameters: Any) -> tuple[Answer, ...]:
+    if rule.assess is None:
+        from jobs.frame_adapter import answers_from_frames
+
+        return answers_from_frames(rule, patient, parameters)
+    return tuple(rule.assess(patient, today, parameters))
 
 
 def _look_again(patient: PatientFacts, rule: Rule, parameters: Any, answers: Sequence[Answer]) -> int | None:
@@ -105,7 +122,7 @@ def evidence_documents(patient: PatientFacts, evidence: Sequence[str], index: di
     return [index[name].document() for name in evidence if name in index]
 
 
-def document(answer: Answer, rule: Rule, status: str, mrn: str, parameters: Any, evidence: Any) -> Mapping[str, Any]:
+def document(answer: Answer, rule: Rule, status: str, mrn: str, parameters: Any, evidence: Any) -> dict[str, Any]:
     """One assessment in the shape other programs rely on; a due-date rule's row says its `due_state` too."""
     cells = answer.cells()
     numbers = {name: plain(value) for name, value in answer.numbers.items()}

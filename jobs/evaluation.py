@@ -11,7 +11,7 @@ import json
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -21,7 +21,7 @@ from sqlmodel import Session, col, select
 
 from jobs.alerting import Evaluated, leave, reconcile
 from jobs.answer_row import AnswerRow, RowMaker
-from jobs.assessing import Asked, ask, document, evidence_documents
+from jobs.assessing import Asked, Failure, ask, document, evidence_documents
 from jobs.rule import CANNOT_TELL, MET, Rule, all_rules, rule
 from jobs.rules.overdue_labs import silent_feeds
 from jobs.thresholds import Thresholds, thresholds_on
@@ -45,15 +45,6 @@ BLOCK = 250
 """Patients read, computed and written at a time: what one write may take bounds how long a click can wait."""
 MOST_TRIES = 5
 """A patient whose facts change this often while being computed is left to the next run."""
-
-
-@dataclass
-class Failure:
-    """A rule that could not answer for some patients."""
-
-    rule: str
-    error: str
-    patients: list[int] = field(default_factory=list)
 
 
 @dataclass

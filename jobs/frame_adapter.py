@@ -4,12 +4,16 @@ Goes with the last rule that is computed over frames.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from jobs.assessing import Failure, ask
 from jobs.rule import Answer, Rule, assessments, empty
+from jobs.thresholds import Thresholds
+from models.frame_reading import frames_of
 from models.frames import Frames
 from models.patient_facts import (
     FeedSilence,
@@ -24,6 +28,7 @@ from models.patient_facts import (
     date_of,
     day_number,
 )
+from models.states import Grade, Severity, State
 
 
 def patients_of(frames: Frames) -> Mapping[int, PatientFacts]:
@@ -221,3 +226,50 @@ def as_frame(found: list[tuple[int, Answer]]) -> pd.DataFrame:
         **{name: column(name) for name in own},
     )
     return frame.sort_values(["patient_id", "subject"], kind="stable", ignore_index=True)
+
+
+def answers_from_frames(one: Rule, patient: PatientFacts, parameters: Any) -> tuple[Answer, ...]:
+    """The answers of a rule that looks at frames, asked about one patient."""
+    frames: Frames = patient.once("frames", lambda facts: frames_of([facts], date_of(facts.today), feeds=facts.feeds))
+    for key in one.after:
+        if key not in frames.assessments:
+            frames.assessments[key] = as_frame([(patient.id, answer) for answer in patient.answers.get(key, ())])
+    table = one.on_frames(frames, frames.as_of, parameters)
+    return tuple(
+        answer._replace(
+            state=State(answer.state),
+            grade=Grade(answer.grade) if answer.grade else None,
+            severity=Severity(answer.severity) if answer.severity else None,
+            numbers={name: _plain(value) for name, value in answer.numbers.items()},
+        )
+        for answer in _cut_answers(table).get(patient.id, ())
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, pd.Timestamp):
+        return None if pd.isna(value) else value.date()
+    if value is pd.NaT or (isinstance(value, float) and value != value):
+        return None
+    return value.item() if isinstance(value, np.generic) else value
+
+
+@dataclass
+class Answers:
+    """The assessment frames of some rules, by key, and what failed."""
+
+    frames: dict[str, pd.DataFrame]
+    failures: list[Failure]
+
+
+def assess(frames: Frames, thresholds: Thresholds) -> Answers:
+    """Ask every rule about every patient of the frames; the answers as frames."""
+    found: dict[str, list[tuple[int, Answer]]] = {key: [] for key in thresholds.running()}
+    failures: dict[str, Failure] = {}
+    for who, patient in patients_of(frames).items():
+        asked = ask(patient, thresholds)
+        for key, answers in asked.answers.items():
+            found[key] += [(who, answer) for answer in answers]
+        for key, error in asked.failed.items():
+            failures.setdefault(key, Failure(key, error)).patients.append(who)
+    return Answers({key: as_frame(rows) for key, rows in found.items()}, list(failures.values()))

@@ -21,7 +21,7 @@ from sqlmodel import Session, col, select
 from dashboard.api.fhir import OUR_ANSWERS, patient_reference_id
 from dashboard.secure import READERS, Current, SecureDash, current, roles
 from jobs.escalation import Proposal, all_escalations
-from jobs.evaluation import assess
+from jobs.frame_adapter import assess
 from jobs.importers.canonical import Refused
 from jobs.importers.fhir_r4 import drug_of, event_of, record_number
 from jobs.rule import all_rules

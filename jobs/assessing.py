@@ -53,7 +53,7 @@ def ask(patient: PatientFacts, thresholds: Thresholds, rules: Collection[str] | 
     """Ask every rule that is active or in shadow (or those named, and what they read) about one patient."""
     asked = Asked(patient, {})
     today = patient.today
-    for rule in _chosen(thresholds.running() if rules is None else frozenset(rules), rules is not None):
+    for rule in rules_asked(thresholds.running() if rules is None else frozenset(rules), rules is not None):
         own = thresholds.patients.get(rule.key)
         parameters = thresholds.clinic[rule.key] if own is None else own.get(patient.id, thresholds.clinic[rule.key])
         try:
@@ -98,7 +98,7 @@ def _birthday(birth: dt.date, age: int) -> int:
 
 
 @lru_cache(maxsize=64)
-def _chosen(keys: frozenset[str], named: bool) -> tuple[Rule, ...]:
+def rules_asked(keys: frozenset[str], named: bool) -> tuple[Rule, ...]:
     """The rules of these keys in an order in which each follows those it reads; where named, with those they read."""
     wanted = set(keys)
     if named:

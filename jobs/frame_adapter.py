@@ -247,10 +247,10 @@ def answers_from_frames(one: Rule, patient: PatientFacts, parameters: Any) -> tu
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, pd.Timestamp):
-        return None if pd.isna(value) else value.date()
-    if value is pd.NaT or (isinstance(value, float) and value != value):
+    if value is None or value is pd.NaT or value != value:
         return None
+    if isinstance(value, pd.Timestamp):
+        return value.date()
     return value.item() if isinstance(value, np.generic) else value
 
 

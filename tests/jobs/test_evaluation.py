@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
@@ -9,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import col, select
 
-from jobs import evaluation
+from jobs import assessing
 from jobs.evaluation import evaluate
 from jobs.importers.load import import_paths
-from jobs.rule import all_rules
+from jobs.rule import rule
 from models.alert import Alert
 from models.assessment import Assessment, EvaluationRun
 from models.database import engine_for, reading, upgrade, writing
@@ -155,20 +156,18 @@ def test_a_rule_that_fails_for_one_patient_answers_for_all_others_and_says_so(en
     people = [{"mrn": str(n)} for n in range(9)]
     scores = [row for n in range(9) for row in (cmas(str(n), -14, 27), cmas(str(n), 0, 24))]
     load(engine, clinic_folder(patients=people, observations=scores))
-    rule = next(one for one in all_rules() if one.key == "declining-strength")
-    honest = rule.evaluate
+    honest = rule("declining-strength")
 
-    def moody(frames, as_of, parameters):
-        if "4" in set(frames.patients["mrn"]):
+    def moody(patient, as_of, parameters):
+        if patient.mrn == "4":
             raise RuntimeError("cannot read this one")
-        return honest(frames, as_of, parameters)
+        return honest.assess(patient, as_of, parameters)
 
+    asked = assessing.rules_asked
     monkeypatch.setattr(
-        evaluation,
-        "all_rules",
-        lambda: tuple(
-            type(rule)(**{**rule.__dict__, "evaluate": moody}) if one.key == rule.key else one for one in all_rules()
-        ),
+        assessing,
+        "rules_asked",
+        lambda *of: tuple(replace(one, assess=moody) if one.key == honest.key else one for one in asked(*of)),
     )
     report = run(engine)
     assert report.exit_code == 1

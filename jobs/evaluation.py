@@ -37,7 +37,7 @@ from models.patient_facts import FeedSilence, date_of, day_number
 from models.patient_reading import read_patients, refresh
 from models.rows import fetch
 from models.rule_setting import RuleSetting
-from models.states import severity_rank
+from models.states import State, severity_rank
 
 log = logging.getLogger(__name__)
 
@@ -299,7 +299,7 @@ class _Run:
                 if key not in now and (key[1] not in known or speaks.speaks_of(key[0], key[1]))
             ],
         )
-        active = {key: row for key, row in now.items() if row.status == "active"}
+        active = {key: row for key, row in now.items() if row.status == "active" and row.state != State.NOT_MET}
         self.decisions += reconcile(session, active, speaks, thresholds=self.thresholds, as_of=self.as_of, now=self.now)
         if self.rules is None:
             refresh(connection, patients, timezone=self.timezone)

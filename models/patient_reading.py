@@ -408,10 +408,15 @@ def _date(value: Any) -> dt.date | None:
 
 
 def _day(value: Any) -> int:
+    """A day as the driver gives it: a number or ISO text on SQLite, a date on PostgreSQL."""
+    if isinstance(value, int):
+        return value
     return day_number(dt.date.fromisoformat(value) if isinstance(value, str) else value)
 
 
 def instant(value: Any) -> dt.datetime:
-    """An instant as the driver gives it: text in UTC on SQLite, aware on PostgreSQL."""
+    """An instant as the driver gives it: seconds since 1970 or text in UTC on SQLite, aware on PostgreSQL."""
+    if isinstance(value, int | float):
+        return dt.datetime.fromtimestamp(value, dt.UTC)
     moment = dt.datetime.fromisoformat(value) if isinstance(value, str) else value
     return moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)

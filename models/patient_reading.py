@@ -164,6 +164,7 @@ class ObservationRow(NamedTuple):
     effective_at: Any
     received_at: Any
     known_to: Any
+    imported_at: Any
 
 
 def _packed_rows(
@@ -217,13 +218,13 @@ def _observations(
 ) -> tuple[dict[int, dict[str, list[Any]]], dict[int, list[Any]]]:
     readings: dict[int, dict[str, list[Any]]] = {}
     undone: dict[int, list[Any]] = defaultdict(list)
-    moments: dict[int, tuple[Any, Any]] = {}
+    moments: dict[int, Moments] = {}
     for row in observation_rows(connection, patient_ids, known_at):
         if row.not_done is not None:
             undone[row.patient_id].append(row.not_done)
             continue
         readings.setdefault(row.patient_id, {}).setdefault(row.measure, []).append(row.fact)
-        moments[row.fact[0]] = row.effective_at, row.received_at
+        moments[row.fact[0]] = row.effective_at, row.received_at, row.imported_at
     for mine in readings.values():
         for series in mine.values():
             series.sort(key=lambda fact: (fact[1], fact[0]))
@@ -233,11 +234,15 @@ def _observations(
     return readings, undone
 
 
-def order_within_days(series: list[Any], moments: Mapping[int, tuple[Any, Any]], timezone: str) -> None:
+Moments = tuple[Any, Any, Any]
+"""When a reading was taken, received and imported, as the driver gives it."""
+
+
+def order_within_days(series: list[Any], moments: Mapping[int, Moments], timezone: str) -> None:
     """Put readings of one day in the order of their time of day, then of their receipt.
 
-    `series` holds facts as packed, sorted by day; `moments` has effective and received instant by id. A reading
-    without a time takes the time of its receipt if that was the same day, else the day's end.
+    `series` holds facts as packed, sorted by day; `moments` are by id. A reading without a time takes the time of its
+    receipt if that was the same day, else the day's end.
     """
     begin = 0
     while begin < len(series):
@@ -252,13 +257,14 @@ def order_within_days(series: list[Any], moments: Mapping[int, tuple[Any, Any]],
 
 
 def _moment(
-    number: int, moments: Mapping[int, tuple[Any, Any]], midnight: dt.datetime, evening: dt.datetime
+    number: int, moments: Mapping[int, Moments], midnight: dt.datetime, evening: dt.datetime
 ) -> tuple[dt.datetime, dt.datetime, int]:
-    effective, received = (instant(one) for one in moments[number])
+    effective, received, imported = (instant(one) for one in moments[number])
     if effective != midnight:
         return effective, received, number
-    # Midnight stands for "no time given"; a receipt at that instant says only that none was given either.
-    return (received if midnight < received <= evening else evening), received, number
+    # Midnight stands for "no time given". A receipt at that instant was not given either: then the import is it.
+    receipt = imported if received == midnight else received
+    return (receipt if midnight < receipt <= evening else evening), received, number
 
 
 def patient_rows(connection: sa.Connection, patient_ids: Sequence[int]) -> list[list[Any]]:
@@ -283,7 +289,7 @@ def observation_rows(
     query = sa.select(
         table.patient_id, table.measure, table.id, table.effective_on, table.value, table.upper_limit, table.assay,
         table.assessor, table.comparator, table.status, table.reason, table.effective_at, table.received_at,
-        table.known_to,
+        table.known_to, table.imported_at,
     ).where(
         table.patient_id.in_(patient_ids), *_known(table, known_at, every_version),
         table.status.in_((*VALID, "not-done")),
@@ -291,13 +297,14 @@ def observation_rows(
     days: dict[Any, int] = {}
     for (
         who, measure, number, on, value, limit, assay, assessor, sign, status, reason, effective, received, until,
+        imported,
     ) in fetch(connection, query):  # fmt: skip
         day = days.get(on)
         if day is None:
             day = days[on] = _day(on)
         note = (number, measure, day, reason) if status == "not-done" else None
         fact = (number, day, value, limit, assay, assessor, sign)
-        yield ObservationRow(who, measure, fact, note, effective, received, until)
+        yield ObservationRow(who, measure, fact, note, effective, received, until, imported)
 
 
 def statement_rows(

@@ -27,6 +27,7 @@ from models.patient_facts import (
 from models.patient_reading import (
     CHUNK,
     HORIZON_DAYS,
+    Moments,
     happening_rows,
     instant,
     observation_rows,
@@ -182,7 +183,7 @@ def _version(fact: Any, day: int, row: Any) -> Version:
 
 def _readings(connection: sa.Connection, people: dict[int, PatientVersions], timezone: str) -> None:
     found: dict[tuple[int, str], list[Any]] = {}
-    moments: dict[int, tuple[Any, Any]] = {}
+    moments: dict[int, Moments] = {}
     spans: dict[int, Any] = {}
     for row in observation_rows(connection, list(people), every_version=True):
         if row.not_done is not None:
@@ -190,7 +191,7 @@ def _readings(connection: sa.Connection, people: dict[int, PatientVersions], tim
             people[row.patient_id].not_done.append(_version(note, note.day, row))
             continue
         found.setdefault((row.patient_id, row.measure), []).append(row.fact)
-        moments[row.fact[0]] = row.effective_at, row.received_at
+        moments[row.fact[0]] = row.effective_at, row.received_at, row.imported_at
         spans[row.fact[0]] = row
     for (who, measure), series in found.items():
         series.sort(key=lambda fact: (fact[1], fact[0]))

@@ -222,7 +222,7 @@ def test_the_table_holds_every_value_of_the_chart(charted: Clinic) -> None:
 def test_a_score_typed_in_is_on_the_card_and_in_an_alert_at_once(here: "Current") -> None:
     from dashboard.patient.entry import save_score
 
-    save_score(here, "77", {"measure": "cmas", "value": "20", "observed_at": TODAY.isoformat() + "T06:00"}, [])
+    save_score(here, "77", {"measure": "cmas", "value": "20", "observed_at": TODAY.isoformat()}, [])
     view = view_of(here)
     assert card(here)["CMAS"].text.endswith("20 of 52")
     answer = view.assessment("declining-strength", "cmas")

@@ -82,6 +82,9 @@ def frames_of(
                 "measure": text_column([feed.measure for feed in feeds]),
                 "last_day": _days([feed.last_day for feed in feeds]),
                 "results": np.array([feed.results for feed in feeds], "int64"),
+                "delivery_days": np.array([feed.delivery_days for feed in feeds], "int64"),
+                "median_gap": _column([feed.median_gap for feed in feeds], "number"),
+                "patients_waiting": np.array([feed.patients_waiting for feed in feeds], "int64"),
             }
         ),
         by_measure={measure: frame for measure, frame in by_measure.items() if len(frame)},

@@ -160,9 +160,7 @@ def install(app: SecureDash, *, demo_password: str = "") -> None:
                 token = start_session(session, user, now=now)
                 audit(session, user.name, "signed in", now=now)
         if token is None:
-            return sign_in_page(
-                "Name or password is not right, or the account is locked for a few minutes.", name, 401
-            )
+            return sign_in_page("Name or password is not right, or the account is locked for a few minutes.", name, 401)
         response = flask.redirect(_local(form.get("next", "")) or "/", 303)
         response.set_cookie(SESSION_COOKIE, token, max_age=int(longest.total_seconds()), **cookie)
         response.delete_cookie(FORM_COOKIE)

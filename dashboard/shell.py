@@ -278,5 +278,3 @@ def freshness(state: dict[str, Any], here: Current) -> tuple[list[Any], str, Any
 def _failure(job: dict[str, Any]) -> str:
     why = str(job.get("message") or "").strip()
     return f"{job.get('title') or job.get('key')}{': ' + why.rstrip('.') if why else ' failed'}"
-
-

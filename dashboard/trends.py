@@ -43,9 +43,7 @@ class TrendCache:
             if self._day != today:
                 self._known.clear()
                 self._day = today
-            stale = [
-                who for who, revision in revisions.items() if self._known.get(who, (None, None))[0] != revision
-            ]
+            stale = [who for who, revision in revisions.items() if self._known.get(who, (None, None))[0] != revision]
             if stale:
                 some = stale if len(stale) < FEWER_THAN_ALL * len(revisions) else None
                 with reading(self._engine) as session:

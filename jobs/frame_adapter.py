@@ -242,7 +242,7 @@ def answers_from_frames(one: Rule, patient: PatientFacts, parameters: Any) -> tu
             severity=Severity(answer.severity) if answer.severity else None,
             numbers={name: _plain(value) for name, value in answer.numbers.items()},
         )
-        for answer in _cut_answers(table).get(patient.id, ())
+        for answer in answers_by_patient(table).get(patient.id, ())
     )
 
 

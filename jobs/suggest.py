@@ -14,6 +14,7 @@ import pandas as pd
 from sqlalchemy.engine import Engine
 from sqlmodel import select
 
+from jobs.assessing import ask
 from jobs.chart import Chart, chart_of
 from jobs.escalation import (
     NO_CHANGE,
@@ -26,7 +27,6 @@ from jobs.escalation import (
     all_escalations,
     thresholds_of,
 )
-from jobs.evaluation import assess
 from jobs.frame_adapter import answers_by_patient, patients_of
 from jobs.phenotype import (
     GBS_PATTERN,
@@ -43,9 +43,9 @@ from jobs.phenotype import (
 from jobs.thresholds import advice_on, thresholds_on
 from models.database import reading
 from models.errors import UnknownPatient
-from models.frame_reading import read_frames
 from models.frames import Frames
 from models.patient import STATUSES, Patient
+from models.patient_reading import read_patients
 from models.vocabulary import answers as coded_answers
 
 PURPOSE = "Options for a health professional to consider and to check; not an order, not for time-critical decisions."
@@ -291,7 +291,7 @@ def suggest(
         patient_id = session.exec(select(Patient.id).where(Patient.mrn == mrn)).first()
         if patient_id is None:
             raise UnknownPatient(mrn)
-        frames = read_frames(
+        (patient,) = read_patients(
             session.connection(),
             as_of,
             timezone=timezone,
@@ -300,12 +300,11 @@ def suggest(
             statuses=STATUSES,
             horizon_days=None,
         )
-        answers = assess(frames, thresholds_on(session, as_of))
+        asked = ask(patient, thresholds_on(session, as_of))
         advice = advice_on(session, as_of, patient_id)
-    answer = suggest_from(
-        frames, as_of, answers.frames, patient_id, parameters=advice.phenotype, settings=advice.escalations
-    )
-    answer["missing"] += [f"answer of the rule {failure.rule}: {failure.error}" for failure in answers.failures]
+    chart = chart_of(patient, asked.answers)
+    answer = answer_for(chart, parameters=advice.phenotype, settings=advice.escalations)
+    answer["missing"] += [f"answer of the rule {key}: {error}" for key, error in asked.failed.items()]
     if known_at is not None:
         answer["known_at"] = known_at.isoformat()
     return answer

@@ -5,27 +5,25 @@ if they were given today and gives a card for what is dangerous or useless about
 files. A card is information: it never carries an order to be placed, and the machine that asks cannot act on an alert.
 """
 
-import dataclasses
 import datetime as dt
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import flask
-import numpy as np
 import orjson
-import pandas as pd
 from flask.typing import ResponseReturnValue
 from sqlmodel import Session, col, select
 
 from dashboard.api.fhir import OUR_ANSWERS, patient_reference_id
 from dashboard.secure import READERS, Current, SecureDash, current, roles
+from jobs.assessing import ask
+from jobs.chart import chart_of
 from jobs.escalation import Proposal, all_escalations
-from jobs.frame_adapter import assess
 from jobs.importers.canonical import Refused
 from jobs.importers.fhir_r4 import drug_of, event_of, record_number
 from jobs.rule import all_rules
-from jobs.suggest import PURPOSE, Card, charts_from, situation_of, suggest
+from jobs.suggest import PURPOSE, Card, situation_of, suggest
 from jobs.thresholds import advice_on, thresholds_on
 from models import vocabulary
 from models.accounts import audit
@@ -33,9 +31,9 @@ from models.alert import Alert
 from models.alert_lifecycle import present_day, record, state_of
 from models.database import reading, writing
 from models.errors import MyopanelError
-from models.frames import Frames, text_column
-from models.patient import Patient
-from models.patient_record import patient_frames
+from models.patient import STATUSES, Patient
+from models.patient_facts import Happening, PatientFacts, Statement
+from models.patient_reading import read_patients
 
 PATIENT_VIEW, ORDER_SELECT = "myopanel-patient-view", "myopanel-order-select"
 LONGEST_SUMMARY = 139
@@ -276,13 +274,20 @@ def _order_cards(
     chosen = _selected(context, drafts)
     if not chosen:
         return
-    frames = patient_frames(session.connection(), patient, today, timezone=here.settings.timezone)
-    whole, selected = _with_drafts(frames, patient.id or 0, drafts, chosen)
+    (facts,) = read_patients(
+        session.connection(),
+        today,
+        timezone=here.settings.timezone,
+        patient_ids=[patient.id or 0],
+        statuses=STATUSES,
+        horizon_days=None,
+    )
+    selected = _add_drafts(facts, drafts, chosen)
     if not selected:
         return
-    answers = assess(whole, thresholds_on(session, today))
+    asked = ask(facts, thresholds_on(session, today))
     advice = advice_on(session, today, patient.id)
-    chart = next(charts_from(whole, answers.frames, (patient.id or 0,)))
+    chart = chart_of(facts, asked.answers)
     situation = situation_of(chart, advice.phenotype)
     for one in all_escalations():
         if one.kind not in LOOKED_AT:
@@ -312,31 +317,26 @@ def _selected(context: Mapping[str, Any], drafts: Sequence[Mapping[str, Any]]) -
     return [str(one.get("id")) in wanted for one in drafts]
 
 
-def _with_drafts(
-    frames: Frames, patient_id: int, drafts: Sequence[Mapping[str, Any]], chosen: Sequence[bool]
-) -> tuple[Frames, set[int]]:
-    """The patient's facts with the drafts as given today, and the (negative) numbers of the selected ones.
+def _add_drafts(facts: PatientFacts, drafts: Sequence[Mapping[str, Any]], chosen: Sequence[bool]) -> set[int]:
+    """Add the drafts to the patient's facts as given today; returns the (negative) numbers of the selected ones.
 
     A draft's dose is not looked at: what does not go together does not in any dose.
     """
-    today = np.datetime64(frames.as_of, "s")
-    medications: list[dict[str, Any]] = []
-    events: list[dict[str, Any]] = []
+    statements: list[Statement] = []
+    happenings: list[Happening] = []
     selected: set[int] = set()
     for place, (draft, is_chosen) in enumerate(zip(drafts, chosen, strict=True)):
         number = -1 - place
         kind = draft.get("resourceType")
         try:
             if kind == "MedicationRequest":
-                concept = draft.get("medicationCodeableConcept")
-                reference = draft.get("medicationReference")
-                if not isinstance(concept, dict):
-                    concept = {"text": reference.get("display")} if isinstance(reference, dict) else {}
-                name, _ = drug_of(concept)
-                known = vocabulary.drug(name)
-                medications.append({"id": number, "drug": known.key if known else name.lower()})
+                name = _drafted_drug(draft)
+                statements.append(
+                    Statement(number, name, None, "mg", "daily", "", facts.today, None, "daily", "active")
+                )
             elif kind in {"ServiceRequest", "Procedure"}:
-                events.append({"id": number, "event": event_of(draft.get("code")).key})
+                event = event_of(draft.get("code")).key
+                happenings.append(Happening(number, event, facts.today, None, True, "ordered"))
             else:
                 continue
         except Refused:
@@ -344,36 +344,19 @@ def _with_drafts(
             continue
         if is_chosen:
             selected.add(number)
-    made = dataclasses.replace(frames, assessments={}, derived={})
-    if medications:
-        rows = pd.DataFrame(medications).assign(
-            patient_id=patient_id, dose=np.nan, unit="mg", frequency="daily", route="", start=today,
-            end=np.datetime64("NaT", "s"), intent="daily", status="active",
-        )  # fmt: skip
-        made.medications = _joined(frames.medications, rows)
-    if events:
-        rows = pd.DataFrame(events).assign(
-            patient_id=patient_id, day=today, end=np.datetime64("NaT", "s"), present=True, detail="ordered"
-        )
-        made.events = _joined(frames.events, rows)
-    return made, selected
+    facts.statements = [*facts.statements, *statements]
+    facts.happenings = [*facts.happenings, *happenings]
+    return selected
 
 
-def _joined(table: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows below a frame, in its columns and types."""
-    columns: dict[str, Any] = {}
-    for name in table.columns:
-        values = [*table[name].tolist(), *rows[name].tolist()]
-        if table[name].dtype == object:
-            columns[name] = text_column(values)
-        elif name in {"start", "end", "day"}:
-            stamps = [
-                np.datetime64("NaT", "s") if pd.isna(one) else np.datetime64(pd.Timestamp(one), "s") for one in values
-            ]
-            columns[name] = np.array(stamps, dtype="datetime64[s]")
-        else:
-            columns[name] = np.array(values, dtype=table[name].to_numpy().dtype)
-    return pd.DataFrame(columns)
+def _drafted_drug(draft: Mapping[str, Any]) -> str:
+    concept = draft.get("medicationCodeableConcept")
+    reference = draft.get("medicationReference")
+    if not isinstance(concept, dict):
+        concept = {"text": reference.get("display")} if isinstance(reference, dict) else {}
+    name, _ = drug_of(concept)
+    known = vocabulary.drug(name)
+    return known.key if known else name.lower()
 
 
 # ------------------------------------------------------------------------------------------------------------- feedback

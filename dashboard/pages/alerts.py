@@ -632,9 +632,7 @@ def _drawer(
             html.Ul([_happened(event, here, today) for event in happened], className="history"),
         ],
         className="drawer",
-        **data(
-            alerts_drawer=str(row["id"]), alerts_label=f"{row['name']}: {first_sentence(row['explanation'])}"
-        ),
+        **data(alerts_drawer=str(row["id"]), alerts_label=f"{row['name']}: {first_sentence(row['explanation'])}"),
     )
 
 

@@ -204,9 +204,7 @@ def poll(client: object, clinic: Clinic, **headers: str) -> int:
         {"id": "shell-tick", "property": "n_intervals", "value": 3},
         {"id": "shell-refresh", "property": "data", "value": None},
     ]
-    outputs = [
-        {"id": one.split(".")[0], "property": one.split(".")[1]} for one in re.findall(r"[\w-]+\.[\w]+", BAR)
-    ]
+    outputs = [{"id": one.split(".")[0], "property": one.split(".")[1]} for one in re.findall(r"[\w-]+\.[\w]+", BAR)]
     cookie = client.get_cookie("_csrf_token")  # type: ignore[attr-defined]
     answer = client.post(  # type: ignore[attr-defined]
         "/_dash-update-component",

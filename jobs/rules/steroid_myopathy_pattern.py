@@ -261,8 +261,9 @@ def _severity(strength: StrengthVerdict, acute: bool) -> Severity:
 
 def dose_of(found: steroids.Exposure, as_of: int, parameters: Parameters) -> Dose:
     """How long the steroid has been high, or very high, up to today."""
-    course = _running_course(found, found.known, as_of, parameters)
-    possible = _running_course(found, found.possible, as_of, parameters)
+    newest = _newest_course(found, found.known, parameters)
+    course = _if_running(newest, as_of, parameters)
+    possible = _if_running(_newest_course(found, found.possible, parameters), as_of, parameters)
     pulse = steroids.newest_run(found.known, lambda one: one.is_pulse, gap_days=parameters.gap_days)
     if pulse is not None and as_of - pulse.last > parameters.after_pulse_days:
         pulse = None
@@ -271,7 +272,7 @@ def dose_of(found: steroids.Exposure, as_of: int, parameters: Parameters) -> Dos
     long, acute = course is not None and course.reached, very_high >= parameters.very_high_days
     since = steroids.earliest(course.nth_day if course is not None else None, None if pulse is None else pulse.start)
     if acute and not long and pulse is None:
-        since = course.start if course is not None else as_of
+        since = None if newest is None else newest.start
     return Dose(
         course,
         pulse,
@@ -282,17 +283,20 @@ def dose_of(found: steroids.Exposure, as_of: int, parameters: Parameters) -> Dos
     )
 
 
-def _running_course(
-    found: steroids.Exposure, segments: Sequence[steroids.Segment], as_of: int, parameters: Parameters
+def _newest_course(
+    found: steroids.Exposure, segments: Sequence[steroids.Segment], parameters: Parameters
 ) -> steroids.Run | None:
     above_mg, from_mg_kg = parameters.high_dose_mg, parameters.high_dose_mg_per_kg
-    newest = steroids.newest_run(
+    return steroids.newest_run(
         segments,
         lambda one: found.is_high(one, above_mg, from_mg_kg),
         gap_days=parameters.gap_days,
         nth=parameters.high_dose_days,
     )
-    return newest if newest is not None and as_of - newest.last <= parameters.gap_days else None
+
+
+def _if_running(course: steroids.Run | None, as_of: int, parameters: Parameters) -> steroids.Run | None:
+    return course if course is not None and as_of - course.last <= parameters.gap_days else None
 
 
 def days_above_very_high(segments: Sequence[steroids.Segment], as_of: int, parameters: Parameters) -> int:

@@ -8,15 +8,11 @@ clinic, a test that was recorded as not possible or is paused with a reason, and
 coming in (nobody can tell then).
 """
 
-import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple, overload
+from typing import Any, NamedTuple
 
-import pandas as pd
-
-from jobs.frame_adapter import feeds_of
 from jobs.newest import next_after
 from jobs.phrasing import dated, listed, subject_label
 from jobs.rule import (
@@ -33,12 +29,13 @@ from jobs.rule import (
     parameter,
 )
 from jobs.treatment import Course, courses
-from models.patient_facts import FeedSilence, Happening, PatientFacts, Reading, date_of, day_number
+from models.patient_facts import FeedSilence, Happening, PatientFacts, Reading, date_of
 from models.states import Cause
 from models.vocabulary import MonitoringRow, drug, events, vocabulary
 from models.vocabulary import tests as laboratory_tests
 from models.vocabulary.rows import ACTIVE_TREATMENT
 
+STEROID_PROFILE = "steroid"
 DUE_STATES = ("not_due", "due", "grace", "overdue", "never_measured", "not_possible", "paused")
 
 
@@ -63,6 +60,13 @@ class Parameters:
         meaning="methotrexate monitoring profile; `none` leaves drug safety tests out",
         source="ACR 2008/2015, BSR 2017",
         mark="seen",
+    )
+    steroid_tests: str = parameter(
+        "no",
+        unit="",
+        choices=("no", "yes"),
+        meaning="also ask for glucose, blood pressure and lipids under a steroid taken for more than 90 days",
+        source="EULAR 2007 (S21) and AACI 2013 (S22) without intervals: at each visit",
     )
     feed_normal_results: int = parameter(
         20,
@@ -130,8 +134,8 @@ class Reason(NamedTuple):
     statement: str
 
 
-@lru_cache(maxsize=4)
-def _rows_in_force(profile: str) -> tuple[tuple[int, MonitoringRow], ...]:
+@lru_cache(maxsize=16)
+def _rows_in_force(profile: str, steroid_tests: bool) -> tuple[tuple[int, MonitoringRow], ...]:
     """The rows of the monitoring table that hold under the chosen profile, with their place in the table."""
     rows = []
     for place, row in enumerate(vocabulary().monitoring):
@@ -139,6 +143,8 @@ def _rows_in_force(profile: str) -> tuple[tuple[int, MonitoringRow], ...]:
             wanted = row.profile == profile
         elif row.treatment == ACTIVE_TREATMENT:
             wanted = row.profile == "contract"
+        elif row.profile == STEROID_PROFILE:
+            wanted = steroid_tests
         else:
             wanted = row.active and profile != "none"
         if wanted:
@@ -147,7 +153,7 @@ def _rows_in_force(profile: str) -> tuple[tuple[int, MonitoringRow], ...]:
 
 
 @lru_cache(maxsize=1024)
-def _asked_by(name: str, profile: str, active_interval: int) -> tuple[Requirement, ...]:
+def _asked_by(name: str, profile: str, steroid_tests: bool, active_interval: int) -> tuple[Requirement, ...]:
     """What a drug requires; nothing for a drug that the vocabulary does not know."""
     known = drug(name)
     if known is None:
@@ -161,7 +167,7 @@ def _asked_by(name: str, profile: str, active_interval: int) -> tuple[Requiremen
             active_interval if row.treatment == ACTIVE_TREATMENT else row.interval_days,
             place,
         )
-        for place, row in _rows_in_force(profile)
+        for place, row in _rows_in_force(profile, steroid_tests)
         if row.applies_to(known)
     )
 
@@ -169,8 +175,9 @@ def _asked_by(name: str, profile: str, active_interval: int) -> tuple[Requiremen
 def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterator[Answer]:
     """One answer per test required of the patient."""
     wanted: dict[str, list[tuple[Course, Requirement]]] = {}
+    chosen = parameters.drug_profile, parameters.steroid_tests == "yes", parameters.active_interval_days
     for course in courses(patient):
-        for requirement in _asked_by(course.drug, parameters.drug_profile, parameters.active_interval_days):
+        for requirement in _asked_by(course.drug, *chosen):
             wanted.setdefault(requirement.test, []).append((course, requirement))
     for test in sorted(wanted):
         last = last_result(patient, test)
@@ -214,8 +221,7 @@ def _answer(
 ) -> Answer:
     # What asks first speaks for the test; among equals the treatment that began first, then the order of the table.
     reason = min(reasons, key=lambda one: one[:3])
-    due = _after_pauses(patient, test, reason.due, as_of)
-    overdue_from = due + parameters.grace_days + 1
+    due, overdue_from = reason.due, reason.due + parameters.grace_days + 1
     state = MET if as_of >= overdue_from else NOT_MET
     due_state, note, until, because = _due_state(as_of, due, overdue_from, last), "", None, None
     if (pause := _pause(patient, test, as_of)) is not None:
@@ -272,14 +278,6 @@ def _due_state(as_of: int, due: int, overdue_from: int, last: Reading | Happenin
     return "due" if as_of == due else "not_due"
 
 
-def _after_pauses(patient: PatientFacts, test: str, due: int, as_of: int) -> int:
-    """The due day, moved behind the pauses that lie over it or begin after it: a pause ends a miss."""
-    for one in sorted(patient.pauses, key=lambda pause: pause.start):
-        if one.test in (test, "all") and one.start <= as_of and one.until >= due:
-            due = one.until + 1
-    return due
-
-
 def _excuse(
     patient: PatientFacts, test: str, last: Reading | Happening | None, lasts_days: int, as_of: int
 ) -> tuple[str, int] | None:
@@ -305,21 +303,8 @@ def _pause(patient: PatientFacts, test: str, as_of: int) -> tuple[str, int] | No
     return found
 
 
-@overload
-def silent_feeds(feeds: Sequence[FeedSilence], today: int, parameters: Parameters) -> dict[str, int]: ...
-@overload
-def silent_feeds(feeds: pd.DataFrame, today: dt.date, parameters: Parameters) -> dict[str, dt.date]: ...
-def silent_feeds(feeds: Any, today: Any, parameters: Parameters) -> Any:
-    """Tests whose normal senders have all gone silent, with the day of the last delivery.
-
-    While the panel is still read as frames, their table of feeds and a date are answered with dates.
-    """
-    if isinstance(feeds, pd.DataFrame):
-        return {test: date_of(day) for test, day in _silent(feeds_of(feeds), day_number(today), parameters).items()}
-    return _silent(feeds, today, parameters)
-
-
-def _silent(feeds: Sequence[FeedSilence], today: int, parameters: Parameters) -> dict[str, int]:
+def silent_feeds(feeds: Sequence[FeedSilence], today: int, parameters: Parameters) -> dict[str, int]:
+    """Tests whose normal senders have all gone silent, with the day of the last delivery."""
     silent: dict[str, int] = {}
     if not feeds:
         return silent

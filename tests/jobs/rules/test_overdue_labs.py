@@ -210,18 +210,19 @@ def test_the_end_of_the_reason_ends_the_miss_and_another_reason_goes_on_by_its_o
 
 
 @pytest.mark.parametrize(
-    ("start", "until", "due_state", "due"),
+    ("start", "until", "due_state", "state"),
     [
-        (-40, -30, "overdue", -28),  # over before the day came: nothing changes
-        (-30, -5, "grace", -4),  # lay over the day: due on the day after the pause
-        (-10, -1, "due", 0),  # began when the test was missed already: the miss ends with it
-        (-10, 3, "paused", 4),
+        (-40, -30, "overdue", "met"),
+        (-30, -1, "overdue", "met"),  # nothing was taken while it was paused: the test is still missed
+        (-10, 0, "paused", "not_met"),
+        (-10, 3, "paused", "not_met"),
     ],
 )
-def test_a_pause_ends_a_miss_and_the_test_is_due_on_the_day_after_it(start, until, due_state, due):
+def test_a_pause_holds_while_it_lasts_and_forgives_nothing(start, until, due_state, state):
     pauses = [{"test": "ck", "reason": "travelling", "start": start, "until": until}]
     row = assess(observations=labs(-70, "ck"), medications=[PREDNISONE], pauses=pauses)
-    assert (row["due_state"], (row["due"].date() - AS_OF).days) == (due_state, due)
+    assert (row["due_state"], row["state"]) == (due_state, state)
+    assert row["due"].date() == AS_OF - dt.timedelta(days=28)
 
 
 def small(last, **more):
@@ -244,3 +245,38 @@ def small(last, **more):
 )
 def test_a_sender_of_few_results_is_judged_by_its_own_rhythm(feeds, state):
     assert assess(observations=labs(-60, "ck"), medications=[PREDNISONE], feeds=feeds)["state"] == state
+
+
+LEFLUNOMIDE = {"drug": "leflunomide", "dose": 20, "unit": "mg", "start": "2026-01-10"}
+
+
+def test_leflunomide_asks_for_blood_count_liver_kidney_blood_pressure_and_weight():
+    day = dt.date(2026, 11, 28)
+    for test in ("blood_count", "creatinine", "albumin", "blood_pressure", "weight"):
+        row = assess(test, as_of=day, medications=[LEFLUNOMIDE])
+        assert (row["state"], row["due"].date(), row["interval_days"]) == ("met", dt.date(2026, 1, 24), 14)
+    measured = [{"measure": "alt", "value": 180, "upper_limit": 40, "day": "2026-11-20"}]
+    row = assess("transaminases", as_of=day, medications=[LEFLUNOMIDE], observations=measured)
+    assert (row["state"], row["interval_days"]) == ("not_met", 91)
+
+
+def test_the_eyes_are_looked_at_yearly_after_five_years_of_hydroxychloroquine_and_an_examination_counts():
+    drug = {"drug": "hydroxychloroquine", "dose": 200, "unit": "mg", "start": -1900}
+    seen = [{"event": "eye_examination", "day": -400}]
+    assert assess("eye_examination", medications=[drug], events=seen)["due_state"] == "overdue"
+    assert assess("eye_examination", medications=[drug], events=[*seen, {"event": "eye_examination", "day": -30}])[
+        "due"
+    ].date() == AS_OF + dt.timedelta(days=335)
+    refused = [*seen, {"event": "eye_examination", "day": -30, "present": "no"}]
+    assert assess("eye_examination", medications=[drug], events=refused)["state"] == "met"
+
+
+def test_under_long_steroid_treatment_glucose_and_blood_pressure_are_asked_for_where_a_site_wants_it():
+    assert assess("glucose", medications=[PREDNISONE]) is None
+    wanted = Parameters(steroid_tests="yes")
+    assert assess("glucose", medications=[PREDNISONE], parameters=wanted)["state"] == "met"
+    assert assess("blood_pressure", medications=[PREDNISONE], parameters=wanted)["interval_days"] == 91
+    short = {**PREDNISONE, "start": -60}
+    assert assess("glucose", medications=[short], parameters=wanted)["due_state"] == "never_measured"
+    hba1c = [{"measure": "hba1c", "value": 5.5, "day": -10}]
+    assert assess("glucose", medications=[PREDNISONE], observations=hba1c, parameters=wanted)["due_state"] == "not_due"

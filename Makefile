@@ -16,7 +16,7 @@ export PIP_NO_INPUT := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .NOTPARALLEL:
-.PHONY: help install demo test check lint types contracts unit browser serial bench lock clean
+.PHONY: help install demo test check lint types contracts unit anyday browser serial bench lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | column -t -s '|'
@@ -42,7 +42,7 @@ install: $(STAMP) ## an environment in .venv with the exact packages of requirem
 demo: install ## a throw-away clinic with invented patients, in the browser
 	@exec $(BIN)/myopanel demo $(ARGS)
 
-test: check unit serial ## everything that must hold: style, types, import contracts, all tests
+test: check unit anyday serial ## everything that must hold: style, types, import contracts, all tests
 
 check: lint types contracts ## what can be checked without running the tests
 
@@ -57,6 +57,15 @@ contracts: install ## which package may import which
 
 unit: install ## tests that may run side by side
 	$(BIN)/python -m pytest -q -n $(JOBS) -m "not browser and not serial" $(ARGS)
+
+# Rules and pages are told the time, so the clock of the machine reaches only commands, the scheduler and the server:
+# the tests marked `anyday` go through these. They run once for each of 29 February 2028, 31 December, the two
+# clock-change nights of Europe/Berlin and of America/New_York, and 400 days ahead; the other stories on the last.
+ANYDAY := $(BIN)/python -m pytest -q -p tests.anyday.plugin -n $(JOBS)
+
+anyday: install ## the tests that read the machine's clock, on leap days and clock-change nights and next year
+	$(ANYDAY) -m "anyday and not postgres" tests/stories tests/jobs tests/dashboard/test_auth.py $(ARGS)
+	$(ANYDAY) -m "not anyday and not serial and not postgres" -k 400-days-ahead tests/stories $(ARGS)
 
 serial: install browser ## tests that need the machine, or a browser, to themselves
 	$(BIN)/python -m pytest -q -m "browser or serial" $(ARGS)

@@ -281,6 +281,8 @@ def _environment(folder: Path, env: Mapping[str, str] | None) -> dict[str, str]:
     clean = {key: value for key, value in os.environ.items() if not key.startswith("MYOPANEL_")}
     clean["MYOPANEL_DATABASE_URL"] = f"sqlite:///{folder / 'myopanel.db'}"
     clean |= {"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}
+    if zone := os.environ.get("TEST_CLINIC_ZONE"):
+        clean["MYOPANEL_TIMEZONE"] = zone
     if not (Path(sys.executable).parent / "myopanel").exists():
         clean["PYTHONPATH"] = os.pathsep.join(filter(None, [str(REPOSITORY), clean.get("PYTHONPATH")]))
     return clean | dict(env or {})

@@ -375,6 +375,7 @@ def test_health_is_open_and_says_nothing_about_patients(filled: Clinic) -> None:
     assert "Karst" not in answer.text
 
 
+@pytest.mark.anyday
 def test_cookies_are_sent_over_https_only_in_production(sqlite_url: str) -> None:
     from dashboard.app import create_app
     from models.database import engine_for

@@ -32,6 +32,7 @@ def test_each_job_of_the_table_succeeds_on_an_empty_clinic(engine: Engine, setti
     assert run_job(engine, settings, key, slot=slot, now=NOON).id == done.id
 
 
+@pytest.mark.anyday
 def test_a_new_installation_evaluates_at_once_and_is_then_well(engine: Engine, settings: Settings) -> None:
     now = utc_now()
     begin_schedule(engine, now)

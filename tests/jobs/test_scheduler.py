@@ -167,6 +167,7 @@ def test_an_evaluation_after_an_import_that_fails_is_not_repeated_at_every_tick(
     assert {status for _, status in states(engine)} == {"failed"}
 
 
+@pytest.mark.anyday
 def test_started_it_runs_by_itself_and_stopping_waits_and_hands_the_lease_back(engine: Engine) -> None:
     inside, finished = threading.Event(), []
 
@@ -190,6 +191,7 @@ def test_started_it_runs_by_itself_and_stopping_waits_and_hands_the_lease_back(e
     assert successor.leading, "the lease is free at once"
 
 
+@pytest.mark.anyday
 def test_a_job_longer_than_the_lease_keeps_it(engine: Engine) -> None:
     others: list[bool] = []
     lasts, renewed = dt.timedelta(seconds=2), dt.timedelta(seconds=0.4)

@@ -1,6 +1,10 @@
 """The life of an alert, told by commands alone: refusals, worsening, settling, withdrawing, coming back."""
 
+import pytest
+
 from tests.stories.conftest import Clinic, cmas, day, drug, event, laboratory
+
+pytestmark = pytest.mark.anyday
 
 ALERT = {
     "id",

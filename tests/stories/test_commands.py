@@ -63,6 +63,7 @@ def test_an_empty_clinic_answers_with_empty_lists(clinic: Clinic) -> None:
     assert clinic.alerts("all") == []
 
 
+@pytest.mark.anyday
 def test_without_a_day_the_clinics_today_is_meant(busy: Clinic) -> None:
     assert isinstance(busy.evaluate(None), list)
     assert busy("suggest", "1", "--format", "json").json()["as_of"] >= day(0)
@@ -219,6 +220,7 @@ def test_a_cohort_is_the_same_for_the_same_seed_and_can_be_imported(clinic: Clin
 # --------------------------------------------------------------------------------------------- jobs, accounts, database
 
 
+@pytest.mark.anyday
 def test_jobs_are_listed_and_run_by_hand(busy: Clinic) -> None:
     listed = busy("jobs", "list", "--format", "json").json()
     assert "evaluate" in {one["key"] for one in listed}
@@ -228,6 +230,7 @@ def test_jobs_are_listed_and_run_by_hand(busy: Clinic) -> None:
     assert (ran["status"], ran["as_of"]) == ("succeeded", day(0))
 
 
+@pytest.mark.anyday
 def test_passwords_are_asked_for_where_none_is_given(clinic: Clinic) -> None:
     clinic("user", "add", "nora", "--role", "nurse", stdin="correct horse battery staple\n")
     assert clinic.run("user", "add", "vera", "--role", "viewer", env=clinic.env).code == 2

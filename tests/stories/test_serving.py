@@ -116,6 +116,7 @@ def test_health_turns_503_when_a_job_is_late(clinic: Clinic, free_port: int, tmp
         assert any(job["late"] for job in json.loads(text)["jobs"])
 
 
+@pytest.mark.anyday
 def test_serving_runs_the_scheduler_and_evaluates_by_itself(clinic: Clinic, free_port: int, tmp_path: Path) -> None:
     clinic.people("1")
     with _running("serve", env=clinic.env | {"MYOPANEL_PORT": str(free_port)}, folder=tmp_path) as (_, address):

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+PATIENCE = 180
+"""Seconds after which something that should happen is taken never to happen. Tests wait for conditions, and a machine
+with other work to do is slower, not wrong: only a test that fails anyway ever waits as long."""
 
 # The same examples on every run, so that a red build is red for everybody and for a reason of its own.
 # HYPOTHESIS_EXPLORE=1 looks for new ones; what it finds belongs into a table of a test.
@@ -297,7 +300,7 @@ def run_cli(tmp_path: Path) -> Callable[..., Finished]:
     """
 
     def run(
-        *arguments: object, env: Mapping[str, str] | None = None, stdin: str | None = None, timeout: float = 120
+        *arguments: object, env: Mapping[str, str] | None = None, stdin: str | None = None, timeout: float = PATIENCE
     ) -> Finished:
         done = subprocess.run(
             [*_command(), *map(str, arguments)],
@@ -402,7 +405,7 @@ def _chromium() -> str | None:
 @pytest.fixture(scope="session")
 def browser() -> "Iterator[Browser]":
     """Chromium without a window, one for the whole session. For a second person use `browser.new_context()`."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
     executable = _chromium()
     if executable is None:
@@ -410,6 +413,7 @@ def browser() -> "Iterator[Browser]":
         if os.environ.get("CI"):
             pytest.fail(message)
         pytest.skip(message)
+    expect.set_options(timeout=PATIENCE * 1000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_FLAGS)
         yield browser
@@ -428,7 +432,7 @@ def browser_context(browser: "Browser") -> "Iterator[BrowserContext]":
 def page(browser_context: "BrowserContext") -> "Iterator[Page]":
     """A new page. The test fails if the page asks any machine but this one for something, or a script breaks."""
     page = browser_context.new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(PATIENCE * 1000)
     outside: list[str] = []
     errors: list[str] = []
 

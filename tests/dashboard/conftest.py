@@ -257,6 +257,12 @@ def served(filled: Clinic) -> Iterator[str]:
     thread.join(timeout=0.2)  # a daemon: waitress leaves its loop at its own pace
 
 
+def stands_still(page: "Page") -> None:
+    """Wait until a page has what it asked for and nothing moves or changes colour any more."""
+    page.wait_for_load_state("networkidle")
+    page.wait_for_function("document.getAnimations().every(one => one.playState !== 'running')")
+
+
 @pytest.fixture
 def open_as(page: "Page", served: str) -> Callable[..., "Page"]:
     """`open_as("nora", "/alerts")`: a browser page, signed in, on the small clinic."""

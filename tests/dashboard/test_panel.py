@@ -26,7 +26,7 @@ from models.panel import (
     search_patients,
 )
 from models.patient import Patient
-from tests.dashboard.conftest import NOW, TODAY, Clinic, days, fill
+from tests.dashboard.conftest import NOW, TODAY, Clinic, days, fill, stands_still
 from tests.frames_builder import frames
 
 
@@ -394,7 +394,7 @@ def test_pages_have_no_serious_accessibility_fault(
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     page.set_viewport_size({"width": width, "height": 900})
     page.wait_for_selector(".ag-row")
-    page.wait_for_timeout(400)
+    stands_still(page)
     found = Axe().run(page).response["violations"]
     serious = [
         f"{fault['id']}: {node['html'][:120]}"

@@ -19,7 +19,7 @@ from models.errors import ActionRefused
 from models.rule_setting import RuleSetting
 from models.user import AuditEvent
 from models.vocabulary import sources
-from tests.dashboard.conftest import NOW, TODAY, Clinic, call, days
+from tests.dashboard.conftest import NOW, TODAY, Clinic, call, days, stands_still
 from tests.dashboard.shown import here, rows, words
 
 KEYS = [one.key for one in all_rules()]
@@ -209,7 +209,7 @@ def test_pages_have_no_serious_accessibility_fault_and_fit_the_window(
     page = open_as("ada", path)
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 900})
-    page.wait_for_timeout(500)
+    stands_still(page)
     serious = [
         f"{fault['id']}: {node['html'][:120]}"
         for fault in Axe().run(page).response["violations"]

@@ -21,6 +21,7 @@ from models.job_run import OutboxMessage
 from models.patient import Patient
 from models.settings import Settings
 from models.user import User
+from tests.conftest import PATIENCE
 
 NOW = dt.datetime(2026, 3, 10, 6, 30, tzinfo=dt.UTC)
 TODAY = NOW.date()
@@ -196,7 +197,7 @@ def test_of_two_senders_at_the_same_time_one_sends(
     def claim_together(*arguments: object) -> bool:
         if not getattr(first_claim, "made", False):
             first_claim.made = True
-            both_have_read.wait(timeout=20)
+            both_have_read.wait(timeout=PATIENCE)
         return claim(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(notify, "_claim", claim_together)

@@ -18,6 +18,7 @@ from models.database import engine_for, reading, writing
 from models.errors import UsageError, told
 from models.job_run import Installation, JobRun
 from models.settings import Settings
+from tests.conftest import PATIENCE
 
 NOON = dt.datetime(2026, 3, 10, 12, tzinfo=dt.UTC)
 SETTINGS = Settings(database_url="sqlite://", timezone="Europe/Berlin")
@@ -256,7 +257,7 @@ def test_of_two_processes_on_the_same_slot_one_succeeds(database_url: str) -> No
     both_inside, finished = threading.Barrier(2), []
 
     def slowly(work: Work) -> Outcome:
-        both_inside.wait(timeout=20)
+        both_inside.wait(timeout=PATIENCE)
         with writing(work.engine) as session:
             add_one(session)
             work.finish(session, Outcome())

@@ -17,6 +17,7 @@ from models.database import reading, writing
 from models.job_run import JobRun
 from models.patient import Patient
 from models.settings import Settings
+from tests.conftest import PATIENCE
 
 NOON = dt.datetime(2026, 3, 10, 12, tzinfo=dt.UTC)
 SETTINGS = Settings(database_url="sqlite://")
@@ -57,6 +58,13 @@ def states(engine: Engine) -> list[tuple[str, str]]:
         return [(run.job, run.status) for run in session.exec(select(JobRun).order_by(col(JobRun.id))).all()]
 
 
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.02)
+
+
 def test_each_tick_runs_what_is_owed_and_nothing_else(engine: Engine, clock: Clock) -> None:
     ran: list[str] = []
     scheduler = Scheduler(engine, SETTINGS, jobs=(noting(ran, "a"), noting(ran, "b")), clock=clock)
@@ -81,13 +89,15 @@ def test_only_the_holder_of_the_lease_works_and_after_the_expiry_another(engine:
     ran: list[str] = []
     first, second = (Scheduler(engine, SETTINGS, jobs=(noting(ran, "a"),), clock=clock) for _ in range(2))
     assert first.tick() == 1
-    clock.on(seconds=20)
+    clock.on(seconds=29)
     assert second.tick() == 0
     assert (first.leading, second.leading) == (True, False)
-    clock.on(hours=1)  # the first one renews no more
+    clock.on(seconds=1)  # the first one renewed no more
+    second.tick()
+    assert (second.leading, first.tick(), first.leading) == (True, 0, False)
+    clock.on(hours=1)
     assert second.tick() == 1
-    assert first.tick() == 0
-    assert (first.leading, second.leading) == (False, True)
+    assert (first.tick(), first.leading, second.leading) == (0, False, True)
 
 
 def test_a_failing_job_stops_neither_the_others_nor_the_scheduler(engine: Engine, clock: Clock) -> None:
@@ -180,7 +190,7 @@ def test_started_it_runs_by_itself_and_stopping_waits_and_hands_the_lease_back(e
     scheduler = Scheduler(engine, SETTINGS, jobs=(job("slow", slow),), tick_seconds=0.1)
     scheduler.start()
     scheduler.start()  # a second start changes nothing
-    assert inside.wait(10)
+    assert inside.wait(PATIENCE)
     scheduler.stop()
     assert finished == [True]
     assert states(engine) == [("slow", "succeeded")]
@@ -191,26 +201,31 @@ def test_started_it_runs_by_itself_and_stopping_waits_and_hands_the_lease_back(e
     assert successor.leading, "the lease is free at once"
 
 
-@pytest.mark.anyday
-def test_a_job_longer_than_the_lease_keeps_it(engine: Engine) -> None:
+def test_a_job_longer_than_the_lease_keeps_it(engine: Engine, clock: Clock) -> None:
     others: list[bool] = []
-    lasts, renewed = dt.timedelta(seconds=2), dt.timedelta(seconds=0.4)
-    other = Scheduler(engine, SETTINGS, jobs=(), lasts=lasts)
+    other = Scheduler(engine, SETTINGS, jobs=(), clock=clock)
+
+    def renewed_at() -> dt.datetime | None:
+        lease = standing(engine, SCHEDULER)
+        return lease and lease.renewed_at
 
     def long(work: Work) -> Outcome:
         for _ in range(6):
-            time.sleep(0.5)
+            clock.on(seconds=20)
+            wait_for(lambda: renewed_at() == clock.now)
             other.tick()
             others.append(other.leading)
         return Outcome()
 
     scheduler = Scheduler(
-        engine, SETTINGS, jobs=(job("long", long),), tick_seconds=0.1, lasts=lasts, renewed_every=renewed
+        engine,
+        SETTINGS,
+        jobs=(job("long", long),),
+        clock=clock,
+        tick_seconds=0.1,
+        renewed_every=dt.timedelta(seconds=0.1),
     )
     scheduler.start()
-    deadline = time.monotonic() + 15
-    while ("long", "succeeded") not in states(engine):
-        assert time.monotonic() < deadline, states(engine)
-        time.sleep(0.05)
+    wait_for(lambda: ("long", "succeeded") in states(engine))
     scheduler.stop()
     assert others == [False] * 6

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import PATIENCE
 from tests.stories.conftest import Clinic, cmas
 
 pytestmark = [pytest.mark.serial, pytest.mark.slow]
@@ -35,7 +36,7 @@ def _get(url: str, *, body: bytes | None = None, **headers: str) -> tuple[int, s
     """Status, where it sends one on to, and text; redirects are not followed."""
     request = urllib.request.Request(url, data=body, headers={k.replace("_", "-"): v for k, v in headers.items()})  # noqa: S310
     try:
-        with _opener.open(request, timeout=20) as answer:
+        with _opener.open(request, timeout=PATIENCE) as answer:
             return answer.status, "", answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.headers.get("Location", ""), error.read().decode()
@@ -51,7 +52,7 @@ def _running(*arguments: str, env: dict[str, str], folder: Path) -> Iterator[tup
         )
     try:
         address = None
-        for _ in range(600):
+        for _ in range(PATIENCE * 10):
             found = re.search(r"http://127\.0\.0\.1:\d+/", said.read_text(encoding="utf-8"))
             if found:
                 address = found[0]
@@ -63,7 +64,7 @@ def _running(*arguments: str, env: dict[str, str], folder: Path) -> Iterator[tup
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
-        process.wait(timeout=30)
+        process.wait(timeout=PATIENCE)
 
 
 def test_a_stranger_sees_health_and_the_sign_in_and_nothing_else(
@@ -99,7 +100,7 @@ def test_a_stranger_sees_health_and_the_sign_in_and_nothing_else(
         assert status in {302, 303, 401, 403}
         assert "Unmistakable" not in text
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=PATIENCE) == 0
 
 
 def test_health_turns_503_when_a_job_is_late(clinic: Clinic, free_port: int, tmp_path: Path) -> None:
@@ -120,7 +121,7 @@ def test_health_turns_503_when_a_job_is_late(clinic: Clinic, free_port: int, tmp
 def test_serving_runs_the_scheduler_and_evaluates_by_itself(clinic: Clinic, free_port: int, tmp_path: Path) -> None:
     clinic.people("1")
     with _running("serve", env=clinic.env | {"MYOPANEL_PORT": str(free_port)}, folder=tmp_path) as (_, address):
-        for _ in range(150):
+        for _ in range(PATIENCE * 5):
             told = json.loads(_get(address + "health")[2])
             if told["evaluated_at"]:
                 break
@@ -150,7 +151,7 @@ def test_a_port_that_is_taken_is_said_in_a_sentence(
     env = clinic.env | {"MYOPANEL_PORT": str(free_port)}
     with _running("serve", "--no-scheduler", env=env, folder=tmp_path) as (_, address):
         assert _get(address + "health")[0] == 200
-        done = run_cli("serve", "--no-scheduler", env=env, timeout=60)
+        done = run_cli("serve", "--no-scheduler", env=env)
         assert done.code == 2
         assert str(free_port) in done.stderr
         assert "Traceback" not in done.stderr

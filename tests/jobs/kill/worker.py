@@ -16,8 +16,6 @@ from models.database import engine_for, writing
 from models.job_run import OutboxMessage
 from models.settings import Settings
 
-LASTS = dt.timedelta(seconds=3)
-
 
 def main(url: str, out: str, mode: str) -> None:
     """Run until killed or asked to stop."""
@@ -51,7 +49,8 @@ def main(url: str, out: str, mode: str) -> None:
         Settings(database_url=url),
         jobs=jobs,
         tick_seconds=0.2,
-        lasts=LASTS,
+        # Short where it has to expire during the test; where it must not, longer than any machine is busy.
+        lasts=dt.timedelta(seconds=3 if mode == "hang" else 600),
         renewed_every=dt.timedelta(seconds=1),
     )
     say("start")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-PATIENCE = 180
+PATIENCE = 90
 """Seconds after which something that should happen is taken never to happen. Tests wait for conditions, and a machine
 with other work to do is slower, not wrong: only a test that fails anyway ever waits as long."""
 

@@ -336,7 +336,7 @@ def body(here: Current, shown: Rule) -> Any:
 
 def what_counts(shown: Rule) -> list[str]:
     """The paragraphs a rule file opens with, after its question, written for a nurse."""
-    text = inspect.cleandoc(sys.modules[shown.evaluate.__module__].__doc__ or "")
+    text = inspect.cleandoc(sys.modules[shown.explain.__module__].__doc__ or "")
     joined = " ".join(text.split("\n\n", 1)[-1].split())
     parts = re.split(r"(?=(?:Looked at|What counts|What does not[^:.]{0,12}):)", joined)
     return [part.strip() for part in parts if part.strip()]

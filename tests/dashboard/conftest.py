@@ -257,10 +257,13 @@ def served(filled: Clinic) -> Iterator[str]:
     thread.join(timeout=0.2)  # a daemon: waitress leaves its loop at its own pace
 
 
+ENDS = "one => one.effect.getComputedTiming().endTime < Infinity"
+
+
 def stands_still(page: "Page") -> None:
     """Wait until a page has what it asked for and nothing moves or changes colour any more."""
     page.wait_for_load_state("networkidle")
-    page.wait_for_function("document.getAnimations().every(one => one.playState !== 'running')")
+    page.evaluate(f"Promise.allSettled(document.getAnimations().filter({ENDS}).map(one => one.finished))")
 
 
 @pytest.fixture

@@ -1,17 +1,22 @@
 """Is this patient getting weaker?
 
-Looked at: the scores of each strength instrument (CMAS, MMT8 one side, MMT8 both sides, total MMT) of the last year.
+Looked at: the scores of each strength instrument (CMAS, MMT8 one side, MMT8 both sides, total MMT) of the last year,
+and what CK, the physician's and the patient's global assessment, a second instrument and swallowing or breathing say of
+the same time.
 What counts: a score that lies a step or more below the mean of the scores before it and has not been regained since
 (a fall); two or more scores that together lie below by more than measurement error allows (a shift); or a
-steady fall over four or more scores that no single step shows. What does not: a comparison between instruments, between
-the same instrument with another maximum, or of a single muscle.
+steady fall over four or more scores that no single step shows. What the other measures say of a change is weighed and
+added up; a steady value at any level adds nothing, and quiet enzymes take nothing away. What does not: a comparison
+between instruments, between the same instrument with another maximum, or of a single muscle.
 """
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from jobs import strength_course
+from jobs.change_evidence import Change
 from jobs.phrasing import amount, dated, subject_label
 from jobs.rule import (
     ACTION,
@@ -30,18 +35,21 @@ from jobs.rule import (
     number,
     parameter,
 )
-from models.patient_facts import PatientFacts, Reading, date_of
+from jobs.strength_course import Gradual, Lowered, Reference, gradual_fall, lowered_scores, reference_of, step_of
+from jobs.strength_evidence import Evidence, red_flags_near, strongest_evidence
+from models.patient_facts import Happening, PatientFacts, Reading, date_of
 from models.states import Cause
 from models.vocabulary import measure, measures
 
-INSTRUMENTS = ("cmas", "mmt8", "mmt8_bilateral", "mmt_total")
-RED_FLAGS = ("dysphagia", "dyspnoea")
-FALL_OF_CK = 1.5
-"""CK has fallen when it lies below the value before by more than its reference change value (Carobene 2017)."""
+INSTRUMENTS = strength_course.INSTRUMENTS
+CHANGES = ("ck", "physician_global", "patient_global")
+CHANGE_LABELS = (
+    ("ck", "CK", " U/L", "geometric mean"),
+    ("physician_global", "physician global", " of 10", "mean"),
+    ("patient_global", "patient global", " of 10", "mean"),
+)
 HUBER = "Huber 2004, doi 10.1002/art.20179"
 MMT_STEP = "derived from a standard error of 2 of 80 points (ARD 2016;75:1281), scaled to the other maxima"
-_STEP = {key: f"step_{key}" for key in INSTRUMENTS}
-_SEM = {key: f"sem_{key}" for key in INSTRUMENTS}
 
 
 @dataclass(frozen=True)
@@ -104,59 +112,74 @@ class Parameters:
         1.9, unit="standard errors", low=1, high=4, meaning="how far beyond measurement error a shift must lie"
     )
     corroboration_days: int = parameter(
-        28, unit="days", low=7, high=90, meaning="how near to the latest score a second sign must lie"
+        28, unit="days", low=7, high=90, meaning="how near to the latest score another measure must lie"
     )
-    corroborating_ck: float = parameter(
-        1.5,
-        unit="x upper limit",
-        low=1,
-        high=10,
-        meaning="CK above this, and not falling, corroborates",
-        source="EFNS 2010 / EAN 2024",
-        mark="seen",
+    needed_weight: float = parameter(
+        6.5,
+        unit="weight",
+        low=2,
+        high=20,
+        meaning="summed evidence of a change that corroborates a fall",
+        source="calibrated by simulation (tests/benchmarks/calibration.py)",
     )
-    corroborating_global: float = parameter(
-        2,
-        unit="points of 10",
+    least_share: float = parameter(
+        0.75,
+        unit="share of a step",
         low=0.5,
-        high=5,
-        meaning="physician global worse by this corroborates",
-        source="ProDERM deterioration, doi 10.1186/s13075-023-03232-2",
-        mark="seen",
+        high=1,
+        meaning="a smaller fall than a step counts from here on where the summed evidence reaches the needed weight",
+        source="calibrated by simulation (tests/benchmarks/calibration.py)",
+    )
+    ck_values: int = parameter(3, unit="values", low=1, high=9, meaning="CK values before a change that it rises from")
+    ck_days: int = parameter(365, unit="days", low=60, high=1095, meaning="oldest of them")
+    ck_variation: float = parameter(
+        25, unit="%", low=10, high=60, meaning="variation of CK within a person, until the patient's own is known"
+    )
+    own_variation_values: int = parameter(
+        5, unit="values", low=3, high=12, meaning="from so many earlier values on the patient's own variation counts"
+    )
+    least_variation: float = parameter(15, unit="%", low=5, high=40, meaning="the patient's own variation is at least")
+    most_variation: float = parameter(40, unit="%", low=20, high=100, meaning="the patient's own variation is at most")
+    global_scatter: float = parameter(
+        0.7, unit="points of 10", low=0.2, high=2, meaning="scatter of a global assessment in a stable patient"
+    )
+    global_values: int = parameter(4, unit="values", low=1, high=8, meaning="global assessments before a change")
+    global_days: int = parameter(365, unit="days", low=60, high=1095, meaning="oldest of them")
+    exercise_days: int = parameter(
+        7,
+        unit="days",
+        low=1,
+        high=21,
+        meaning="a CK this soon after strenuous exercise says nothing of the disease",
+        source="back to baseline in 5 to 7 days",
+        mark="seed",
     )
     gradual_scores: int = parameter(4, unit="scores", low=3, high=8, meaning="fewest scores of a gradual fall")
     repeat_days: int = parameter(14, unit="days", low=1, high=42, meaning="a possible fall is re-examined within this")
 
 
-class Reference(NamedTuple):
-    """What a score is compared with: the mean of the scores before it, and how many those are."""
-
-    mean: float
-    scores: int
+AS_SHIPPED = Parameters()
 
 
-class Lowered(NamedTuple):
-    """A score that counts: a fall, or the first of a shift. `place` is its place in the series."""
+class StablePatients(NamedTuple):
+    """Of 100 stable patients, how many are graded so at least once at visits 2 to 6 of six monthly ones.
 
-    place: int
-    reference: Reference
-    is_fall: bool
-    is_shift: bool
+    `possible` (or more) and `confirmed` with scores alone; `corroborated` with CK and both globals on file, half of the
+    patients with a steadily raised CK. 0 means fewer than one.
+    """
 
-
-class Gradual(NamedTuple):
-    """A steady fall: the places at which it began and at which it reached a step."""
-
-    began: int
-    reached: int
+    possible: int
+    confirmed: int
+    corroborated: int
 
 
-class Sign(NamedTuple):
-    """A second sign beside the scores: in words, the facts it rests on, and whether it is a red flag."""
-
-    text: str
-    facts: tuple[str, ...] = ()
-    red_flag: bool = False
+STABLE_PATIENTS = {
+    "cmas": StablePatients(75, 8, 2),
+    "mmt8": StablePatients(8, 0, 1),
+    "mmt8_bilateral": StablePatients(8, 0, 1),
+    "mmt_total": StablePatients(6, 0, 1),
+}
+"""Printed by `make bench` (section calibration), held by tests/benchmarks/test_calibration.py."""
 
 
 def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterator[Answer]:
@@ -171,16 +194,15 @@ def _assess_instrument(
     patient: PatientFacts, instrument: str, scores: Sequence[Reading], as_of: int, parameters: Parameters
 ) -> Answer:
     latest = scores[-1]
-    reference = reference_of(scores, len(scores) - 1, parameters)
     grows_too_old = latest.day + parameters.latest_days + 1
+    reference = reference_of(scores, len(scores) - 1, parameters)
     if as_of >= grows_too_old:
-        because = f"no {measure(instrument).short_label} score since {day_text(latest.day)}"
         return Answer(
             instrument,
             CANNOT_TELL,
-            cannot_tell_because=because,
+            cannot_tell_because=f"no {measure(instrument).short_label} score since {day_text(latest.day)}",
             cause=Cause.STALE,
-            numbers=_numbers(latest, reference),
+            numbers=_numbers(latest, reference, parameters),
         )
     if reference is None:
         return Answer(
@@ -189,252 +211,230 @@ def _assess_instrument(
             recheck_on=grows_too_old,
             cannot_tell_because="only one score within reach: nothing to compare it with",
             cause=Cause.NOTHING_TO_COMPARE,
-            numbers=_numbers(latest, reference),
+            numbers=_numbers(latest, reference, parameters),
         )
     lowered = lowered_scores(instrument, scores, as_of, parameters)
-    gradual = None if lowered else gradual_fall(instrument, scores, as_of, parameters)
-    if not lowered and gradual is None:
-        return Answer(instrument, NOT_MET, recheck_on=grows_too_old, numbers=_numbers(latest, reference))
+    counted = [one for one in lowered if one.counts]
+    gradual = None if counted else gradual_fall(instrument, scores, as_of, parameters)
+    evidence = strongest_evidence(patient, instrument, scores, lowered, gradual, parameters)
+    needed = parameters.needed_weight
+    if evidence is None or not (counted or gradual is not None or evidence.carries(needed)):
+        return Answer(instrument, NOT_MET, recheck_on=grows_too_old, numbers=_numbers(latest, reference, parameters))
 
-    if lowered:
-        start = lowered[0].place
-        compared = lowered[0].reference
-        first_used = start - compared.scores
-    elif gradual is not None:
+    first: Lowered | None = None
+    if gradual is not None:
         start, first_used = gradual.reached, gradual.began
-        compared = Reference(scores[gradual.began].value, 1)
+        compared = Reference(scores[first_used].value, 1)
+    else:
+        # The earliest that counts, or the one that only the other measures make count.
+        first = counted[0] if counted else next(one for one in lowered if one.place == evidence.place)
+        start, compared, first_used = first.place, first.reference, first.place - first.reference.scores
     step = step_of(instrument, parameters)
-    shifted = any(one.is_shift for one in lowered)
-    deep = any(latest.value <= one.reference.mean - 2 * step for one in lowered)
-    signs = list(second_signs(patient, instrument, latest.day, as_of, parameters))
-    red_flag = any(sign.red_flag for sign in signs)
+    shift = next((one for one in counted if one.is_shift), None)
+    deep = any(latest.value <= one.reference.mean - 2 * step for one in counted)
+    red_flags = list(red_flags_near(patient, latest.day, parameters.corroboration_days))
     begun = scores[start].day
+    leaves = min([begun, *(scores[one.place].day for one in lowered)]) + parameters.window_days + 1
     return Answer(
         instrument,
         MET,
-        grade=CORROBORATED if signs else CONFIRMED if shifted else POSSIBLE,
-        severity=URGENT if deep or red_flag else ACTION,
+        grade=CORROBORATED if evidence.reaches(needed) else CONFIRMED if shift is not None else POSSIBLE,
+        severity=URGENT if deep or red_flags else ACTION,
         since=begun,
-        recheck_on=_first_after(as_of, grows_too_old, begun + parameters.window_days + 1),
+        recheck_on=min(day for day in (grows_too_old, leaves) if day > as_of),
         evidence=(
-            *(f"o{score.id}" for score in scores[first_used:]),
-            *(fact for sign in signs for fact in sign.facts),
+            *(score.fact for score in scores[first_used:]),
+            *evidence.facts,
+            *(one.fact for one in red_flags if one not in evidence.new_symptoms),
         ),
-        numbers=_numbers(
-            latest,
-            compared,
-            shift=shifted,
-            gradual=gradual is not None,
-            other_assessor=_assessors_differ(latest, scores[max(start - 1, 0)]),
-            signs="; ".join(sign.text for sign in signs),
-            red_flag=red_flag,
-        ),
+        numbers={
+            **_numbers(latest, compared, parameters),
+            **_fall_numbers(scores, start, first, shift, gradual),
+            **_evidence_numbers(evidence),
+            "other_assessor": all_by_another_assessor(scores[first_used:start], scores[start:]),
+            "deep": deep,
+            "red_flag": bool(red_flags),
+            "red_flags": _symptoms(red_flags),
+        },
     )
 
 
-def step_of(instrument: str, parameters: Parameters) -> float:
-    """The smallest fall of an instrument that counts, in its points."""
-    step: float = getattr(parameters, _STEP[instrument])
-    return step
+def all_by_another_assessor(before: Sequence[Reading], since: Sequence[Reading]) -> bool:
+    """Whether every score since was taken by somebody who took none of those before; unknown names prove nothing."""
+    earlier = {score.assessor for score in before if score.assessor}
+    later = {score.assessor for score in since}
+    return bool(earlier) and None not in later and "" not in later and not earlier & later
 
 
-def measurement_error_of(instrument: str, parameters: Parameters) -> float:
-    """The standard error of measurement of an instrument, in its points."""
-    error: float = getattr(parameters, _SEM[instrument])
-    return error
+def _symptoms(found: Iterable[Happening]) -> str:
+    return "; ".join(f"{one.event} on {day_text(one.day)}" for one in found)
 
 
-def reference_of(scores: Sequence[Reading], place: int, parameters: Parameters) -> Reference | None:
-    """The mean of the last few scores before one, none of them too old beside it; None where there is none."""
-    oldest = scores[place].day - parameters.reference_days
-    total, number_of = 0.0, 0
-    for score in reversed(scores[max(0, place - parameters.reference_scores) : place]):
-        if score.day < oldest:
-            break
-        total += score.value
-        number_of += 1
-    return Reference(total / number_of, number_of) if number_of else None
-
-
-def lowered_scores(instrument: str, scores: Sequence[Reading], as_of: int, parameters: Parameters) -> Sequence[Lowered]:
-    """The scores of the last `window_days` that are a fall nothing has regained, or begin a shift; oldest first."""
-    step, error = step_of(instrument, parameters), measurement_error_of(instrument, parameters)
-    oldest = as_of - parameters.window_days
-    found: list[Lowered] = []
-    highest_later = -math.inf
-    total = 0.0
-    for place in range(len(scores) - 1, 0, -1):
-        day, value = scores[place][:2]
-        if day < oldest:
-            break
-        total += value
-        highest = value if value > highest_later else highest_later
-        reference = reference_of(scores, place, parameters)
-        # A score at or above half a step below the reference has regained it, itself or a later one.
-        if reference is not None and highest < reference.mean - step / 2:
-            is_fall = value <= reference.mean - step
-            since = len(scores) - place
-            is_shift = has_shifted(reference, total / since, since, step, error, parameters)
-            if is_fall or is_shift:
-                found.append(Lowered(place, reference, is_fall, is_shift))
-        highest_later = highest
-    found.reverse()
-    return found
-
-
-def has_shifted(
-    reference: Reference, mean: float, scores: int, step: float, error: float, parameters: Parameters
-) -> bool:
-    """Whether two or more scores together lie further below their reference than measurement error allows."""
-    if scores < 2 or reference.scores < 2:
-        return False
-    gap = reference.mean - mean
-    chance = error * math.sqrt(1 / reference.scores + 1 / scores)
-    return mean <= reference.mean - step and gap >= parameters.standard_errors * chance
-
-
-def gradual_fall(instrument: str, scores: Sequence[Reading], as_of: int, parameters: Parameters) -> Gradual | None:
-    """A run of scores, each no higher than the one before, within `window_days`, that falls by a step or more.
-
-    It no longer counts once a later score comes back to within half a step of where the run began.
-    """
-    window, fewest = parameters.window_days, parameters.gradual_scores
-    if len(scores) < fewest:
-        return None
-    step = step_of(instrument, parameters)
-    found: Gradual | None = None
-    run = 0
-    for place in range(1, len(scores)):
-        day, value = scores[place][:2]
-        if value > scores[place - 1].value:
-            run = place
-        while day - scores[run].day > window:
-            run += 1
-        if found is not None and value >= scores[found.began].value - step / 2:
-            found = None
-        if found is None and day >= as_of - window and place - run + 1 >= fewest and scores[run].value - value >= step:
-            found = Gradual(run, place)
-    return found
-
-
-def second_signs(
-    patient: PatientFacts, instrument: str, when: int, as_of: int, parameters: Parameters
-) -> Iterator[Sign]:
-    """What beside the scores of one instrument speaks for weakness within `corroboration_days` of its latest score."""
-    near = parameters.corroboration_days
-    ck = raised_ck(patient, when, near, parameters.corroborating_ck)
-    if ck:
-        yield ck
-    assessed = worse_global(patient, when, near, parameters.corroborating_global)
-    if assessed:
-        yield assessed
-    for one in patient.events(*RED_FLAGS):
-        if one.present and one.day <= when + near and one.last_day >= when - near:
-            yield Sign(f"{one.event} on {day_text(one.day)}", (one.fact,), red_flag=True)
-    for other in INSTRUMENTS:
-        if other == instrument:
-            continue
-        scores = patient.series(other)
-        falls = (one for one in lowered_scores(other, scores, as_of, parameters) if one.is_fall)
-        if any(abs(scores[one.place].day - when) <= near for one in falls):
-            yield Sign(f"{measure(other).short_label} fell as well")
-
-
-def raised_ck(patient: PatientFacts, when: int, near: int, times: float) -> Sign | None:
-    """CK near a day above so many times its limit, and not falling (a fall is more than chance: below 1/1.5)."""
-    last, before = _newest_near(patient.series("ck"), when, near)
-    if last is None or not last.limit or last.value <= times * last.limit:
-        return None
-    if before is not None and last.value < before.value / FALL_OF_CK:
-        return None
-    facts = (last.fact,) if before is None else (before.fact, last.fact)
-    return Sign(f"CK {number(last.value / last.limit)} times its upper limit and not falling", facts)
-
-
-def worse_global(patient: PatientFacts, when: int, near: int, points: float) -> Sign | None:
-    """The physician's global assessment near a day, worse than the one before it by so many points."""
-    last, before = _newest_near(patient.series("physician_global"), when, near)
-    if last is None or before is None or last.value - before.value < points:
-        return None
-    return Sign(
-        f"physician global worse ({number(before.value)} to {number(last.value)} of 10)", (before.fact, last.fact)
-    )
-
-
-def _newest_near(readings: Sequence[Reading], when: int, near: int) -> tuple[Reading | None, Reading | None]:
-    """The newest reading within so many days of a day, and the reading before it."""
-    for place in range(len(readings) - 1, -1, -1):
-        if abs(readings[place].day - when) <= near:
-            return readings[place], readings[place - 1] if place else None
-        if readings[place].day < when - near:
-            break
-    return None, None
-
-
-def _assessors_differ(one: Reading, other: Reading) -> bool:
-    return bool(one.assessor and other.assessor and one.assessor != other.assessor)
-
-
-def _first_after(as_of: int, *days: int) -> int | None:
-    return min((day for day in days if day > as_of), default=None)
-
-
-def _numbers(latest: Reading, compared: Reference | None, **found: Any) -> dict[str, Any]:
-    """What `explain` quotes."""
+def _numbers(latest: Reading, compared: Reference | None, parameters: Parameters) -> dict[str, Any]:
+    """What `explain` quotes; the parts of the evidence are nothing until a change is found."""
     return {
         "latest": latest.value,
         "latest_day": date_of(latest.day),
-        "reference": None if compared is None else round(compared.mean * 100) / 100,
+        "reference": None if compared is None else round(compared.mean, 2),
         "reference_scores": 0 if compared is None else compared.scores,
         "shift": False,
         "gradual": False,
         "other_assessor": False,
-        "signs": "",
         "red_flag": False,
-        **found,
+        "red_flags": "",
+        "deep": False,
+        **NO_EVIDENCE,
+        "evidence_needed": parameters.needed_weight,
     }
 
 
+def _fall_numbers(
+    scores: Sequence[Reading], start: int, first: Lowered | None, shift: Lowered | None, gradual: Gradual | None
+) -> dict[str, Any]:
+    """The score that counted, and the shift or the steady fall it belongs to."""
+    return {
+        "fall_value": scores[start].value,
+        "by_itself": first is None or first.counts,
+        "by_fall": first is not None and first.is_fall,
+        "since_mean": None if first is None else round(first.mean, 2),
+        "since_scores": len(scores) - start,
+        "shift": shift is not None,
+        "shift_since": None if shift is None else date_of(scores[shift.place].day),
+        "shift_mean": None if shift is None else round(shift.mean, 2),
+        "shift_scores": 0 if shift is None else shift.scores,
+        "shift_reference": None if shift is None else round(shift.reference.mean, 2),
+        "shift_reference_scores": 0 if shift is None else shift.reference.scores,
+        "gradual": gradual is not None and first is None,
+        "gradual_began": None if gradual is None or first is not None else date_of(scores[gradual.began].day),
+    }
+
+
+NO_EVIDENCE: Mapping[str, Any] = MappingProxyType(
+    {
+        "evidence_strength": 0.0,
+        "evidence_ck": 0.0,
+        "evidence_physician_global": 0.0,
+        "evidence_patient_global": 0.0,
+        "evidence_second": 0.0,
+        "evidence_symptom": 0.0,
+        "evidence_total": 0.0,
+    }
+)
+
+
+def _evidence_numbers(evidence: Evidence) -> dict[str, Any]:
+    """The parts of the evidence as columns, and from what to what each measure changed."""
+    numbers: dict[str, Any] = {
+        "evidence_strength": evidence.strength,
+        "evidence_second": evidence.second,
+        "evidence_symptom": evidence.symptom,
+        "evidence_total": evidence.total,
+        "second_instrument": evidence.second_instrument,
+        "new_symptoms": _symptoms(evidence.new_symptoms),
+    }
+    for name in CHANGES:
+        change: Change | None = getattr(evidence, name)
+        numbers[f"evidence_{name}"] = change.weight if change is not None else 0.0
+        numbers[f"{name}_before"] = round(change.before, 2) if change is not None else None
+        numbers[f"{name}_now"] = round(change.now, 2) if change is not None else None
+        numbers[f"{name}_values"] = change.values if change is not None else 0
+    return numbers
+
+
 def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
-    """One sentence or two with the numbers, and what the grade is worth."""
+    """The fall that counted with its numbers, what each measure adds, and what the grade is worth."""
     instrument = measure(str(row["subject"]))
-    of = f"{number(row['latest'])} of {number(instrument.max_value)}"
+    name, most = instrument.short_label, number(instrument.max_value)
     if row["state"] == CANNOT_TELL:
-        return f"{instrument.short_label}: {row['cannot_tell_because']}."
+        return f"{name}: {row['cannot_tell_because']}."
     if row["state"] == NOT_MET:
+        step = number(step_of(str(row["subject"]), parameters))
         return (
-            f"{instrument.short_label} {of} on {day_text(row['latest_day'])}: no fall of "
-            f"{number(getattr(parameters, 'step_' + str(row['subject'])))} points or more that has not been regained."
+            f"{name} {number(row['latest'], 2)} of {most} on {day_text(row['latest_day'])}: no fall of {step} points "
+            "or more that has not been regained."
         )
-    scores = int(row["reference_scores"])
-    basis = "the score before it" if scores == 1 else f"the mean of {scores} scores"
-    if row["gradual"]:
-        text = (
-            f"{instrument.short_label} fell step by step from {number(row['reference'])} to {of} by "
-            f"{day_text(row['latest_day'])}; no single step shows it."
-        )
-    else:
-        text = (
-            f"{instrument.short_label} {number(row['reference'])} -> {of} on {day_text(row['latest_day'])} "
-            f"(reference: {basis}); lower since {day_text(row['since'])}."
-        )
+    text = f"{name} {_what_fell(row, most)}"
+    if row["shift"]:
+        text += " " + _what_shifted(row)
     if row["grade"] == CORROBORATED:
-        text += f" Corroborated: {row['signs']}."
-    elif row["grade"] == CONFIRMED:
-        text += (
-            " Confirmed: two or more scores lie lower than measurement error explains (about 5 % of stable patients"
-            " show this within six monthly visits)."
-        )
-    elif row["gradual"]:
-        text += " Possible only: within measurement error, but each score was no higher than the one before."
-    else:
-        text += (
-            " Possible only: measurement error alone makes a single fall of this size in seven to nine of ten stable"
-            " patients within six monthly visits."
-        )
+        text += f" Corroborated: {_summed(row)}, needs {number(row['evidence_needed'])}."
+        if not row["by_itself"]:
+            text += " Less than a step by itself: it counts because other measures changed with it."
+    elif row["evidence_total"] > 0:
+        text += f" Evidence: {_summed(row)}; to be corroborated it needs {number(row['evidence_needed'])}"
+        text += "." if row["evidence_total"] > row["evidence_strength"] else ", with a measure beside these scores."
+    text += _what_it_is_worth(row, parameters)
+    if row["deep"]:
+        text += " Urgent: the latest score lies two steps or more below."
+    if row["red_flag"]:
+        text += f" Urgent: {row['red_flags']}."
     if row["other_assessor"]:
         text += " Measured by another assessor than before: weaker evidence."
     return text
+
+
+def _what_fell(row: Mapping[str, Any], most: str) -> str:
+    """`27 -> 24 of 52 on 22 Nov 2026 (27: the score before it).`"""
+    before, scores = number(row["reference"], 2), int(row["reference_scores"])
+    basis = "the score before it" if scores == 1 else f"the mean of the {scores} scores before it"
+    since = day_text(row["since"])
+    later = int(row["since_scores"]) > 1
+    latest = f" Latest: {number(row['latest'], 2)} on {day_text(row['latest_day'])}." if later else ""
+    if row["gradual"]:
+        began = day_text(row["gradual_began"])
+        return (
+            f"went down step by step from {before} on {began} to {number(row['fall_value'], 2)} of {most} on {since}; "
+            f"no single step shows it.{latest}"
+        )
+    if row["by_fall"] or not later:
+        return f"{before} -> {number(row['fall_value'], 2)} of {most} on {since} ({before}: {basis}).{latest}"
+    return (
+        f"{before} -> {number(row['since_mean'], 2)} of {most}, the mean of the {int(row['since_scores'])} scores "
+        f"since {since} ({before}: {basis}).{latest}"
+    )
+
+
+def _what_shifted(row: Mapping[str, Any]) -> str:
+    return (
+        f"The mean of the {int(row['shift_scores'])} scores since {day_text(row['shift_since'])} is "
+        f"{number(row['shift_mean'], 2)}, of the {int(row['shift_reference_scores'])} before "
+        f"{number(row['shift_reference'], 2)}: lower than measurement error explains."
+    )
+
+
+def _summed(row: Mapping[str, Any]) -> str:
+    """`strength 2.1 + CK 1.3 (290 -> 410 U/L) = 3.4`: every part that weighs something, and their sum."""
+    parts = [f"strength {number(row['evidence_strength'])}"] if row["evidence_strength"] > 0 else []
+    for key, label, unit, mean in CHANGE_LABELS:
+        if row[f"evidence_{key}"] > 0:
+            values = int(row[f"{key}_values"])
+            several = f", {mean} of {values}" if values > 1 else ""
+            change = f"{number(row[f'{key}_before'], 2)} -> {number(row[f'{key}_now'], 2)}{unit}{several}"
+            parts.append(f"{label} {number(row[f'evidence_{key}'])} ({change})")
+    if row["evidence_second"] > 0:
+        fell = measure(str(row["second_instrument"])).short_label
+        parts.append(f"{fell} {number(row['evidence_second'])} (fell as well)")
+    if row["evidence_symptom"] > 0:
+        parts.append(f"new symptom {number(row['evidence_symptom'])} ({row['new_symptoms']}: enough by itself)")
+    return f"{' + '.join(parts)} = {number(row['evidence_total'])}"
+
+
+def _what_it_is_worth(row: Mapping[str, Any], parameters: Parameters) -> str:
+    """How often chance alone does the same with this instrument; said only of the thresholds it was measured with."""
+    if parameters != AS_SHIPPED:
+        return " Possible only." if row["grade"] == POSSIBLE else ""
+    stable = STABLE_PATIENTS[str(row["subject"])]
+    often = "of 100 stable patients at some time in six monthly visits"
+    if row["grade"] == CORROBORATED:
+        return f" Chance alone does this to {_how_many(stable.corroborated)} {often}."
+    if row["grade"] == CONFIRMED:
+        return f" Chance alone does this to {_how_many(stable.confirmed)} {often}."
+    text = f" Possible only: chance alone does this to {_how_many(stable.possible)} {often}"
+    return text + (", and each score was no higher than the one before." if row["gradual"] else ".")
+
+
+def _how_many(patients: int) -> str:
+    return str(patients) if patients else "fewer than 1"
 
 
 def suggested_action(row: Mapping[str, Any], parameters: Parameters) -> str:
@@ -461,10 +461,13 @@ def phrase(rows: Sequence[Mapping[str, Any]]) -> str:
     row = rows[0]
     subject = str(row["subject"])
     most = measures()[subject].max_value if subject in measures() else None
+    mean = "mean " if int(row.get("reference_scores") or 1) > 1 else ""
     of = f" of {amount(most)}" if most else ""
     since = f" since {dated(row['since'])}" if row["since"] else ""
     grade = f", {row['grade']}" if row["grade"] else ""
-    return f"Weaker: {subject_label(subject)} {amount(row['reference'])} → {amount(row['latest'])}{of}{since}{grade}"
+    return (
+        f"Weaker: {subject_label(subject)} {mean}{amount(row['reference'])} → {amount(row['latest'])}{of}{since}{grade}"
+    )
 
 
 RULE = Rule(
@@ -481,7 +484,15 @@ RULE = Rule(
     suggested_action=suggested_action,
     parameters=Parameters,
     subject="strength instrument",
-    reads=(*INSTRUMENTS, "ck", "physician_global", "dysphagia", "dyspnoea"),
+    reads=(
+        *INSTRUMENTS,
+        "ck",
+        "physician_global",
+        "patient_global",
+        "dysphagia",
+        "dyspnoea",
+        "strenuous_exercise",
+    ),
     sources=(
         Source(
             "CMAS: validity, reliability and minimal important difference", 2004, HUBER, "seen", "1.5 to 3 points of 52"
@@ -504,11 +515,17 @@ RULE = Rule(
         "one low score among stable ones: so a single fall is called possible, and the first step is to repeat it",
     ),
     clears_when="a later score of the same instrument comes back to within half a step of the reference",
+    version="2.0.0",
+    changed=(
+        "Corroborated by the summed evidence of a change (strength, CK, globals, a second instrument, a new red flag), "
+        "no longer by a CK that is merely high; each part is shown, with the rates of the instrument and grade."
+    ),
     covers=("overdue-assessment", "rising-muscle-enzymes", "steroid-sparing-not-working"),
     topic="strength",
     limitations=(
         "The steps for MMT8 and MMT are derived, not validated. Healthy four-year-olds score 46.6 of 52 on CMAS on "
-        "average: a young child's maximum is not 52."
+        "average: a young child's maximum is not 52. The weights of the measures are added as if their errors were "
+        "independent: a physician who knows the score may judge the global by it."
     ),
     catalogue=("STR-01", "STR-02", "STR-03"),
     phrase=phrase,
@@ -518,6 +535,26 @@ RULE = Rule(
             observations=(
                 {"measure": "cmas", "value": 27, "day": -14},
                 {"measure": "cmas", "value": 24, "day": 0},
+            ),
+            expect={"subject": "cmas", "state": MET, "grade": POSSIBLE, "severity": ACTION, "since": 0},
+        ),
+        Example(
+            title="the same fall with CK 280, 300, 1600",
+            observations=(
+                {"measure": "cmas", "value": 27, "day": -14},
+                {"measure": "cmas", "value": 24, "day": 0},
+                {"measure": "ck", "value": 280, "upper_limit": 200, "day": -56},
+                {"measure": "ck", "value": 300, "upper_limit": 200, "day": -28},
+                {"measure": "ck", "value": 1600, "upper_limit": 200, "day": 0},
+            ),
+            expect={"subject": "cmas", "state": MET, "grade": CORROBORATED, "severity": ACTION, "since": 0},
+        ),
+        Example(
+            title="the same fall with a CK that is high and steady",
+            observations=(
+                {"measure": "cmas", "value": 27, "day": -14},
+                {"measure": "cmas", "value": 24, "day": 0},
+                *({"measure": "ck", "value": 1600, "upper_limit": 200, "day": -28 * n} for n in range(3)),
             ),
             expect={"subject": "cmas", "state": MET, "grade": POSSIBLE, "severity": ACTION, "since": 0},
         ),

@@ -1,7 +1,11 @@
 """Declining strength: small tables of patients, and the arithmetic against a plain re-statement of the contract."""
 
 import datetime as dt
+import itertools
 import math
+import random
+import re
+import statistics
 
 import pytest
 from hypothesis import given, settings
@@ -105,51 +109,128 @@ def test_a_shift_smaller_than_the_error_allows_stays_possible():
     assert assess([(-90, 40), (-60, 40), (-30, 35), (0, 35)])["grade"] == "possible"
 
 
+def ck(*values, limit=200, gap=28, last=0):
+    """CK values, the newest `last` days from the day asked about, the others every `gap` days before it."""
+    return [
+        {"measure": "ck", "value": value, "upper_limit": limit, "day": last - gap * place}
+        for place, value in enumerate(reversed(values))
+    ]
+
+
+def globals_of(measure, *values, gap=28, last=0):
+    return [
+        {"measure": measure, "value": value, "day": last - gap * place} for place, value in enumerate(reversed(values))
+    ]
+
+
 @pytest.mark.parametrize(
-    ("second_sign", "grade", "severity"),
+    ("others", "grade"),
     [
-        ({"observations": [{"measure": "ck", "value": 301, "upper_limit": 200, "day": -3}]}, "corroborated", "action"),
-        ({"observations": [{"measure": "ck", "value": 300, "upper_limit": 200, "day": -3}]}, "possible", "action"),
-        ({"observations": [{"measure": "ck", "value": 900, "upper_limit": 200, "day": -29}]}, "possible", "action"),
-        ({"observations": [{"measure": "ck", "value": 900, "upper_limit": 200, "day": -28}]}, "corroborated", "action"),
+        (ck(280, 300, 1600), "corroborated"),
+        (ck(280, 300, 1600, limit=None), "corroborated"),
+        (ck(280, 300, 1600, last=-10), "corroborated"),
+        (ck(280, 300, 1600, last=-28), "corroborated"),
+        (ck(280, 300, 1600, last=-29), "possible"),  # too far from the score to say anything of it
+        (ck(900, 900, 900), "possible"),
+        (ck(9000, 9000, 9000), "possible"),
+        (ck(1600), "possible"),  # nothing of the patient's own to rise from
+        (ck(1600, 300, 280), "possible"),
+        (ck(280, 300, 450), "possible"),
+        (globals_of("physician_global", 2, 2, 2, 4), "possible"),
+        (globals_of("physician_global", 2, 2, 2, 5.5), "corroborated"),
         (
-            {
-                "observations": [
-                    {"measure": "ck", "value": 2000, "upper_limit": 200, "day": -30},
-                    {"measure": "ck", "value": 700, "upper_limit": 200, "day": -1},
-                ]
-            },
-            "possible",
-            "action",
+            [
+                *globals_of("physician_global", 2, 2, 2, 4),
+                *globals_of("patient_global", 3, 3, 3, 5),
+                *ck(290, 300, 500),
+            ],
+            "corroborated",
         ),
         (
-            {
-                "observations": [
-                    {"measure": "physician_global", "value": 2, "day": -40},
-                    {"measure": "physician_global", "value": 4, "day": -2},
-                ]
-            },
+            [{"measure": "mmt8", "value": 70, "day": -40}, {"measure": "mmt8", "value": 60, "day": -2}],
             "corroborated",
-            "action",
         ),
-        ({"events": [{"event": "dysphagia", "day": -5}]}, "corroborated", "urgent"),
-        ({"events": [{"event": "dysphagia", "day": -5, "present": "no"}]}, "possible", "action"),
-        ({"events": [{"event": "rash", "day": -5}]}, "possible", "action"),
+        ([{"measure": "mmt8", "value": 70, "day": -40}, {"measure": "mmt8", "value": 63, "day": -2}], "possible"),
+    ],
+)
+def test_only_a_change_of_other_measures_that_is_large_enough_in_sum_corroborates(others, grade):
+    row = assess([(-14, 27), (0, 24)], observations=others)
+    assert (row["state"], row["grade"], row["severity"]) == ("met", grade, "action")
+
+
+@pytest.mark.parametrize(
+    ("events", "grade", "severity"),
+    [
+        ([{"event": "dysphagia", "day": -5}], "corroborated", "urgent"),
+        ([{"event": "dyspnoea", "day": -28}], "corroborated", "urgent"),
+        ([{"event": "dysphagia", "day": -29}], "possible", "action"),
+        ([{"event": "dysphagia", "day": -5, "present": "no"}], "possible", "action"),
+        ([{"event": "rash", "day": -5}], "possible", "action"),
+        # Said again at every visit: a red flag, and nothing new.
+        ([{"event": "dysphagia", "day": -33}, {"event": "dysphagia", "day": -5}], "possible", "urgent"),
         (
-            {
-                "observations": [
-                    {"measure": "mmt8", "value": 70, "day": -40},
-                    {"measure": "mmt8", "value": 60, "day": -2},
-                ]
-            },
+            [
+                {"event": "dysphagia", "day": -90},
+                {"event": "dysphagia", "day": -60, "present": "no"},
+                {"event": "dysphagia", "day": -5},
+            ],
             "corroborated",
-            "action",
+            "urgent",
         ),
     ],
 )
-def test_a_second_sign_within_28_days_corroborates(second_sign, grade, severity):
-    row = assess([(-14, 27), (0, 24)], **second_sign)
+def test_a_new_red_flag_corroborates_by_itself(events, grade, severity):
+    row = assess([(-14, 27), (0, 24)], events=events)
     assert (row["grade"], row["severity"]) == (grade, severity)
+    assert ("Urgent: " in RULE.explain(row, PARAMETERS)) == (severity == "urgent")
+
+
+def test_ck_within_a_week_of_strenuous_exercise_adds_nothing():
+    exercise = [{"event": "strenuous_exercise", "day": -7}]
+    row = assess([(-14, 27), (0, 24)], observations=ck(280, 300, 1600), events=exercise)
+    assert (row["grade"], row["evidence_ck"]) == ("possible", 0)
+    earlier = [{"event": "strenuous_exercise", "day": -8}]
+    assert assess([(-14, 27), (0, 24)], observations=ck(280, 300, 1600), events=earlier)["grade"] == "corroborated"
+
+
+def test_strength_alone_is_at_most_confirmed():
+    row = assess([(-90, 50), (-60, 50), (-30, 20), (0, 20)])
+    assert row["evidence_strength"] == row["evidence_total"] > row["evidence_needed"]
+    assert row["grade"] == "confirmed"
+
+
+def test_quiet_enzymes_take_nothing_away():
+    scores = [(-90, 40), (-60, 40), (-30, 33), (0, 33)]
+    without, quiet = assess(scores), assess(scores, observations=ck(120, 120, 60, 60))
+    assert quiet["evidence_total"] == without["evidence_total"]
+    assert quiet["grade"] == without["grade"] == "confirmed"
+
+
+def test_five_earlier_values_of_ck_replace_the_assumed_variation_by_the_patients_own():
+    restless = ck(200, 400, 200, 400, 200, 400)
+    steady = ck(300, 306, 300, 306, 300, 400)
+    assert assess([(-14, 27), (0, 24)], observations=restless)["evidence_ck"] < 1.5
+    own = assess([(-14, 27), (0, 24)], observations=steady)["evidence_ck"]
+    assert own > assess([(-14, 27), (0, 24)], observations=steady[:4])["evidence_ck"] > 0  # fewer: 25 % assumed
+
+
+def test_a_fall_of_less_than_a_step_counts_where_the_other_measures_carry_it():
+    alone = [(-60, 70), (-28, 70), (0, 65)]
+    assert assess(alone, measure="mmt8")["state"] == "not_met"
+    steady = assess(alone, measure="mmt8", observations=ck(900, 900, 900))
+    assert steady["state"] == "not_met"
+    row = assess(alone, measure="mmt8", observations=ck(280, 300, 1600))
+    assert (row["state"], row["grade"], offset(row["since"])) == ("met", "corroborated", 0)
+    assert "Less than a step by itself" in RULE.explain(row, PARAMETERS)
+    swallowing = assess(alone, measure="mmt8", events=[{"event": "dysphagia", "day": 0}])
+    assert swallowing["state"] == "not_met"  # a symptom is another rule's; it makes no fall
+
+
+def test_the_parts_and_their_sum_stand_in_the_explanation():
+    row = assess([(-14, 27), (0, 24)], observations=ck(280, 300, 1600))
+    assert (row["evidence_strength"], row["evidence_ck"], row["evidence_total"]) == (0.3, 16.0, 16.3)
+    said = "Corroborated: strength 0.3 + CK 16 (290 -> 1600 U/L) = 16.3, needs 6.5."
+    assert said in RULE.explain(row, PARAMETERS)
 
 
 def test_two_steps_below_the_reference_is_urgent():
@@ -231,6 +312,158 @@ def test_the_rule_agrees_with_the_contract_read_aloud(gaps, values, age):
     assert (row["state"], row["grade"]) == (state, grade)
     if since is not None:
         assert offset(row["since"]) == since
+
+
+DAY = r"(\d+ [A-Z][a-z]{2} \d{4})"
+NUMBER = r"(\d+(?:\.\d+)?)"
+
+
+def shown(value):
+    """A number as sentences show it."""
+    return float(f"{value:.2f}")
+
+
+def offset_of(text):
+    return (dt.datetime.strptime(text, "%d %b %Y").date() - AS_OF).days  # noqa: DTZ007
+
+
+def reference_before(scores, place):
+    """The values a score is compared with, by the contract."""
+    return [value for day, value, _ in scores[max(0, place - 4) : place] if scores[place][0] - day <= 182]
+
+
+def check_the_fall(text, scores):
+    """`A -> B of 52 on D (A: basis)`, `A -> B of 52, the mean of the n scores since D (A: basis)`, step by step."""
+    days = [day for day, _, _ in scores]
+    values = [value for _, value, _ in scores]
+    basis = r"(?:the score before it|the mean of the (\d+) scores before it)"
+    single = re.search(rf"CMAS {NUMBER} -> {NUMBER} of 52 on {DAY} \({NUMBER}: {basis}\)", text)
+    several = re.search(
+        rf"CMAS {NUMBER} -> {NUMBER} of 52, the mean of the (\d+) scores since {DAY} \({NUMBER}: {basis}\)", text
+    )
+    steps = re.search(rf"step by step from {NUMBER} on {DAY} to {NUMBER} of 52 on {DAY}", text)
+    assert sum(map(bool, (single, several, steps))) == 1, text
+    if steps:
+        begin, end = days.index(offset_of(steps[2])), days.index(offset_of(steps[4]))
+        run = values[begin : end + 1]
+        assert len(run) >= 4
+        assert all(after <= before for before, after in itertools.pairwise(run))
+        assert run[0] - run[-1] >= 3
+        assert (float(steps[1]), float(steps[3])) == (run[0], run[-1])
+        place = end
+    elif single:
+        place = days.index(offset_of(single[3]))
+        before = reference_before(scores, place)
+        assert float(single[1]) == float(single[4]) == shown(sum(before) / len(before))
+        assert int(single[5] or 1) == len(before)
+        assert float(single[2]) == values[place]
+        gap = sum(before) / len(before) - values[place]
+        assert gap >= 3 or "Less than a step by itself" in text
+        assert max(values[place:]) < sum(before) / len(before) - 1.5
+    else:
+        place = days.index(offset_of(several[4]))
+        before = reference_before(scores, place)
+        assert float(several[1]) == shown(sum(before) / len(before))
+        assert int(several[6] or 1) == len(before)
+        assert int(several[3]) == len(values[place:])
+        assert float(several[2]) == shown(sum(values[place:]) / len(values[place:]))
+    latest = re.search(rf"Latest: {NUMBER} on {DAY}", text)
+    assert bool(latest) == (place < len(values) - 1)
+    if latest:
+        assert (float(latest[1]), offset_of(latest[2])) == (values[-1], days[-1])
+
+
+def check_the_shift(text, scores, grade):
+    days = [day for day, _, _ in scores]
+    found = re.search(
+        rf"The mean of the (\d+) scores since {DAY} is {NUMBER}, of the (\d+) before {NUMBER}: lower than measurement",
+        text,
+    )
+    assert bool(found) or grade != "confirmed"
+    if found:
+        place = days.index(offset_of(found[2]))
+        since, before = [value for _, value, _ in scores[place:]], reference_before(scores, place)
+        assert (int(found[1]), int(found[4])) == (len(since), len(before))
+        gap = sum(before) / len(before) - sum(since) / len(since)
+        assert gap >= max(3, 1.9 * 2.9 * math.sqrt(1 / len(before) + 1 / len(since))) - 1e-9
+        assert (float(found[3]), float(found[5])) == (
+            shown(sum(since) / len(since)),
+            shown(sum(before) / len(before)),
+        )
+
+
+def check_the_sum(text, grade):
+    """Every part is shown, and they add up to what is compared with the weight needed."""
+    said = re.search(r"(?:Corroborated|Evidence): (.+?) = (\d+(?:\.\d)?)[,;]", text)
+    assert bool(said) or grade != "corroborated"
+    if said:
+        parts = re.findall(r"(?:^| \+ )[A-Za-z0-9 ]+? (\d+(?:\.\d)?)(?: \(|$|(?= \+ ))", said[1])
+        assert sum(round(10 * float(part)) for part in parts) == round(10 * float(said[2]))
+        assert (float(said[2]) >= 6.5 and len(parts) > 1) == (grade == "corroborated") or not said[1].startswith(
+            "strength"
+        )
+
+
+@settings(max_examples=400, deadline=None)
+@given(seed=st.integers(0, 10**9))
+def test_every_claim_of_the_explanation_is_true_of_the_facts(seed):
+    chance = random.Random(seed)
+    day, scores, level = -chance.randint(0, 80), [], chance.uniform(25, 45)
+    names = chance.choice((("kim",), ("kim", "lee"), ("kim", "lee", None)))
+    for _ in range(chance.randint(2, 9)):
+        scores.append((day, round(min(max(level + chance.gauss(0, 3), 0), 52) * 2) / 2, chance.choice(names)))
+        level += chance.choice((0, 0, 1, 3, 6))
+        day -= chance.choice((7, 14, 28, 28, 42, 90))
+    scores.reverse()
+    observations = [
+        {"measure": "cmas", "value": value, "day": day, **({"assessor": who} if who else {})}
+        for day, value, who in scores
+    ]
+    ck_values, when = [], -chance.randint(0, 40)
+    if chance.random() < 0.6:
+        ck_values = [round(chance.choice((300, 300, 900)) * math.exp(chance.gauss(0, 0.25))) for _ in range(4)]
+        observations += ck(*ck_values, last=when)
+    for measure in ("physician_global", "patient_global"):
+        if chance.random() < 0.5:
+            values = [round(min(max(chance.gauss(3, 1), 0), 10), 1) for _ in range(4)]
+            observations += globals_of(measure, *values, last=-chance.randint(0, 30))
+    events = [{"event": "dysphagia", "day": -chance.randint(0, 120)}] if chance.random() < 0.2 else []
+    found = RULE.on_frames(frames(observations=observations, events=events), AS_OF, PARAMETERS)
+    row = found[found["subject"] == "cmas"].iloc[0]
+    text = RULE.explain(row, PARAMETERS)
+    if row["state"] != "met":
+        assert "Corroborated" not in text
+        return
+    check_the_fall(text, scores)
+    check_the_shift(text, scores, row["grade"])
+    check_the_sum(text, row["grade"])
+    if "another assessor" in text:
+        start = [day for day, _, _ in scores].index(offset(row["since"]))
+        later = {who for _, _, who in scores[start:]}
+        assert None not in later
+        assert scores[start - 1][2] not in later
+    if "two steps or more below" in text:
+        assert any(
+            scores[-1][1] <= sum(before) / len(before) - 6
+            for place in range(1, len(scores))
+            if (before := reference_before(scores, place))
+        )
+    assert (row["severity"] == "urgent") == ("Urgent: " in text)
+    rise = re.search(rf"CK [\d.]+ \({NUMBER} -> {NUMBER} U/L(?:, geometric mean of (\d))?\)", text)
+    assert bool(rise) == (row["evidence_ck"] > 0 and ("Corroborated" in text or "Evidence" in text))
+    if rise:
+        judged = next(
+            (since, ck_values[max(0, 4 - skip - since - 3) : 4 - skip - since])
+            for skip in range(4)
+            for since in [int(rise[3] or 1)]
+            if math.isclose(
+                float(rise[2]),
+                statistics.geometric_mean(ck_values[4 - skip - since : 4 - skip] or [1]),
+                abs_tol=0.006,
+            )
+        )
+        assert float(rise[1]) == shown(statistics.median(judged[1]))
+        assert float(rise[1]) < float(rise[2])
 
 
 @settings(max_examples=60, deadline=None)

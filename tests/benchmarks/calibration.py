@@ -1,0 +1,229 @@
+"""How often the grades of strength and the rise of an enzyme are right, on invented patients whose truth is known.
+
+`python -m tests.benchmarks.calibration` prints the table (`make bench`, section calibration). The rules themselves are
+asked, as on every visit of a clinic. The model: monthly visits (every 28 days, up to 3 days early or late), a latent
+score between a third and four fifths of the maximum plus normal measurement error with the instrument's published or
+derived standard error, rounded to whole points; CK lognormal about the patient's own level with a variation of 25 %,
+half of the patients with a level of two to eight times the limit, the others within it; physician's and patient's
+global normal about the patient's own level with a scatter of 0.7 of 10, to the nearest tenth. A true fall comes at
+once, at the fourth or fifth visit, and stays; with it CK doubles and both globals grow by 2 where not said otherwise.
+"""
+
+import argparse
+import math
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from jobs.rule import CONFIRMED, CORROBORATED, MET, Answer
+from jobs.rules import declining_strength, rising_muscle_enzymes
+from models.patient_facts import PatientFacts, Reading
+
+VISITS = 6
+EVERY, JITTER = 28, 3
+FIRST_DAY = 20_000
+LIMIT = 200.0
+INSTRUMENTS = {"cmas": (52, 2.9), "mmt8": (80, 2.0), "mmt8_bilateral": (150, 3.8), "mmt_total": (260, 6.5)}
+"""Maximum and the standard error of measurement the invented assessors have."""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What is really the matter with the patients of one row of the table.
+
+    Attributes:
+        fall: points by which strength falls, 0 for a stable patient.
+        ck_times: by what CK is multiplied with it.
+        worse: by how many points of 10 both globals grow with it.
+        others: whether CK and globals are on file at all.
+        history: stable visits before the first of the six.
+    """
+
+    instrument: str = "cmas"
+    fall: float = 0.0
+    ck_times: float = 2.0
+    worse: float = 2.0
+    others: bool = True
+    variation: float = 0.25
+    history: int = 0
+
+
+@dataclass(frozen=True)
+class Patient:
+    """An invented patient: the days of the visits, what was measured on each, the visit of the fall (None: stable)."""
+
+    days: Sequence[int]
+    series: dict[str, list[Reading]]
+    falls_at: int | None
+
+    def seen_at(self, visit: int) -> PatientFacts:
+        """The facts as they stand on the day of a visit."""
+        today = self.days[visit]
+        upto = {measure: readings[: visit + 1] for measure, readings in self.series.items()}
+        return PatientFacts(today=today, id=1, mrn="1", series=upto)
+
+
+def invented(truth: Truth, chance: np.random.Generator) -> Patient:
+    """One patient with that truth."""
+    most, error = INSTRUMENTS[truth.instrument]
+    visits = truth.history + VISITS
+    falls_at = truth.history + int(chance.integers(3, 5)) if truth.fall else None
+    days = [FIRST_DAY + EVERY * n + int(chance.integers(-JITTER, JITTER + 1)) for n in range(visits)]
+    after = np.arange(visits) >= (visits if falls_at is None else falls_at)
+    strength = chance.uniform(0.35, 0.8) * most - truth.fall * after + chance.normal(0, error, visits)
+    series = {truth.instrument: _readings(truth.instrument, days, np.clip(np.round(strength), 0, most))}
+    if truth.others:
+        level = chance.uniform(2, 8) if chance.random() < 0.5 else chance.uniform(0.4, 1)
+        spread = math.sqrt(math.log1p(truth.variation**2))
+        ck = LIMIT * level * np.where(after, truth.ck_times, 1) * np.exp(chance.normal(0, spread, visits))
+        series["ck"] = _readings("ck", days, np.round(ck), LIMIT)
+        for name in ("physician_global", "patient_global"):
+            scores = chance.uniform(1, 5) + truth.worse * after + chance.normal(0, 0.7, visits)
+            series[name] = _readings(name, days, np.clip(np.round(scores, 1), 0, 10))
+    return Patient(days, series, falls_at)
+
+
+def _readings(measure: str, days: Sequence[int], values: np.ndarray, limit: float | None = None) -> list[Reading]:
+    return [
+        Reading(day, float(value), limit, "", place, None, None, measure)
+        for place, (day, value) in enumerate(zip(days, values, strict=True))
+    ]
+
+
+def strength_answer(patient: Patient, visit: int, instrument: str) -> Answer:
+    """What the rule says of strength at a visit."""
+    facts = patient.seen_at(visit)
+    answers = declining_strength.assess(facts, facts.today, declining_strength.AS_SHIPPED)
+    return next(answer for answer in answers if answer.subject == instrument)
+
+
+def share(truth: Truth, patients: int, seed: int, holds: Callable[[Answer], bool]) -> tuple[int, int]:
+    """In how many of the patients the answer holds: at any of the last five visits, or within two of the fall."""
+    chance = np.random.default_rng(seed)
+    found = 0
+    for _ in range(patients):
+        patient = invented(truth, chance)
+        begin = truth.history + 1 if patient.falls_at is None else patient.falls_at
+        looks = range(begin, truth.history + VISITS if patient.falls_at is None else begin + 2)
+        found += any(holds(strength_answer(patient, visit, truth.instrument)) for visit in looks)
+    return found, patients
+
+
+def is_met(answer: Answer) -> bool:
+    """Any grade."""
+    return answer.state == MET
+
+
+def has_shifted(answer: Answer) -> bool:
+    """Graded confirmed, or corroborated with a shift."""
+    return answer.state == MET and bool(answer.numbers["shift"])
+
+
+def is_corroborated(answer: Answer) -> bool:
+    """Graded corroborated."""
+    return answer.grade == CORROBORATED
+
+
+def escalates(answer: Answer) -> bool:
+    """Escalation grade: confirmed or corroborated."""
+    return answer.grade in (CONFIRMED, CORROBORATED)
+
+
+def enzyme_share(variation: float, times: float, patients: int, seed: int, others: int = 0) -> tuple[int, int]:
+    """In how many patients a rise of CK is found: at any of the last five visits, or within two of the true rise."""
+    chance = np.random.default_rng(seed)
+    truth = Truth(fall=float(times != 1), ck_times=times, variation=variation, history=others)
+    parameters = rising_muscle_enzymes.Parameters()
+    found = 0
+    for _ in range(patients):
+        patient = invented(truth, chance)
+        begin = truth.history + 1 if patient.falls_at is None else patient.falls_at
+        looks = range(begin, truth.history + VISITS if patient.falls_at is None else begin + 2)
+        facts = [patient.seen_at(visit) for visit in looks]
+        found += any(
+            answer.state == MET for one in facts for answer in rising_muscle_enzymes.assess(one, one.today, parameters)
+        )
+    return found, patients
+
+
+def interval(found: int, of: int) -> tuple[float, float]:
+    """The 95 % interval of a share (Wilson)."""
+    z, rate = 1.96, found / of
+    middle = (rate + z * z / (2 * of)) / (1 + z * z / of)
+    half = z * math.sqrt(rate * (1 - rate) / of + z * z / (4 * of * of)) / (1 + z * z / of)
+    return middle - half, middle + half
+
+
+def rows(patients: int, seed: int) -> Iterable[tuple[str, str, str, tuple[int, int]]]:
+    """What, of which instrument, the target, and what was reached."""
+    for instrument in INSTRUMENTS:
+        yield (
+            "stable, ever lower at all, scores alone",
+            instrument,
+            "",
+            share(Truth(instrument, others=False), patients, seed, is_met),
+        )
+        yield (
+            "stable, ever at escalation grade, scores alone",
+            instrument,
+            "<= 8.5 %",
+            share(Truth(instrument, others=False), patients, seed, escalates),
+        )
+        with_others = Truth(instrument)
+        yield (
+            "stable, ever at escalation grade, with CK and globals",
+            instrument,
+            "<= 9 %",
+            share(with_others, patients, seed, escalates),
+        )
+        yield "stable, ever corroborated", instrument, "", share(with_others, patients, seed, is_corroborated)
+        yield (
+            "stable, the same after eight earlier visits",
+            instrument,
+            "",
+            share(Truth(instrument, history=8), patients, seed, escalates),
+        )
+    cases = (
+        ("scores alone", Truth(fall=6, others=False), ">= 70 %"),
+        ("CK doubles, globals + 2", Truth(fall=6), ">= 90 %"),
+        ("CK doubles, globals + 1.5", Truth(fall=6, worse=1.5), ""),
+        ("CK steady, globals + 2", Truth(fall=6, ck_times=1), ""),
+        ("CK doubles, globals steady", Truth(fall=6, worse=0), ""),
+        ("scores alone", Truth("mmt8", fall=6, others=False), ""),
+        ("CK doubles, globals + 2", Truth("mmt8", fall=6), ">= 80 %"),
+        ("CK doubles, globals + 1.5", Truth("mmt8", fall=6, worse=1.5), ""),
+    )
+    for what, truth, target in cases:
+        yield (
+            f"true fall of 6 within two visits, {what}",
+            truth.instrument,
+            target,
+            share(truth, patients, seed, escalates),
+        )
+    yield "stable CK, variation 25 %, ever called a rise", "ck", "<= 10 %", enzyme_share(0.25, 1, patients, seed)
+    yield "the same after eight earlier values", "ck", "", enzyme_share(0.25, 1, patients, seed, 8)
+    yield "stable CK, variation 14.5 % (resting), ever called a rise", "ck", "", enzyme_share(0.145, 1, patients, seed)
+    yield "true doubling of CK within two visits", "ck", ">= 92 %", enzyme_share(0.25, 2, patients, seed)
+    yield "the same after eight earlier values", "ck", "", enzyme_share(0.25, 2, patients, seed, 8)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the table; always 0: a rate that was not reached is for the reader to judge."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.calibration", description=__doc__)
+    parser.add_argument("--patients", type=int, default=4000, help="invented patients in each row")
+    parser.add_argument("--seed", type=int, default=7)
+    given = parser.parse_args(arguments)
+    sys.stdout.write(f"{given.patients} invented patients a row, seed {given.seed}; 95 % intervals\n")
+    for what, instrument, target, (found, of) in rows(given.patients, given.seed):
+        low, high = interval(found, of)
+        sys.stdout.write(
+            f"{what:<60} {instrument:<15} {target:>9} {100 * found / of:6.1f} % ({100 * low:.1f} to {100 * high:.1f})\n"
+        )
+        sys.stdout.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -51,7 +51,8 @@ IVIG = {"drug": "ivig", "dose": 2, "unit": "g/kg", "route": "iv", "frequency": "
 def test_vector_1_falling_strength_under_methotrexate_and_steroid_after_a_pulse_suggests_ivig_first() -> None:
     answer = suggestions(observations=(*FALLING, ck(2)), medications=TREATED)
     assert answer["state"] == "true_myositis"
-    assert keys(answer)[0] == "add-ivig"
+    # A fall of one step is possible only: the test is repeated as well. Of what is escalated, immunoglobulin is first.
+    assert next(key for key in keys(answer) if key in ESCALATIONS) == "add-ivig"
     ivig = card(answer, "add-ivig")
     assert ivig is not None
     assert ivig["status"] == "ready"
@@ -523,7 +524,7 @@ def test_the_answer_for_a_patient_of_the_database(engine: Engine) -> None:
     _store(engine)
     answer = suggest(engine, "007", AS_OF)
     assert (answer["mrn"], answer["as_of"], answer["state"]) == ("007", AS_OF.isoformat(), "true_myositis")
-    assert keys(answer)[0] == "add-ivig"
+    assert next(key for key in keys(answer) if key in ESCALATIONS) == "add-ivig"
 
 
 def test_a_result_not_yet_known_leaves_the_suggestion_waiting(engine: Engine) -> None:

@@ -75,13 +75,18 @@ def test_grades_and_severities(clinic: Clinic) -> None:
     fall = [("", 27, -14), ("", 24, 0)]
     extra = {
         "alone": [],
-        "ck": [laboratory("ck", "ck", 320, -14, 200), laboratory("ck", "ck", 330, 0, 200)],
-        "ck-exactly": [laboratory("ck-exactly", "ck", 300, -14, 200), laboratory("ck-exactly", "ck", 300, 0, 200)],
+        "steady": [laboratory("steady", "ck", value, at, 200) for value, at in ((1600, -28), (1600, -14), (1600, 0))],
+        "rises": [laboratory("rises", "ck", value, at, 200) for value, at in ((280, -28), (300, -14), (1600, 0))],
         "global": [observation("global", "physician_global", 3, -14), observation("global", "physician_global", 5)],
-        "global-1.9": [
-            observation("global-1.9", "physician_global", 3, -14), observation("global-1.9", "physician_global", 4.9),
+        "all-a-little": [
+            *(laboratory("all-a-little", "ck", value, at, 200) for value, at in ((280, -28), (300, -14), (520, 0))),
+            *(
+                observation("all-a-little", key, value, at)
+                for key in ("physician_global", "patient_global")
+                for value, at in ((3, -28), (3, -14), (5, 0))
+            ),
         ],
-        "second": [observation("second", "mmt8", 70, -14), observation("second", "mmt8", 64)],
+        "second": [observation("second", "mmt8", 70, -14), observation("second", "mmt8", 58)],
     }  # fmt: skip
     clinic.people(*extra, "dysphagia", "two-steps", "confirmed")
     clinic.load(
@@ -97,10 +102,10 @@ def test_grades_and_severities(clinic: Clinic) -> None:
     told = {mrn: (one["grade"], one["severity"]) for (mrn, about), one in found.items() if about == "cmas"}
     assert told == {
         "alone": ("possible", "action"),
-        "ck": ("corroborated", "action"),
-        "ck-exactly": ("possible", "action"),
-        "global": ("corroborated", "action"),
-        "global-1.9": ("possible", "action"),
+        "steady": ("possible", "action"),
+        "rises": ("corroborated", "action"),
+        "global": ("possible", "action"),
+        "all-a-little": ("corroborated", "action"),
         "second": ("corroborated", "action"),
         "dysphagia": ("corroborated", "urgent"),
         "two-steps": ("possible", "urgent"),

@@ -28,10 +28,11 @@ class Change(NamedTuple):
     """One measure for the worse: what it weighs, from what to what, and the readings it rests on.
 
     Attributes:
-        before: median (enzymes) or mean (globals) of the patient's own values before, in the measure's unit.
+        before: median (enzymes) or mean (globals) of the patient's own values before.
         now: the value itself, or the geometric mean (enzymes) or mean of several.
         scatter: the standard deviation of one value it was judged by (of the logarithm for enzymes).
         own_scatter: whether that is the patient's own.
+        in_limits: `before` and `now` are multiples of the limits, not in the measure's unit.
     """
 
     weight: float
@@ -40,6 +41,7 @@ class Change(NamedTuple):
     values: int
     scatter: float
     own_scatter: bool
+    in_limits: bool
     readings: tuple[Reading, ...]
 
 
@@ -82,7 +84,7 @@ def enzyme_change(
 
     `scatter` is the within-person variation as a share (0.25 for 25 %), replaced by the patient's own once `own_from`
     values are on file before the judged ones. Values are compared as multiples of their limits where every one of
-    them has one. None where there is nothing to compare, or the newest is only known to lie below a bound.
+    them has one and these differ. None where there is nothing to compare, or the newest only lies below a bound.
     """
     if not judged or judged[-1].comparator == "<":
         return None
@@ -90,20 +92,22 @@ def enzyme_change(
     reference = [value for value in before[-reference_values:] if value.day >= oldest]
     if not reference:
         return None
-    by_limit = all(value.limit for value in (*judged, *reference))
-    log_before = median(_log(value, by_limit) for value in reference)
-    log_now = sum(_log(value, by_limit) for value in judged) / len(judged)
+    limits = {value.limit for value in (*judged, *reference)}
+    in_limits = len(limits) > 1 and all(limits)
+    before_it = median(_amount(value, in_limits) for value in reference)
+    now = math.exp(sum(math.log(_amount(value, in_limits)) for value in judged) / len(judged))
     own = len(before) >= own_from
     share = own_variation(before) if own else scatter
     error_of_one = log_scatter(min(max(share, least_scatter), most_scatter) if own else share)
     error = error_of_one * math.sqrt(variance_of_median(len(reference)) + 1 / len(judged))
     return Change(
-        weight_of(log_now - log_before, error),
-        median(value.value for value in reference),
-        _geometric_mean(judged),
+        weight_of(math.log(now / before_it), error),
+        before_it,
+        now,
         len(judged),
         error_of_one,
         own,
+        in_limits,
         (*reference, *judged),
     )
 
@@ -128,6 +132,7 @@ def global_change(
         len(judged),
         scatter,
         False,
+        False,
         (*reference, *judged),
     )
 
@@ -138,7 +143,7 @@ def own_variation(values: Sequence[Reading]) -> float:
     Steps between neighbours rather than distances from a common middle: a flare treated years ago, or values that
     swing between two levels, would make the one far too large and the other nothing.
     """
-    logs = [_log(value, False) for value in values[-LONGEST_SCATTER:]]
+    logs = [math.log(_amount(value, False)) for value in values[-LONGEST_SCATTER:]]
     steps = [abs(after - before) for before, after in itertools.pairwise(logs)]
     spread = 1.4826 * median(steps) / math.sqrt(2)
     return math.sqrt(math.expm1(spread * spread))
@@ -170,12 +175,5 @@ def newly_present(patient: PatientFacts, name: str, when: int, near: int, memory
     return found
 
 
-def _geometric_mean(values: Sequence[Reading]) -> float:
-    if len(values) == 1:
-        return values[0].value
-    return math.exp(sum(_log(value, False) for value in values) / len(values))
-
-
-def _log(value: Reading, by_limit: bool) -> float:
-    amount = value.value / value.limit if by_limit and value.limit else value.value
-    return math.log(max(amount, SMALLEST))
+def _amount(value: Reading, in_limits: bool) -> float:
+    return max(value.value / value.limit if in_limits and value.limit else value.value, SMALLEST)

@@ -117,11 +117,6 @@ class Evidence(NamedTuple):
         """The sum of all weights, in tenths as they are."""
         return round(self.strength + self.beside_strength, 1)
 
-    @property
-    def rank(self) -> tuple[bool, float]:
-        """Orders the changes of one patient: those that more than the scores speak for come first."""
-        return self.beside_strength > 0, self.total
-
     def reaches(self, needed: float) -> bool:
         """Enough, and not by this instrument's own scores alone."""
         return self.beside_strength > 0 and self.total >= needed
@@ -176,9 +171,14 @@ def strongest_evidence(
             parameters.needed_weight if symptoms else 0.0,
             symptoms,
         )
-        if strongest is None or evidence.rank > strongest.rank:
+        if strongest is None or _order(evidence, parameters) > _order(strongest, parameters):
             strongest = evidence
     return strongest
+
+
+def _order(evidence: Evidence, parameters: EvidenceParameters) -> tuple[bool, float]:
+    """What corroborates comes before what the scores say alone, however loudly."""
+    return evidence.reaches(parameters.needed_weight), evidence.total
 
 
 def ck_change(patient: PatientFacts, begun_after: int, when: int, parameters: EvidenceParameters) -> Change | None:

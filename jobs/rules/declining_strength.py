@@ -338,6 +338,7 @@ def _evidence_numbers(evidence: Evidence) -> dict[str, Any]:
         numbers[f"{name}_before"] = round(change.before, 2) if change is not None else None
         numbers[f"{name}_now"] = round(change.now, 2) if change is not None else None
         numbers[f"{name}_values"] = change.values if change is not None else 0
+    numbers["ck_in_limits"] = evidence.ck is not None and evidence.ck.in_limits
     return numbers
 
 
@@ -408,6 +409,7 @@ def _summed(row: Mapping[str, Any]) -> str:
     for key, label, unit, mean in CHANGE_LABELS:
         if row[f"evidence_{key}"] > 0:
             values = int(row[f"{key}_values"])
+            unit = " times its limit" if key == "ck" and row["ck_in_limits"] else unit
             several = f", {mean} of {values}" if values > 1 else ""
             change = f"{number(row[f'{key}_before'], 2)} -> {number(row[f'{key}_now'], 2)}{unit}{several}"
             parts.append(f"{label} {number(row[f'evidence_{key}'])} ({change})")

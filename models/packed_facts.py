@@ -6,17 +6,12 @@ counts only while its `revision` is the patient's; anything else is packed anew 
 
 Layout (little-endian): magic, the length of the head, number of readings, the newest day of any reading; the head
 (JSON: the names of measures, assays and assessors, the same for many patients); for each measure the place of its first
-reading; the columns of `READING_COLUMNS` one after the other, sorted by measure and time; the tail (JSON: the other
-facts).
+reading; the readings, sorted by measure and time; the tail (JSON: the other facts).
 """
 
 import struct
-import sys
-from array import array
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache, partial
-from itertools import repeat
 from typing import Any, NamedTuple
 
 import orjson
@@ -24,13 +19,13 @@ from sqlmodel import Field, SQLModel
 
 from models.patient_facts import Happening, NotDone, Pause, PlannedDose, Reading, Statement, TaperAgreed
 
-MAGIC = b"MF01"
+MAGIC = b"MF02"
 _HEAD = struct.Struct("<4sIIi")
-READING_COLUMNS = (("id", "q"), ("day", "i"), ("value", "d"), ("limit", "d"), ("assay", "H"), ("assessor", "H"),
-                   ("comparator", "B"))  # fmt: skip
-"""Names and type codes (`array`) of a reading's columns; assay and assessor are codes into the head's names."""
+_ROW = struct.Struct("<iddqHHB")
+"""Day, value, limit (NaN: none), id, assay, assessor and comparator; the last three are codes (0: not given)."""
+_DAY = struct.Struct("<i")
+_PLACE = struct.Struct("<I")
 COMPARATORS = ("", "<", ">")
-_WIDTH = {code: array(code).itemsize for code in "qidHB"}
 NO_DAY = -(2**31)
 # What `_make` does, without a function of Python's own for each row.
 _READING = partial(tuple.__new__, Reading)
@@ -62,7 +57,7 @@ class Plan(NamedTuple):
 class RowsOfPatient(NamedTuple):
     """The current rows of one patient, ready to be packed: readings sorted by measure and time, the rest by day and id.
 
-    `readings` rows are (id, day, value, limit, assay, assessor, comparator) by measure.
+    `readings` rows are (id, day, value, limit, assay, assessor, comparator), by measure.
     """
 
     readings: Mapping[str, Sequence[Sequence[Any]]]
@@ -77,43 +72,31 @@ def pack(rows: RowsOfPatient) -> bytes:
     """The rows in one value."""
     measures = sorted(rows.readings)
     every = [row for measure in measures for row in rows.readings[measure]]
-    ids, days, values, limits, assays, assessors, comparators = zip(*every, strict=True) if every else ((),) * 7
-    assay_names = sorted({name for name in assays if name})
-    assessor_names = sorted({name for name in assessors if name})
-    head = orjson.dumps([measures, assay_names, assessor_names])
-    edges, place = [], 0
+    assays, assessors = ({name for row in every if (name := row[place])} for place in (4, 5))
+    head = orjson.dumps([measures, sorted(assays), sorted(assessors)])
+    assay = {name: code for code, name in enumerate(sorted(assays), start=1)}
+    assessor = {name: code for code, name in enumerate(sorted(assessors), start=1)}
+    places, place = [], 0
     for measure in measures:
-        edges.append(place)
+        places.append(_PLACE.pack(place))
         place += len(rows.readings[measure])
-    edges.append(place)
-    assay_code = {name: code for code, name in enumerate(assay_names, start=1)}
-    assessor_code = {name: code for code, name in enumerate(assessor_names, start=1)}
-    columns: dict[str, Iterable[Any]] = {
-        "id": ids,
-        "day": days,
-        "value": values,
-        "limit": [float("nan") if limit is None else limit for limit in limits],
-        "assay": [assay_code.get(name, 0) for name in assays],
-        "assessor": [assessor_code.get(name, 0) for name in assessors],
-        "comparator": [COMPARATORS.index(sign or "") for sign in comparators],
-    }
+    readings = [
+        _ROW.pack(
+            day,
+            value,
+            float("nan") if limit is None else limit,
+            number,
+            assay.get(assay_name, 0),
+            assessor.get(assessor_name, 0),
+            COMPARATORS.index(sign or ""),
+        )
+        for number, day, value, limit, assay_name, assessor_name, sign in every
+    ]
+    newest = max((row[1] for row in every), default=NO_DAY)
     tail = orjson.dumps([rows.statements, rows.happenings, rows.not_done, rows.pauses, rows.plans])
     return b"".join(
-        (
-            _HEAD.pack(MAGIC, len(head), len(every), max(days, default=NO_DAY)),
-            head,
-            _little("I", edges),
-            *(_little(code, columns[name]) for name, code in READING_COLUMNS),
-            tail,
-        )
+        (_HEAD.pack(MAGIC, len(head), len(every), newest), head, *places, _PLACE.pack(place), *readings, tail)
     )
-
-
-def _little(code: str, values: Iterable[Any]) -> bytes:
-    column = array(code, values)
-    if sys.byteorder == "big":
-        column.byteswap()
-    return column.tobytes()
 
 
 @lru_cache(maxsize=4096)
@@ -125,8 +108,10 @@ def _names(head: bytes) -> tuple[Mapping[str, int], tuple[str | None, ...], tupl
 class Unpacked:
     """One patient's packed facts, up to a day; readings are decoded measure by measure."""
 
-    __slots__ = ("_assays", "_assessors", "_columns", "_edges", "_measures", "_oldest", "_packed", "_today", "ahead",
-                 "happenings", "not_done", "pauses", "plan", "statements")  # fmt: skip
+    __slots__ = (
+        "_assays", "_assessors", "_measures", "_oldest", "_packed", "_places", "_start", "_today", "ahead",
+        "happenings", "not_done", "pauses", "plan", "statements",
+    )  # fmt: skip
 
     def __init__(self, packed: bytes, today: int, *, horizon_days: int | None, evening: float) -> None:
         """Facts after `today` are left out, and readings older than `horizon_days`, save the last day of a measure.
@@ -141,21 +126,17 @@ class Unpacked:
         self._oldest = NO_DAY if horizon_days is None else today - horizon_days
         place = _HEAD.size + head
         self._measures, self._assays, self._assessors = _names(packed[_HEAD.size : place])
-        self._edges = struct.unpack_from(f"<{len(self._measures) + 1}I", packed, place)
-        place += 4 * len(self._edges)
-        self._columns = {}
-        for name, code in READING_COLUMNS:
-            self._columns[name] = place
-            place += _WIDTH[code] * rows
-        statements, happenings, not_done, pauses, plans = orjson.loads(packed[place:])
+        self._places = place
+        self._start = place + _PLACE.size * (len(self._measures) + 1)
+        statements, happenings, not_done, pauses, plans = orjson.loads(packed[self._start + _ROW.size * rows :])
         self.ahead: int | None = None
         if newest > today:
-            self._look_ahead(day for measure in self._measures for day in self._days(measure))
+            self._look_ahead(day for measure in self._measures for day in self._days_of(measure))
         self.statements = self._until(map(_STATEMENT, statements), 6)
         self.happenings = self._until(map(_HAPPENING, happenings), 2)
         self.not_done = self._until(map(_NOT_DONE, not_done), 2)
-        self._look_ahead(one.end + 1 for one in self.statements if one.end is not None)
-        self._look_ahead(one.end + 1 for one in self.happenings if one.end is not None)
+        self._look_ahead(one[7] + 1 for one in self.statements if one[7] is not None)
+        self._look_ahead(one[3] + 1 for one in self.happenings if one[3] is not None)
         self.pauses: list[Pause] = []
         if pauses:
             self._look_ahead(day for pause in pauses for day in (pause[2], pause[3] + 1))
@@ -186,56 +167,65 @@ class Unpacked:
                 standing = TaperAgreed(identifier, template, agreed_on, doses)
         return standing
 
-    def _column(self, name: str, code: str, begin: int, end: int) -> list[Any]:
-        width = _WIDTH[code]
-        place = self._columns[name]
-        part = self._packed[place + begin * width : place + end * width]
-        column = array(code, part)
-        if sys.byteorder == "big":
-            column.byteswap()
-        return column.tolist()
+    def _span(self, measure: str) -> tuple[int, int]:
+        """Where a measure's readings up to today begin and end."""
+        place = self._measures.get(measure)
+        if place is None:
+            return 0, 0
+        begin, end = struct.unpack_from("<II", self._packed, self._places + _PLACE.size * place)
+        while end > begin and self._day(end - 1) > self._today:
+            end -= 1
+        return begin, end
 
-    def _days(self, measure: str) -> list[int]:
-        place = self._measures[measure]
-        return self._column("day", "i", self._edges[place], self._edges[place + 1])
+    def _day(self, row: int) -> int:
+        day: int = _DAY.unpack_from(self._packed, self._start + _ROW.size * row)[0]
+        return day
+
+    def _days_of(self, measure: str) -> Iterable[int]:
+        place = self._places + _PLACE.size * self._measures[measure]
+        return map(self._day, range(*struct.unpack_from("<II", self._packed, place)))
 
     def measures(self) -> Iterable[str]:
         """The measures on file, on whatever day."""
         return self._measures
 
+    def latest(self, measure: str) -> Reading | None:
+        """The newest valid reading of one measure."""
+        begin, end = self._span(measure)
+        return self._readings(measure, end - 1, end)[0] if end > begin else None
+
     def series(self, measure: str) -> Sequence[Reading]:
         """The valid readings of one measure in the order of their time."""
-        place = self._measures.get(measure)
-        if place is None:
+        begin, end = self._span(measure)
+        if begin == end:
             return ()
-        begin = self._edges[place]
-        days = self._column("day", "i", begin, self._edges[place + 1])
-        last = bisect_right(days, self._today) if days[-1] > self._today else len(days)
-        first = 0
-        if last and days[0] < self._oldest:
-            first = bisect_left(days, self._oldest, 0, last)
-            # Of what lies before the horizon the last day stays: "when was it last done" has no horizon.
-            first = bisect_left(days, days[first - 1], 0, first)
-        begin, end = begin + first, begin + last
-        if begin >= end:
-            return ()
-        limits = self._column("limit", "d", begin, end)
-        comparators = self._column("comparator", "B", begin, end)
-        assays = self._column("assay", "H", begin, end)
-        assessors = self._column("assessor", "H", begin, end)
-        return list(
-            map(
-                _READING,
-                zip(
-                    days[first:last],
-                    self._column("value", "d", begin, end),
-                    [None if limit != limit else limit for limit in limits],
-                    [COMPARATORS[sign] for sign in comparators] if any(comparators) else repeat(""),
-                    self._column("id", "q", begin, end),
-                    [self._assays[code] for code in assays] if any(assays) else repeat(None),
-                    [self._assessors[code] for code in assessors] if any(assessors) else repeat(None),
-                    repeat(measure),
-                    strict=False,
-                ),
+        if self._day(begin) < self._oldest:
+            begin = self._first_within(begin, end)
+        return self._readings(measure, begin, end)
+
+    def _first_within(self, begin: int, end: int) -> int:
+        """The first reading that counts: those before the horizon do not, save the last day among them.
+
+        "When was it last done" has no horizon.
+        """
+        low, high = begin, end
+        while low < high:
+            middle = (low + high) // 2
+            low, high = (middle + 1, high) if self._day(middle) < self._oldest else (low, middle)
+        last_old = self._day(low - 1)
+        while low > begin and self._day(low - 1) == last_old:
+            low -= 1
+        return low
+
+    def _readings(self, measure: str, begin: int, end: int) -> list[Reading]:
+        part = self._packed[self._start + _ROW.size * begin : self._start + _ROW.size * end]
+        assays, assessors = self._assays, self._assessors
+        return [
+            _READING(
+                (
+                    day, value, limit if limit == limit else None, COMPARATORS[sign], number, assays[assay],
+                    assessors[assessor], measure,
+                )
             )
-        )
+            for day, value, limit, number, assay, assessor, sign in _ROW.iter_unpack(part)
+        ]  # fmt: skip

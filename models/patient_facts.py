@@ -200,8 +200,11 @@ class PatientFacts:
     """
 
     __slots__ = (
+        "_age",
         "_derived",
+        "_latest",
         "_read",
+        "_read_latest",
         "_series",
         "ahead",
         "answers",
@@ -242,6 +245,7 @@ class PatientFacts:
         status: str = "active",
         revision: int = 0,
         read: Callable[[str], Sequence[Reading]] | None = None,
+        read_latest: Callable[[str], Reading | None] | None = None,
         measures: Iterable[str] | None = None,
         series: Mapping[str, Sequence[Reading]] | None = None,
         statements: Sequence[Statement] = (),
@@ -276,6 +280,9 @@ class PatientFacts:
         self.answers: dict[str, Sequence[Any]] = {}
         self._series: dict[str, Sequence[Reading]] = dict(series or {})
         self._read = read
+        self._read_latest = read_latest
+        self._latest: dict[str, Reading | None] = {}
+        self._age: int | None = -1
         self._derived: dict[str, Any] = {}
 
     # ------------------------------------------------------------------------------------------------- who it is
@@ -283,7 +290,9 @@ class PatientFacts:
     @property
     def age(self) -> int | None:
         """Completed years on the day asked about; None where the birth date is unknown."""
-        return age_on(self.birth_date, date_of(self.today))
+        if self._age == -1:
+            self._age = age_on(self.birth_date, date_of(self.today))
+        return self._age
 
     @property
     def is_juvenile(self) -> bool:
@@ -307,8 +316,13 @@ class PatientFacts:
 
     def latest(self, measure: str) -> Reading | None:
         """The newest reading of a measure."""
-        found = self.series(measure)
-        return found[-1] if found else None
+        series = self._series.get(measure)
+        if series is not None or self._read_latest is None:
+            found = self.series(measure)
+            return found[-1] if found else None
+        if measure not in self._latest:
+            self._latest[measure] = self._read_latest(measure)
+        return self._latest[measure]
 
     def newest_of(self, measures: Iterable[str]) -> Reading | None:
         """The newest reading among several measures; of one day the one recorded last."""
@@ -327,6 +341,7 @@ class PatientFacts:
         """The facts an answer may name as evidence, among them the readings of every measure asked for so far."""
         named: dict[str, Reading | Statement | Happening] = {one.fact: one for one in self.statements}
         named |= {one.fact: one for one in self.happenings}
+        named |= {one.fact: one for one in self._latest.values() if one is not None}
         named |= {one.fact: one for series in self._series.values() for one in series}
         return named
 

@@ -108,6 +108,7 @@ def _facts(
         status=person[9],
         revision=person[10],
         read=unpacked.series,
+        read_latest=unpacked.latest,
         measures=unpacked.measures(),
         statements=unpacked.statements,
         happenings=unpacked.happenings,

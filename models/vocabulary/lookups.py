@@ -109,6 +109,7 @@ def drugs() -> Mapping[str, Drug]:
     return vocabulary().drugs
 
 
+@lru_cache(maxsize=8192)
 def drug(name: str) -> Drug | None:
     """A drug by key, label or synonym, without regard to case, blanks and punctuation; None where it is unknown.
 

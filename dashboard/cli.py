@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
     from sqlmodel import Session
 
+    from jobs.evaluation import EvaluationReport
     from models.alert import Alert
     from models.settings import Settings
 
@@ -229,19 +230,26 @@ def import_facts(
         str | None,
         typer.Option(metavar="NAME", help="Who speaks (ids of results are the sender's own); else told by the file."),
     ] = None,
+    no_evaluate: Annotated[
+        bool, typer.Option("--no-evaluate", help="Leave the alerts of the patients concerned to the scheduler.")
+    ] = False,
     format: FormatOption = Format.TABLE,
 ) -> int:
-    """Facts in. Prints counts that add up; rejected rows are kept with file, line and reason."""
+    """Facts in. Prints counts that add up; rejected rows are kept with file, line and reason.
+
+    In a clinic that has been evaluated before, the alerts of the patients concerned are brought up to date.
+    """
     from jobs.importers.load import import_paths
 
-    settings = _settings()
+    settings, now = _settings(), utc_now()
+    engine = _engine(settings)
     report = import_paths(
-        _engine(settings),
+        engine,
         paths,
         format=source,
         timezone=settings.timezone,
         by=by,
-        now=utc_now(),
+        now=now,
         sender=sender,
         dry_run=dry_run,
         rejects_file=rejects,
@@ -254,9 +262,43 @@ def import_facts(
     counts = ["name", "read", "created", "updated", "unchanged", "rejected"]
     rows = [*document["files"], {"name": "total", **document["total"]}]
     print_rows(rows, format, counts, document=document)
+    failed = False
     if dry_run:
         say("Dry run: nothing was changed.")
-    return 1 if document["total"]["rejected"] else 0
+    elif not no_evaluate:
+        failed = _follow(engine, settings, now)
+    return 1 if document["total"]["rejected"] or failed else 0
+
+
+def _follow(engine: "Engine", settings: "Settings", now: dt.datetime) -> bool:
+    """Bring the alerts of whoever has new facts up to date; returns whether a rule failed."""
+    from jobs.evaluation import follow
+
+    report = follow(engine, timezone=settings.timezone, now=now)
+    if report is None:
+        return False
+    _say_what_was_done(report)
+    return bool(report.failures)
+
+
+def _say_what_was_done(report: "EvaluationReport") -> None:
+    for failure in report.failures:
+        say(f"Rule {failure.rule} failed for {len(failure.patients)} patients: {failure.error}")
+    decided = ", ".join(f"{number} {reason}" for reason, number in sorted(report.decisions.items())) or "none changed"
+    say(
+        f"as of {report.as_of.isoformat()}: {report.computed} of {report.patients} patients computed"
+        + (f"; alerts: {decided}" if report.reconciled else "; a look only, no alert was changed")
+    )
+
+
+def _refuse_tomorrow(day: dt.date, settings: "Settings", now: dt.datetime) -> None:
+    """A panel evaluated for a later day would take every later day's evaluation for a look at the past."""
+    today = clinic_date(now, settings.timezone)
+    if day > today:
+        raise UsageError(
+            f"--as-of: {day.isoformat()} lies after today ({today.isoformat()} in {settings.timezone}); nothing was "
+            "changed. To see what time alone will bring, use --dry-run."
+        )
 
 
 # ----------------------------------------------------------------------------------------------------------- the rules
@@ -284,6 +326,8 @@ def evaluate(
 
     settings, now = _settings(), utc_now()
     day, known = _when(as_of, known_at, settings, now)
+    if not dry_run:
+        _refuse_tomorrow(day, settings, now)
     report = run(
         _engine(settings),
         day,
@@ -298,13 +342,7 @@ def evaluate(
     )
     columns = ["severity", "mrn", "rule", "subject", "state", "grade", "since", "explanation"]
     print_rows(report.assessments, format, columns, empty="No rule is met.")
-    for failure in report.failures:
-        say(f"Rule {failure.rule} failed for {len(failure.patients)} patients: {failure.error}")
-    decided = ", ".join(f"{number} {reason}" for reason, number in sorted(report.decisions.items())) or "none changed"
-    say(
-        f"as of {day.isoformat()}: {report.computed} of {report.patients} patients computed"
-        + (f"; alerts: {decided}" if report.reconciled else "; a look only, no alert was changed")
-    )
+    _say_what_was_done(report)
     return report.exit_code
 
 
@@ -641,9 +679,11 @@ def jobs_run(name: Annotated[str, typer.Argument(metavar="NAME")], as_of: AsOf =
     """Run one job now."""
     from jobs.runner import run_by_hand
 
-    settings = _settings()
+    settings, now = _settings(), utc_now()
     day = None if as_of is None else _written_day(as_of, "--as-of")
-    run = run_by_hand(_engine(settings), settings, name, as_of=day, now=utc_now())
+    if day is not None:
+        _refuse_tomorrow(day, settings, now)
+    run = run_by_hand(_engine(settings), settings, name, as_of=day, now=now)
     out(
         f"{name}: {run.status}"
         + (f", {run.rows} rows" if run.rows else "")

@@ -11,7 +11,7 @@ import json
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -26,6 +26,7 @@ from jobs.rule import CANNOT_TELL, MET, Rule, all_rules, rule
 from jobs.rules.overdue_labs import silent_feeds
 from jobs.thresholds import Thresholds, thresholds_on
 from models.alert import Alert
+from models.alert_lifecycle import present_day
 from models.answer_store import Key, digests, forget, mark_evaluated, unchanged_since, write
 from models.assessment import Assessment, EvaluationRun
 from models.clock import seconds
@@ -59,6 +60,8 @@ class EvaluationReport:
     assessments: list[dict[str, Any]]
     decisions: Counter[str]
     failures: list[Failure]
+    written: Counter[str] = field(default_factory=Counter)
+    """By rule, how many stored answers were new, changed or gone."""
 
     @property
     def exit_code(self) -> int:
@@ -110,6 +113,29 @@ def evaluate(
     if collect:
         report.assessments = _collected(engine, run, rules, members, all_states)
     return report
+
+
+def follow(engine: Engine, *, timezone: str, now: dt.datetime) -> EvaluationReport | None:
+    """Bring everybody with new facts up to date for the present day: what whoever stored facts does next.
+
+    None where the clinic was never evaluated (the first look at a panel is owed by the schedule, or asked for), and
+    where nothing is new.
+    """
+    table: Any = Patient
+    with reading(engine) as session:
+        if last_run(session) is None:
+            return None
+        today = present_day(session, now, timezone)
+        query = sa.select(table.id).where(table.status == "active", table.revision != table.evaluated_revision)
+        news = [int(row[0]) for row in fetch(session.connection(), query)]
+        left = sa.select(sa.distinct(col(Alert.patient_id))).where(
+            col(Alert.ended_at).is_(None),
+            col(Alert.patient_id).in_(sa.select(table.id).where(table.status != "active")),
+        )
+        news += [int(row[0]) for row in session.connection().execute(left)]
+    if not news:
+        return None
+    return evaluate(engine, today, timezone=timezone, now=now, patient_ids=sorted(news), collect=False)
 
 
 def last_run(session: Session) -> EvaluationRun | None:
@@ -208,6 +234,7 @@ class _Run:
         self.begun = seconds()
         self.decisions: Counter[str] = Counter()
         self.failures: dict[str, Failure] = {}
+        self.written: Counter[str] = Counter()
         self.computed: set[int] = set()
         self.kept: list[Asked] = []
         self.whole = False
@@ -285,20 +312,16 @@ class _Run:
         speaks = Evaluated(patients, self._rules_spoken(), failed, news=self._with_news(connection, patients))
         before = digests(connection, patients)
         known = {one.key for one in all_rules()}
+        fresh = [key for key in now if key not in before]
+        changed = [key for key, row in now.items() if key in before and before[key].digest != row.digest]
+        gone = [key for key in before if key not in now and (key[1] not in known or speaks.speaks_of(key[0], key[1]))]
         write(
             connection,
-            [row.full() for key, row in now.items() if key not in before],
-            [
-                (before[key].id, row.full())
-                for key, row in now.items()
-                if key in before and before[key].digest != row.digest
-            ],
-            [
-                stored.id
-                for key, stored in before.items()
-                if key not in now and (key[1] not in known or speaks.speaks_of(key[0], key[1]))
-            ],
+            [now[key].full() for key in fresh],
+            [(before[key].id, now[key].full()) for key in changed],
+            [before[key].id for key in gone],
         )
+        self.written.update(rule_key for _, rule_key, _ in (*fresh, *changed, *gone))
         active = {key: row for key, row in now.items() if row.status == "active" and row.state != State.NOT_MET}
         self.decisions += reconcile(session, active, speaks, thresholds=self.thresholds, as_of=self.as_of, now=self.now)
         if self.rules is None:
@@ -359,6 +382,7 @@ class _Run:
             assessments=[],
             decisions=self.decisions,
             failures=list(self.failures.values()),
+            written=self.written,
         )
 
 

@@ -8,7 +8,9 @@ slots of a job that runs every so many minutes are counted in elapsed time from 
 Everything here is told the time; nothing reads the clock.
 """
 
+import calendar
 import datetime as dt
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -21,6 +23,8 @@ from models.clock import clinic_date
 from models.database import writing
 from models.errors import UsageError
 from models.settings import Settings
+
+log = logging.getLogger(__name__)
 
 QUIET_FROM, QUIET_TO = dt.time(1), dt.time(4)
 """Clinic hours in which nothing starts by itself: [01:00, 04:00)."""
@@ -88,6 +92,31 @@ class Daily:
         return f"daily at {self.at:%H:%M}"
 
 
+@dataclass(frozen=True)
+class Weekly:
+    """Once a week, on a clinic day (0 is Monday), at a time outside the hours of clock changes."""
+
+    weekday: int
+    at: dt.time
+
+    def __post_init__(self) -> None:
+        Daily(self.at)
+
+    def newest(self, day: dt.date, until: dt.datetime, zone: ZoneInfo) -> dt.datetime | None:
+        """The slot of clinic day `day` if it is the day of the week and the slot lies at or before `until`."""
+        return Daily(self.at).newest(day, until, zone) if day.weekday() == self.weekday else None
+
+    def after(self, day: dt.date, now: dt.datetime, zone: ZoneInfo) -> dt.datetime | None:
+        """The slot of clinic day `day` if it is the day of the week and the slot lies after the instant `now`."""
+        return Daily(self.at).after(day, now, zone) if day.weekday() == self.weekday else None
+
+    def __str__(self) -> str:
+        return f"{calendar.day_name[self.weekday]}s at {self.at:%H:%M}"
+
+
+Cadence = Every | Daily | Weekly
+
+
 def _instant(day: dt.date, at: dt.time, zone: ZoneInfo) -> dt.datetime:
     return dt.datetime.combine(day, at, zone).astimezone(dt.UTC)
 
@@ -125,7 +154,7 @@ class Job:
 
     key: str
     title: str
-    cadence: Every | Daily
+    cadence: Cadence
     function: Callable[[Work], Outcome]
     late_after: dt.timedelta
     """How long after a slot without a success people are told."""
@@ -147,6 +176,28 @@ def _evaluate(work: Work) -> Outcome:
         message=message,
         detail={"patients": report.patients, "computed": report.computed, "full": report.full, "rules_failed": failed},
         status="partly" if failed else "succeeded",
+    )
+
+
+def _check(work: Work) -> Outcome:
+    """Everybody computed anew must come to what was computed step by step; what differs is mended, and said loudly."""
+    from jobs.evaluation import evaluate
+
+    asked: dict[str, Any] = {"timezone": work.settings.timezone, "collect": False, "now": work.now}
+    evaluate(work.engine, work.as_of, **asked)
+    report = evaluate(work.engine, work.as_of, full=True, **asked)
+    if not report.reconciled:
+        return Outcome(message=f"nothing checked: the panel has been evaluated for a later day than {work.as_of}")
+    differing = sum(report.written.values())
+    if not differing:
+        return Outcome(rows=report.computed, message="what was computed step by step agrees with a full evaluation")
+    rules = ", ".join(sorted(report.written))
+    log.error("%d answers differ between evaluating step by step and in full: %s", differing, rules)
+    return Outcome(
+        rows=report.computed,
+        message=f"{differing} answers had been missed step by step and were mended: {rules}. Please report this.",
+        detail={"differing": dict(report.written)},
+        status="partly",
     )
 
 
@@ -223,6 +274,13 @@ def jobs_of(settings: Settings) -> tuple[Job, ...]:
             late_after=dt.timedelta(minutes=settings.evaluation_late_minutes),
             at_start=True,
         ),
+        Job(
+            "check",
+            "Check that nothing was missed: evaluate everybody in full",
+            Weekly(calendar.SUNDAY, dt.time(5)),
+            _check,
+            late_after=dt.timedelta(days=1),
+        ),
         Job("escalate", "Follow up unanswered alerts", Every(60), _escalate, late_after=dt.timedelta(hours=3)),
         Job("digest", "Write the morning digest", Daily(dt.time(6, 30)), _digest, late_after=dt.timedelta(hours=2)),
         Job("deliver", "Send waiting messages", Every(10), _deliver, late_after=dt.timedelta(hours=1)),
@@ -252,24 +310,28 @@ def job_named(jobs: tuple[Job, ...], key: str) -> Job:
 # ---------------------------------------------------------------------------------------------------------------- slots
 
 
+_DAYS_AROUND = 9
+"""Within so many days every job has a slot: a week, and a day more on either side for the clinic's zone."""
+
+
 def due_slot(job: Job, now: dt.datetime, timezone: str) -> dt.datetime:
     """The newest slot at or before the instant `now`, as an instant in UTC."""
     day = clinic_date(now, timezone)
-    for back in range(3):
+    for back in range(_DAYS_AROUND):
         slot = job.cadence.newest(day - dt.timedelta(days=back), now, ZoneInfo(timezone))
         if slot is not None:
             return slot
-    raise AssertionError(f"{job.key} has no slot in two days")  # pragma: no cover - each clinic day has one
+    raise AssertionError(f"{job.key} has no slot in a week")  # pragma: no cover - each week has one
 
 
 def next_slot(job: Job, now: dt.datetime, timezone: str) -> dt.datetime:
     """The first slot after the instant `now`, as an instant in UTC."""
     day = clinic_date(now, timezone)
-    for ahead in range(-1, 3):
+    for ahead in range(-1, _DAYS_AROUND):
         slot = job.cadence.after(day + dt.timedelta(days=ahead), now, ZoneInfo(timezone))
         if slot is not None:
             return slot
-    raise AssertionError(f"{job.key} has no slot in two days")  # pragma: no cover - each clinic day has one
+    raise AssertionError(f"{job.key} has no slot in a week")  # pragma: no cover - each week has one
 
 
 def slot_text(slot: dt.datetime) -> str:

@@ -22,6 +22,7 @@ from sqlmodel import Session, col, select
 from werkzeug.exceptions import HTTPException
 
 from dashboard.secure import READERS, Current, SecureDash, current, roles
+from jobs import evaluation
 from jobs.importers.canonical import Refused
 from jobs.importers.coded import Coding, measure_of
 from jobs.importers.fhir_r4 import (
@@ -908,6 +909,7 @@ def _take_over(here: Current) -> tuple[Resource, int]:
     report = _import(here, sent, became, dry_run=False)
     with writing(here.engine) as session:
         audit(session, here.user.name, "import", now=here.now, detail=f"batch {report.batch_id}")
+    evaluation.follow(here.engine, timezone=here.settings.timezone, now=here.now)
     reasons: dict[int, list[Resource]] = {}
     for reject in report.rejects:
         reasons.setdefault(reject.line, []).append(_issue_of(reject))

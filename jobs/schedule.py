@@ -111,7 +111,7 @@ class Weekly:
         return Daily(self.at).after(day, now, zone) if day.weekday() == self.weekday else None
 
     def __str__(self) -> str:
-        return f"{calendar.day_name[self.weekday]}s at {self.at:%H:%M}"
+        return f"weekly on {calendar.day_name[self.weekday]} at {self.at:%H:%M}"
 
 
 Cadence = Every | Daily | Weekly

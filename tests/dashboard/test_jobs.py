@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import re
 
 import pytest
 from sqlmodel import select
@@ -24,7 +25,7 @@ def page(clinic: Clinic, name: str = "nora", **query: str) -> object:
 
 def test_every_job_is_listed_with_when_it_comes_next(filled: Clinic) -> None:
     listed = rows(page(filled))
-    assert [row[0].split(" every ")[0].split(" daily ")[0] for row in listed] == [
+    assert [re.split(" every | daily | weekly ", row[0])[0] for row in listed] == [
         job.title for job in jobs_of(filled.app.settings)
     ]
     assert listed[0][1] == "not run yet"

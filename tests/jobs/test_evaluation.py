@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import col, select
 
-from jobs import assessing
+from jobs import assessing, evaluation
 from jobs.evaluation import evaluate
 from jobs.importers.load import import_paths
 from jobs.rule import rule
@@ -306,3 +306,34 @@ def test_incremental_runs_always_end_in_the_state_of_a_full_one(tmp_path_factory
     with engine.connect() as connection:
         assert connection.execute(sa.text("pragma foreign_key_check")).fetchall() == []
     engine.dispose()
+
+
+def test_facts_stored_after_an_evaluation_are_followed_for_the_present_day(engine, clinic_folder):
+    load(engine, clinic_folder(patients=[{"mrn": "1"}], observations=[cmas("1", -14, 27)]))
+    assert evaluation.follow(engine, timezone="UTC", now=NOW) is None, "the first look is owed by the schedule"
+    run(engine)
+    load(engine, clinic_folder(name="later", observations=[cmas("1", 1, 24)]))
+    tomorrow = NOW + dt.timedelta(days=1)
+    report = evaluation.follow(engine, timezone="UTC", now=tomorrow)
+    assert (report.as_of, report.computed) == (DAY + dt.timedelta(days=1), 1)
+    assert report.decisions == {"opened": 1}
+    assert evaluation.follow(engine, timezone="UTC", now=tomorrow) is None, "nothing is new any more"
+
+
+def test_a_patient_whose_facts_change_while_being_computed_is_computed_again(engine, clinic_folder, monkeypatch):
+    load(engine, clinic_folder(patients=[{"mrn": "1"}], observations=[cmas("1", -14, 27)]))
+    asked = []
+    ask = evaluation.ask
+
+    def slow(patient, *rest):
+        if not asked:
+            load(engine, clinic_folder(name="meanwhile", observations=[cmas("1", 0, 24)]))
+        asked.append(patient.revision)
+        return ask(patient, *rest)
+
+    monkeypatch.setattr(evaluation, "ask", slow)
+    assert met(run(engine)) == {("1", "declining-strength", "cmas")}
+    assert len(asked) == 2, "once with the facts as they were, once with the new one"
+    with reading(engine) as session:
+        patient = session.exec(select(Patient)).one()
+    assert patient.revision == patient.evaluated_revision == asked[-1]

@@ -99,7 +99,7 @@ def test_on_the_day_of_a_clock_change_each_job_runs_as_often_as_on_any_day(zone:
     just_before = midnight - dt.timedelta(seconds=1)
     for each in JOBS:
         ordinary = slots(
-            each, at("2026-06-10T00:00", zone) - dt.timedelta(seconds=1), at("2026-06-10T23:59", zone), zone
+            each, at("2026-06-14T00:00", zone) - dt.timedelta(seconds=1), at("2026-06-14T23:59", zone), zone
         )
         changed = slots(each, just_before, tomorrow, zone)
         wall = [f"{slot.astimezone(ZoneInfo(zone)):%H:%M}" for slot in changed]
@@ -126,14 +126,15 @@ def test_a_daily_time_that_a_clock_change_can_hit_is_refused(hour: int) -> None:
 
 
 def test_the_table_names_each_job_once_and_in_words() -> None:
-    assert [job.key for job in JOBS] == ["evaluate", "escalate", "digest", "deliver", "backup", "purge"]
+    assert [job.key for job in JOBS] == ["evaluate", "check", "escalate", "digest", "deliver", "backup", "purge"]
     assert all(job.title for job in JOBS)
     assert str(job_named(JOBS, "evaluate").cadence) == "every hour"
     assert str(job_named(JOBS, "backup").cadence) == "daily at 04:15"
+    assert str(job_named(JOBS, "check").cadence) == "weekly on Sunday at 05:00"
 
 
 def test_an_unknown_job_is_refused_with_the_names_there_are() -> None:
-    with pytest.raises(UsageError, match="evaluate, escalate, digest"):
+    with pytest.raises(UsageError, match="evaluate, check, escalate, digest"):
         job_named(JOBS, "evalute")
 
 

@@ -511,10 +511,10 @@ def exposure(
     """Prednisone-equivalent dose per day, spans above the limits, cumulative dose."""
     from sqlmodel import select
 
-    from jobs.array_exposure import exposure_report
+    from jobs.exposure import exposure_report
     from models.database import reading
-    from models.frame_reading import read_frames
     from models.patient import STATUSES, Patient
+    from models.patient_reading import read_patients
 
     settings = _settings()
     day = _day(as_of, settings, utc_now())
@@ -522,15 +522,10 @@ def exposure(
         identifier = session.exec(select(Patient.id).where(Patient.mrn == mrn)).first()
         if identifier is None:
             raise UnknownPatient(mrn)
-        frames = read_frames(
-            session.connection(),
-            day,
-            timezone=settings.timezone,
-            patient_ids=[identifier],
-            statuses=STATUSES,
-            horizon_days=None,
+        (patient,) = read_patients(
+            session.connection(), day, timezone=settings.timezone, patient_ids=[identifier], statuses=STATUSES
         )
-        report = exposure_report(frames, identifier, day)
+        report = exposure_report(patient)
     if format is Format.JSON:
         print_json(report)
     elif format is Format.CSV:

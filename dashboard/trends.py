@@ -13,7 +13,8 @@ import numpy as np
 from sqlalchemy.engine import Engine
 
 from dashboard.components.formats import number, times_limit
-from jobs.array_exposure import Exposure, exposure
+from jobs.exposure import exposure
+from jobs.frame_adapter import patients_of
 from models.database import reading
 from models.frame_reading import read_frames
 from models.frames import Frames
@@ -66,7 +67,7 @@ def trends(frames: Frames) -> dict[int, dict[str, Any]]:
     out: dict[int, dict[str, Any]] = {int(who): {} for who in frames.patients.index}
     _strength(frames, out)
     _ck(frames, out)
-    _steroid(exposure(frames), out)
+    _steroid(frames, out)
     known = measures()
     _newest(frames, [key for key, found in known.items() if found.kind == "laboratory"], "last_lab", out)
     _newest(frames, [key for key in EXAMINED if key in known], "seen", out)
@@ -126,25 +127,16 @@ def _ck(frames: Frames, out: dict[int, dict[str, Any]]) -> None:
         }
 
 
-def _steroid(found: Exposure, out: dict[int, dict[str, Any]]) -> None:
-    today = found.today
-    points = np.linspace(today - DOSE_WINDOW_DAYS, today, POINTS).astype("int64")
-    segments = found.known
-    recent = segments.where(segments.end >= points[0])
-    # Pulses stand for a day or three and would flatten everything else: the curve shows the daily dose.
-    steady = recent.steady_mg
-    for who, first, end in _groups(recent.patient):
-        if who not in out:
-            continue
-        start, stop, mg = recent.start[first:end], recent.end[first:end], steady[first:end]
-        inside = (start[:, None] <= points) & (stop[:, None] >= points)
-        doses = (inside * mg[:, None]).sum(axis=0)
-        if not doses.any():
-            continue
-        out[who]["steroid"] = {"mg": float(doses[-1]), "curve": _curve(doses, 0.0, max(40.0, float(doses.max())))}
-    unknown = set(found.unknown["patient_id"].tolist()) if len(found.unknown) else set()
-    for who in unknown & out.keys():
-        out[who].setdefault("steroid", {"mg": None, "curve": []})
+def _steroid(frames: Frames, out: dict[int, dict[str, Any]]) -> None:
+    for who, patient in patients_of(frames).items():
+        found = exposure(patient)
+        days = [found.today - DOSE_WINDOW_DAYS * back // (POINTS - 1) for back in range(POINTS - 1, -1, -1)]
+        # Pulses stand for a day or three and would flatten everything else: the curve shows the daily dose.
+        doses = np.array([found.dose_on(day, steady=True) for day in days])
+        if doses.any():
+            out[who]["steroid"] = {"mg": float(doses[-1]), "curve": _curve(doses, 0.0, max(40.0, float(doses.max())))}
+        elif found.unknown:
+            out[who]["steroid"] = {"mg": None, "curve": []}
 
 
 def _newest(frames: Frames, keys: list[str], name: str, out: dict[int, dict[str, Any]]) -> None:

@@ -16,9 +16,6 @@ from jobs.exposure import SMALLEST_DIFFERENCE_MG, Segment, daily
 from models.patient_facts import PatientFacts, PlannedDose, date_of
 from models.vocabulary import TaperTemplate, taper_templates
 
-MILESTONES_MG = (30.0, 20.0, 15.0, 10.0, 7.5, 5.0)
-"""Doses whose day is worth knowing when a taper is planned, mg/day."""
-
 
 @dataclass(frozen=True)
 class Standing:
@@ -126,17 +123,6 @@ def from_plan(plan: Sequence[PlannedDose], course_start: int, start_mg: float) -
     earlier = [step for step in steps if step[0] <= 0]
     opening = earlier[-1][1] if earlier else start_mg
     return Schedule(((0, opening), *(step for step in steps if step[0] > 0)))
-
-
-def milestones(
-    schedule: Schedule, course_start: dt.date, limits: Sequence[float] = MILESTONES_MG
-) -> dict[float, dt.date | None]:
-    """The date from which the taper stands at or below each of the doses (mg/day); None where it never does."""
-    found: dict[float, dt.date | None] = {}
-    for limit in limits:
-        day = schedule.day_at_or_below(limit)
-        found[limit] = None if day is None else course_start + dt.timedelta(days=day)
-    return found
 
 
 def what_if(

@@ -24,6 +24,8 @@ from models.frames import Frames
 from models.medication import MedicationStatement
 from models.observation import Observation, ObservationItem
 from models.patient import STATUSES, Patient
+from models.patient_facts import PatientFacts
+from models.patient_reading import read_patients
 from models.suggestion import SuggestionAnswer
 from models.user import PatientReview
 from models.vocabulary import answers
@@ -55,6 +57,21 @@ def patient_frames(
         statuses=STATUSES,
         horizon_days=None,
     )
+
+
+def facts_of(
+    connection: sa.Connection,
+    patient: Patient,
+    as_of: dt.date,
+    *,
+    timezone: str,
+    known_at: dt.datetime | None = None,
+) -> PatientFacts:
+    """One patient's facts up to `as_of`, as rules see them, whatever the patient's status."""
+    (facts,) = read_patients(
+        connection, as_of, timezone=timezone, known_at=known_at, patient_ids=[patient.id or 0], statuses=STATUSES
+    )
+    return facts
 
 
 def alerts_of(session: Session, patient_id: int) -> list[tuple[Alert, list[AlertEvent]]]:

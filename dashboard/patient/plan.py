@@ -23,7 +23,8 @@ from dashboard.patient import CHANGED, REF
 from dashboard.patient.entry import ask_again
 from dashboard.patient.view import PatientView, as_day, gather, parse_day
 from dashboard.secure import DECIDERS, READERS, Current, SecureDash, current
-from jobs import array_taper as taper
+from jobs import taper
+from jobs.exposure import SMALLEST_DIFFERENCE_MG
 from models.database import writing
 from models.errors import ActionRefused
 from models.patient_record import find
@@ -294,7 +295,7 @@ def agreed_part(view: PatientView, *, decides: bool) -> Any:
         return html.P("No plan is agreed. The rules compare the dose with a template.", className="quiet")
     plan = view.agreed.plan
     source = f"template {plan.template}" if plan.template else "own steps"
-    standing = taper.plan_standing(view.frames, view.id, view.as_of)
+    standing = taper.plan_standing(view.facts)
     told: list[Any] = []
     if standing is not None:
         told.append(
@@ -372,8 +373,7 @@ def _text(value: Any) -> str:
 
 def reached(steps: Steps, mg: float) -> dt.date | None:
     """The first day from which the plan stands at or below a dose; None where it never does."""
-    schedule = taper.from_plan([day for day, _ in steps], [dose for _, dose in steps], steps[0][0], steps[0][1])
-    return taper.milestones(schedule, steps[0][0], (mg,))[mg]
+    return next((day for day, dose in steps if dose <= mg + SMALLEST_DIFFERENCE_MG), None)
 
 
 def _milestones(steps: Steps, view: PatientView) -> html.Dl:

@@ -16,8 +16,8 @@ from dashboard.components.formats import counted, number, times_limit
 from dashboard.components.states import section
 from dashboard.patient.since_last_visit import Change, changes, compared_with
 from dashboard.patient.view import PatientView, as_day, dose_text, is_supportive, rows_of, shown_alerts
-from jobs.array_taper import plan_standing
 from jobs.rule import Rule, all_rules
+from jobs.taper import plan_standing
 from models.alert import Alert, AlertEvent
 from models.alert_lifecycle import needs_a_look
 from models.vocabulary import answers, diagnoses, drug, events, measures, tests
@@ -567,7 +567,7 @@ def _plan_rows(view: PatientView) -> list[tuple[str, Any]]:
     """Where the patient stands against the agreed taper, and its next step."""
     if view.agreed is None:
         return []
-    found = plan_standing(view.frames, view.id, view.as_of)
+    found = plan_standing(view.facts)
     rows: list[tuple[str, Any]] = []
     if found is not None:
         late = found.actual_mg > found.planned_mg and found.words != "on plan"

@@ -16,9 +16,9 @@ import pandas as pd
 from dashboard.components.formats import number
 from dashboard.figures.timeline import TimelineData
 from dashboard.secure import Current
-from jobs.array_exposure import ADULT_FROM_YEARS, exposure, exposure_report
 from jobs.array_treatment import current_courses
 from jobs.evaluation import evaluate
+from jobs.exposure import exposure, exposure_report
 from jobs.thresholds import OwnThreshold, Thresholds, own_thresholds, thresholds_on
 from models import patient_record
 from models.age import age_on
@@ -29,6 +29,7 @@ from models.database import reading
 from models.frames import Frames
 from models.panel import STEROID_RULE
 from models.patient import Patient
+from models.patient_facts import ADULT_FROM_YEARS, PatientFacts, date_of
 from models.patient_record import Review
 from models.response_baseline import ResponseBaseline, baseline_of
 from models.taper_planning import AgreedPlan, standing_plan
@@ -57,6 +58,7 @@ class PatientView:
     past: dt.date | None
     known_at: dt.datetime | None
     frames: Frames
+    facts: PatientFacts
     courses: list[Course]
     steroid: dict[str, Any]
     alerts: list[tuple[Alert, list[AlertEvent]]]
@@ -135,6 +137,7 @@ def gather(here: Current, mrn: str, known: dt.date | None = None) -> PatientView
         frames = patient_record.patient_frames(
             session.connection(), patient, as_of, timezone=timezone, known_at=known_at
         )
+        facts = patient_record.facts_of(session.connection(), patient, as_of, timezone=timezone, known_at=known_at)
         alerts = [] if past else patient_record.alerts_of(session, patient.id or 0)
         assessments = [] if past else patient_record.assessments_of(session, patient.id or 0)
         review = patient_record.last_review(session, patient)
@@ -161,8 +164,9 @@ def gather(here: Current, mrn: str, known: dt.date | None = None) -> PatientView
         past=past,
         known_at=known_at,
         frames=frames,
+        facts=facts,
         courses=_courses(frames),
-        steroid=_steroid(frames, patient.id or 0, as_of, thresholds),
+        steroid=_steroid(facts, thresholds),
         alerts=alerts,
         assessments=assessments,
         review=review,
@@ -174,13 +178,11 @@ def gather(here: Current, mrn: str, known: dt.date | None = None) -> PatientView
     )
 
 
-def _steroid(frames: Frames, patient_id: int, as_of: dt.date, thresholds: Thresholds) -> dict[str, Any]:
+def _steroid(facts: PatientFacts, thresholds: Thresholds) -> dict[str, Any]:
     """The exposure with the lines that the rule draws for this patient, so that page and alert never differ."""
-    line = thresholds.patients.get(STEROID_RULE, {}).get(patient_id, thresholds.clinic[STEROID_RULE])
+    line = thresholds.patients.get(STEROID_RULE, {}).get(facts.id, thresholds.clinic[STEROID_RULE])
     return exposure_report(
-        frames,
-        patient_id,
-        as_of,
+        facts,
         above_mg=line.above_mg,
         from_mg_kg=line.from_mg_per_kg,
         gap_days=line.gap_days,
@@ -268,13 +270,23 @@ def timeline_data(view: PatientView) -> TimelineData:
         strength=pd.concat(strength, ignore_index=True) if strength else empty.strength,
         enzyme=frames.observations("ck")[columns],
         troponin=pd.concat(troponin, ignore_index=True) if troponin else empty.troponin,
-        steroid=exposure(frames).known.of(view.id).frame(),
+        steroid=_doses(view.facts),
         plan=pd.DataFrame({"start": [day for day, _ in view.plan], "dose_mg": [mg for _, mg in view.plan]}),
         courses=_bars(frames, view.as_of),
         events=_event_marks(frames),
         alerts=_alert_marks(view),
     )
     return data
+
+
+def _doses(facts: PatientFacts) -> pd.DataFrame:
+    """The steroid doses as stretches, for the figure."""
+    rows = [
+        (date_of(one.start), date_of(one.end), one.mg, one.steady_mg, one.is_pulse) for one in exposure(facts).known
+    ]
+    table = pd.DataFrame(rows, columns=["start", "end", "mg_day", "steady_mg", "pulse"])
+    kinds = {"start": "datetime64[s]", "end": "datetime64[s]", "mg_day": "float64", "steady_mg": "float64"}
+    return table.astype({**kinds, "pulse": "bool"})
 
 
 def _first_day(view: PatientView) -> dt.date:

@@ -147,7 +147,7 @@ def test_trying_out_shows_dates_milestones_and_the_other_templates_and_writes_no
 
 
 def test_cuts_larger_than_a_template_step_are_pointed_out() -> None:
-    from jobs.array_taper import larger_cuts
+    from jobs.taper import larger_cuts
 
     day = TODAY + dt.timedelta(days=14)
     assert larger_cuts([(TODAY, 60), (day, 50)], "A") == []

@@ -97,15 +97,6 @@ def test_an_unknown_template_is_refused() -> None:
         taper.planned("Z", 40)
 
 
-def test_milestones_are_dates() -> None:
-    found = taper.milestones(taper.planned("A", 40), dt.date(2026, 1, 1))
-    assert found[30.0] == dt.date(2026, 1, 29)
-    assert found[20.0] == dt.date(2026, 2, 26)
-    assert found[5.0] is not None
-    assert found[7.5] is not None
-    assert found[7.5] < found[5.0]
-
-
 def test_what_if_begins_with_the_first_reduction() -> None:
     steps = taper.what_if("A", 60, dt.date(2026, 1, 1))
     assert steps[:3] == [(dt.date(2026, 1, 1), 50), (dt.date(2026, 1, 15), 40), (dt.date(2026, 1, 29), 30)]

@@ -32,8 +32,11 @@ from models.patient_facts import PatientFacts, date_of
 from models.states import Cause
 from models.vocabulary import ANY_IMMUNOSUPPRESSANT, Drug, Screen, drug, events, measures, screening, tests
 
-ASKED_ELSEWHERE = {"pregnancy": "drug-safety", "dxa": "missing-prophylaxis"}
+ASKED_ELSEWHERE = {"dxa": "missing-prophylaxis"}
 """Screens that another rule asks for, with the treatment that made them necessary."""
+
+PREGNANCY = "pregnancy"
+"""Asked where nothing at all is on file; where pregnancy is recorded as possible, drug-safety looks at protection."""
 
 DANGEROUS = frozenset(
     {
@@ -48,6 +51,11 @@ DANGEROUS = frozenset(
 @dataclass(frozen=True)
 class Parameters:
     """Thresholds of the missing-safety-screen rule."""
+
+    pregnancy_from_age: int = parameter(
+        12, unit="years", low=9, high=18, meaning="pregnancy and contraception are asked about from this age"
+    )
+    pregnancy_until_age: int = parameter(50, unit="years", low=40, high=60, meaning="and up to and including this age")
 
     started_within_days: int = parameter(
         365, unit="days", low=28, high=1825, meaning="for a drug begun earlier the screen may lie in older records"
@@ -76,6 +84,10 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
             elif screen.screen not in first_of or course.start < first_of[screen.screen][1].start:
                 first_of[screen.screen] = asked
     for subject, course, screen in sorted([*wanted, *first_of.values()], key=lambda one: one[0]):
+        if screen.screen == PREGNANCY:
+            if _pregnancy_was_never_asked(patient, parameters):
+                yield _answer(as_of, subject, course, screen, None, parameters)
+            continue
         done = _last_done(patient, screen)
         if not _holds(done, course, screen) and not _holds(_last_excused(patient, screen), course, screen):
             yield _answer(as_of, subject, course, screen, done, parameters)
@@ -111,6 +123,20 @@ def _meant(screen: Screen, row: Drug) -> bool:
     return screen.applies_to(row)
 
 
+def _pregnancy_was_never_asked(patient: PatientFacts, parameters: Parameters) -> bool:
+    """Whether a woman who could be pregnant has nothing on file about it: absent is not "no".
+
+    Where the age is unknown she is asked too; where the sex is unknown nobody is asked.
+    """
+    if patient.sex not in ("female", "other"):
+        return False
+    age = patient.age
+    if age is not None and not parameters.pregnancy_from_age <= age <= parameters.pregnancy_until_age:
+        return False
+    spoken_of = patient.last_event("pregnancy_possible") or patient.last_event("contraception")
+    return spoken_of is None and patient.last_event("pregnancy_test") is None and patient.latest("hcg") is None
+
+
 def _last_done(patient: PatientFacts, screen: Screen) -> int | None:
     """The newest day of a result, or of a record that says it was done."""
     days = []
@@ -140,15 +166,16 @@ def _answer(
     as_of: int, subject: str, course: Course, screen: Screen, done: int | None, parameters: Parameters
 ) -> Answer:
     due = course.start + screen.within_days
-    older_records = course.start + parameters.started_within_days + 1
+    # What was tested before a drug may lie in older records; what was never asked is open however long ago it began.
+    looked_back = None if screen.screen == PREGNANCY else course.start + parameters.started_within_days + 1
     since = severity = because = again = None
     if screen.within_days and as_of <= due:
         state, again = NOT_MET, due + 1
-    elif as_of >= older_records:
+    elif looked_back is not None and as_of >= looked_back:
         state, again = CANNOT_TELL, None
         because = "the drug was begun so long ago that the screen may lie in older records"
     else:
-        state, again = MET, older_records
+        state, again = MET, looked_back
         since = due + (1 if screen.within_days else 0)
         severity = ACTION if (course.drug, screen.screen) in DANGEROUS else WATCH
     return Answer(
@@ -174,6 +201,8 @@ def _answer(
 
 def _label(screen: Screen) -> str:
     """What the screen is called."""
+    if screen.screen == PREGNANCY:
+        return "Pregnancy and contraception"
     if screen.screen in tests():
         return tests()[screen.screen].label
     if len(screen.satisfied_by) == 1:
@@ -197,6 +226,8 @@ def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
     if row["state"] == NOT_MET:
         return f"{row['screen']}: wanted by {day_text(row['due'])} ({taken})."
     note = f" Note: {row['note']}." if row["note"] else ""
+    if str(row["subject"]).endswith(f":{PREGNANCY}"):
+        return f"{row['screen']}: nothing on file, and {taken} can harm an unborn child.{note}"
     return f"{row['screen']}: not on file, required for {taken}{last}.{note}"
 
 
@@ -205,6 +236,8 @@ def suggested_action(row: Mapping[str, Any], parameters: Parameters) -> str:
     del parameters
     if row["state"] == NOT_MET:
         return ""
+    if row["state"] == MET and str(row["subject"]).endswith(f":{PREGNANCY}"):
+        return "ask about pregnancy, wishes and contraception; record the answer, also where it is no"
     if row["state"] == CANNOT_TELL:
         return "look in older records once, then enter the result or order it"
     return (
@@ -232,6 +265,7 @@ RULE = Rule(
         "drug and its result is nobody's task."
     ),
     assess=assess,
+    ages=lambda parameters: (parameters.pregnancy_from_age, parameters.pregnancy_until_age + 1),
     explain=explain,
     suggested_action=suggested_action,
     parameters=Parameters,
@@ -269,8 +303,11 @@ RULE = Rule(
     topic="treatment safety",
     limitations=(
         "Screens that no source was seen for, that sites decide on or that are wanted at risk only are switched off as "
-        "shipped. How long a screen holds is a site setting. Pregnancy and bone density are asked for by other rules."
+        "shipped. How long a screen holds is a site setting. Bone density is asked for by another rule; what a screen "
+        "found is read by screening-result."
     ),
+    version="2.0.0",
+    changed="Asks about pregnancy and contraception where nothing is on file; screens for leflunomide and tocilizumab.",
     catalogue=("SAFE-06", "SAFE-08", "SAFE-09", "SAFE-10"),
     phrase=phrase,
     one_line=one_line_for_all,
@@ -290,6 +327,12 @@ RULE = Rule(
             title="azathioprine for two years: TPMT may lie in older records",
             medications=({"drug": "azathioprine", "dose": 150, "start": -730},),
             expect={"subject": "azathioprine:tpmt", "state": CANNOT_TELL},
+        ),
+        Example(
+            title="a woman of 30 under mycophenolate, nothing about pregnancy on file",
+            patient={"age_years": 30, "sex": "female"},
+            medications=({"drug": "mycophenolate mofetil", "dose": 1000, "frequency": "twice-daily", "start": -500},),
+            expect={"subject": "mycophenolate mofetil:pregnancy", "state": MET, "severity": WATCH, "since": -500},
         ),
         Example(
             title="an eye examination is wanted within the first year of hydroxychloroquine",

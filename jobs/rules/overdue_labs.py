@@ -230,7 +230,7 @@ def _answer(
     elif (excuse := _excuse(patient, test, last, reason.interval + parameters.grace_days, as_of)) is not None:
         state, due_state = NOT_MET, "not_possible"
         note, until = excuse
-    elif state == MET and (silent_since := silent_feeds(patient.feeds, as_of, parameters).get(test)) is not None:
+    elif state == MET and (silent_since := _silent_since(test, patient.feeds, as_of, parameters)) is not None:
         state, because = CANNOT_TELL, f"feed silent since {day_text(silent_since)}"
     return Answer(
         test,
@@ -305,20 +305,20 @@ def _pause(patient: PatientFacts, test: str, as_of: int) -> tuple[str, int] | No
 
 def silent_feeds(feeds: Sequence[FeedSilence], today: int, parameters: Parameters) -> dict[str, int]:
     """Tests whose normal senders have all gone silent, with the day of the last delivery."""
-    silent: dict[str, int] = {}
-    if not feeds:
-        return silent
-    for test in laboratory_tests().values():
-        senders = _senders_of(test.measures, feeds)
-        normal = [one for one in senders if one.results >= parameters.feed_normal_results]
-        if normal:
-            quiet = all(today - one.last_day >= parameters.feed_silent_days for one in normal)
-        else:
-            normal = [one for one in senders if one.delivery_days >= parameters.feed_rhythm_deliveries]
-            quiet = all(_out_of_rhythm(one, today, parameters) for one in normal)
-        if normal and quiet:
-            silent[test.key] = max(one.last_day for one in normal)
-    return silent
+    silent = {test: _silent_since(test, feeds, today, parameters) for test in laboratory_tests()}
+    return {test: day for test, day in silent.items() if day is not None}
+
+
+def _silent_since(test: str, feeds: Sequence[FeedSilence], today: int, parameters: Parameters) -> int | None:
+    """The last day on which a test was delivered by anybody who normally does; None where it still is."""
+    senders = _senders_of(laboratory_tests()[test].measures, feeds)
+    normal = [one for one in senders if one.results >= parameters.feed_normal_results]
+    if normal:
+        quiet = all(today - one.last_day >= parameters.feed_silent_days for one in normal)
+    else:
+        normal = [one for one in senders if one.delivery_days >= parameters.feed_rhythm_deliveries]
+        quiet = all(_out_of_rhythm(one, today, parameters) for one in normal)
+    return max(one.last_day for one in normal) if normal and quiet else None
 
 
 def _senders_of(measures: Sequence[str], feeds: Sequence[FeedSilence]) -> list[FeedSilence]:

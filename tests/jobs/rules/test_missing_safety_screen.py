@@ -108,3 +108,54 @@ def test_what_can_kill_is_for_this_week() -> None:
     assert {row["subject"]: row["severity"] for row in rows if row["severity"] == "action"} == {
         "azathioprine:tpmt": "action"
     }
+
+
+MYCOPHENOLATE = {"drug": "mycophenolate mofetil", "dose": 1000, "frequency": "twice-daily", "start": -500}
+
+
+def asked_about_pregnancy(*, drug=MYCOPHENOLATE, patient=None, **facts):
+    who = {"mrn": "1", "sex": "female", "age_years": 30, **(patient or {})}
+    built = frames(AS_OF, patients=[who], medications=[drug], **facts)
+    rows = RULE.on_frames(built, AS_OF, Parameters()).to_dict("records")
+    return [row for row in rows if row["subject"].endswith(":pregnancy")]
+
+
+@pytest.mark.parametrize(
+    "drug",
+    [
+        MYCOPHENOLATE,
+        {"drug": "methotrexate", "dose": 15, "frequency": "weekly", "start": -10},
+        {"drug": "leflunomide", "dose": 20, "start": -900},
+        {"drug": "cyclophosphamide", "dose": 500, "frequency": "every-4-weeks", "route": "iv", "start": -20},
+    ],
+)
+def test_pregnancy_is_asked_about_where_nothing_is_on_file_however_long_the_drug_has_been_taken(drug):
+    (row,) = asked_about_pregnancy(drug=drug)
+    assert (row["state"], row["severity"]) == ("met", "watch")
+    assert "nothing on file" in RULE.explain(row, Parameters())
+    assert RULE.suggested_action(row, Parameters()).startswith("ask about pregnancy")
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"events": [{"event": "pregnancy_possible", "day": -100, "present": "no"}]},
+        {"events": [{"event": "pregnancy_possible", "day": -100}]},  # drug-safety looks at protection
+        {"events": [{"event": "contraception", "day": -900}]},
+        {"events": [{"event": "pregnancy_test", "day": -20}]},
+        {"observations": [{"measure": "hcg", "value": 0, "day": -20}]},
+        {"patient": {"sex": "male"}},
+        {"patient": {"sex": "unknown"}},
+        {"patient": {"age_years": 11}},
+        {"patient": {"age_years": 51}},
+        {"drug": {"drug": "azathioprine", "dose": 150, "start": -10}},
+    ],
+)
+def test_pregnancy_is_not_asked_about_where_it_was_spoken_of_or_cannot_be(facts):
+    assert asked_about_pregnancy(**facts) == []
+
+
+def test_pregnancy_is_asked_about_from_the_birthday_on_and_the_rule_names_its_ages():
+    assert len(asked_about_pregnancy(patient={"age_years": 12})) == 1
+    assert len(asked_about_pregnancy(patient={"age_years": 50})) == 1
+    assert RULE.ages(Parameters()) == (12, 51)

@@ -1,0 +1,132 @@
+"""What a screening test found, read for the drugs it matters for."""
+
+import datetime as dt
+from typing import Any
+
+import pytest
+
+from jobs.rule import ACTION, CANNOT_TELL, MET, NOT_MET, URGENT, WATCH
+from jobs.rules.screening_result import RULE, Parameters
+from tests.frames_builder import AS_OF, frames
+
+PREDNISONE = {"drug": "prednisone", "dose": 20, "start": -100}
+METHOTREXATE = {"drug": "methotrexate", "dose": 15, "frequency": "weekly", "start": -100}
+AZATHIOPRINE = {"drug": "azathioprine", "dose": 150, "start": -100}
+TOFACITINIB = {"drug": "tofacitinib", "dose": 5, "frequency": "twice-daily", "start": -100}
+RITUXIMAB = {"drug": "rituximab", "dose": 1000, "frequency": "once", "route": "iv", "start": -100}
+INFLIXIMAB = {"drug": "infliximab", "dose": 300, "frequency": "once", "route": "iv", "start": -10}
+IVIG = {"drug": "ivig", "dose": 70, "unit": "g", "frequency": "once", "route": "iv", "start": -40}
+MYCOPHENOLATE = {"drug": "mycophenolate mofetil", "dose": 1000, "frequency": "twice-daily", "start": -100}
+
+
+def assess(*medications: dict[str, Any], **facts: Any) -> dict[str, dict[str, Any]]:
+    rows = RULE.on_frames(frames(medications=medications, **facts), AS_OF, Parameters()).to_dict("records")
+    return {row["subject"]: row for row in rows}
+
+
+def said(
+    screen: str, value: float, *medications: dict[str, Any], day: int = -30, **facts: Any
+) -> tuple[str, Any] | None:
+    row = assess(*medications, observations=[{"measure": screen, "value": value, "day": day}], **facts).get(screen)
+    return None if row is None else (row["state"], row["severity"])
+
+
+@pytest.mark.parametrize(
+    ("screen", "value", "drug", "severity"),
+    [
+        ("hbsag", 1, METHOTREXATE, ACTION),
+        ("hbsag", 1, RITUXIMAB, URGENT),
+        ("hbsag", 1, TOFACITINIB, URGENT),
+        ("anti_hbc", 1, RITUXIMAB, URGENT),
+        ("anti_hbc", 1, TOFACITINIB, ACTION),
+        ("anti_hbc", 1, PREDNISONE, WATCH),
+        ("anti_hcv", 1, METHOTREXATE, ACTION),
+        ("hiv", 1, RITUXIMAB, ACTION),
+        ("igra", 1, PREDNISONE, ACTION),
+        ("igra", 1, INFLIXIMAB, URGENT),
+        ("vzv_igg", 0, METHOTREXATE, WATCH),
+        ("tpmt", 2, AZATHIOPRINE, URGENT),
+        ("tpmt", 15, AZATHIOPRINE, ACTION),
+        ("igg", 550, RITUXIMAB, WATCH),
+        ("igg", 350, RITUXIMAB, ACTION),
+        ("glucose", 199, PREDNISONE, None),
+        ("glucose", 200, PREDNISONE, ACTION),
+        ("glucose", 400, PREDNISONE, URGENT),
+        ("hba1c", 6.5, PREDNISONE, ACTION),
+        ("hcg", 1, MYCOPHENOLATE, URGENT),
+        ("hcg", 1, METHOTREXATE, URGENT),
+        ("hbsag", 0, RITUXIMAB, None),
+        ("vzv_igg", 1, METHOTREXATE, None),
+        ("tpmt", 30, AZATHIOPRINE, None),
+        ("igg", 900, RITUXIMAB, None),
+        ("hcg", 0, MYCOPHENOLATE, None),
+    ],
+)
+def test_a_result_is_graded_by_what_it_means_for_the_drug(
+    screen: str, value: float, drug: dict[str, Any], severity: str | None
+) -> None:
+    assert said(screen, value, drug) == ((NOT_MET, None) if severity is None else (MET, severity))
+
+
+@pytest.mark.parametrize(
+    ("screen", "value", "drug"),
+    [("tpmt", 2, METHOTREXATE), ("glucose", 300, METHOTREXATE), ("hcg", 1, AZATHIOPRINE), ("hbsag", 1, IVIG)],
+)
+def test_a_result_says_nothing_where_no_drug_makes_it_matter(screen: str, value: float, drug: dict[str, Any]) -> None:
+    assert said(screen, value, drug) is None
+
+
+def test_rituximab_matters_while_it_acts_and_no_longer() -> None:
+    assert said("anti_hbc", 1, {**RITUXIMAB, "start": -274}, day=-400) == (MET, URGENT)
+    assert said("anti_hbc", 1, {**RITUXIMAB, "start": -275}, day=-400) is None
+
+
+def test_a_result_from_before_the_drug_counts_from_the_drugs_first_day() -> None:
+    row = assess(RITUXIMAB, observations=[{"measure": "anti_hbc", "value": 1, "day": -700}])["anti_hbc"]
+    assert row["since"].date() == AS_OF - dt.timedelta(days=100)
+    row = assess(RITUXIMAB, observations=[{"measure": "anti_hbc", "value": 1, "day": -20}])["anti_hbc"]
+    assert row["since"].date() == AS_OF - dt.timedelta(days=20)
+
+
+def test_the_latest_result_speaks() -> None:
+    twice = [{"measure": "hbsag", "value": 1, "day": -90}, {"measure": "hbsag", "value": 0, "day": -10}]
+    assert assess(RITUXIMAB, observations=twice)["hbsag"]["state"] == NOT_MET
+
+
+def test_the_gravest_drug_speaks_for_a_screen_and_is_named() -> None:
+    row = assess(METHOTREXATE, RITUXIMAB, observations=[{"measure": "anti_hbc", "value": 1, "day": -300}])["anti_hbc"]
+    assert (row["drug"], row["severity"]) == ("rituximab", URGENT)
+    assert "rituximab since" in RULE.explain(row, Parameters())
+    assert "HBV DNA" in RULE.suggested_action(row, Parameters())
+
+
+def test_antibodies_after_immunoglobulin_may_be_the_donors() -> None:
+    assert said("anti_hbc", 1, RITUXIMAB, IVIG, day=-20) == (MET, WATCH)
+    assert said("anti_hbc", 1, RITUXIMAB, IVIG, day=-60) == (MET, URGENT)
+    assert said("hbsag", 1, RITUXIMAB, IVIG, day=-20) == (MET, URGENT)
+
+
+def test_for_a_childs_immunoglobulin_no_limit_is_known() -> None:
+    child = [{"mrn": "1", "age_years": 9}]
+    assert said("igg", 450, RITUXIMAB, patients=child) == (CANNOT_TELL, None)
+    assert said("igg", 900, RITUXIMAB, patients=child) == (NOT_MET, None)
+
+
+def test_an_old_glucose_says_nothing_of_today_but_an_old_hepatitis_does() -> None:
+    assert said("glucose", 250, PREDNISONE, day=-182) == (MET, ACTION)
+    assert said("glucose", 250, PREDNISONE, day=-183) == (CANNOT_TELL, None)
+    assert said("hbsag", 1, PREDNISONE, day=-1800) == (MET, ACTION)
+
+
+@pytest.mark.parametrize(
+    ("detail", "state"), [("IGRA positive", MET), ("Positive 12 mm", MET), ("negative", NOT_MET), ("", NOT_MET)]
+)
+def test_a_screen_recorded_as_an_event_is_read_by_its_text(detail: str, state: str) -> None:
+    events = [{"event": "tb_screen", "day": -30, "detail": detail}]
+    assert assess(TOFACITINIB, events=events)["tb_screen"]["state"] == state
+
+
+def test_without_a_drug_nothing_is_said() -> None:
+    assert assess(observations=[{"measure": "hbsag", "value": 1, "day": -3}]) == {}
+    ended = {**METHOTREXATE, "end": -1}
+    assert assess(ended, observations=[{"measure": "hbsag", "value": 1, "day": -3}]) == {}

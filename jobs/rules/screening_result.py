@@ -44,10 +44,10 @@ class Parameters:
     """Thresholds of the screening-result rule."""
 
     tpmt_absent_below: float = parameter(
-        10, unit="U/mL{RBCs}", low=1, high=20, meaning="TPMT below this is absent: no azathioprine", mark="memory"
+        10, unit="U/mL{RBCs}", low=1, high=20, meaning="TPMT below this is absent: no azathioprine"
     )
     tpmt_low_below: float = parameter(
-        24, unit="U/mL{RBCs}", low=5, high=40, meaning="TPMT below this is low: half the dose", mark="memory"
+        24, unit="U/mL{RBCs}", low=5, high=40, meaning="TPMT below this is low: half the dose"
     )
     igg_low_below: float = parameter(
         600, unit="mg/dL", low=300, high=800, meaning="immunoglobulin G below this is low (adults)"
@@ -61,12 +61,11 @@ class Parameters:
         low=120,
         high=300,
         meaning="glucose from this on is diabetes in need of treatment",
-        mark="memory",
     )
     glucose_dangerous: float = parameter(
         360, unit="mg/dL", low=250, high=600, meaning="glucose from this on is for today"
     )
-    hba1c_high: float = parameter(6.5, unit="%", low=6, high=9, meaning="HbA1c from this on is diabetes", mark="memory")
+    hba1c_high: float = parameter(6.5, unit="%", low=6, high=9, meaning="HbA1c from this on is diabetes")
     changing_days: int = parameter(
         182, unit="days", low=28, high=730, meaning="an older glucose, HbA1c or immunoglobulin G says nothing of today"
     )
@@ -429,7 +428,7 @@ RULE = Rule(
             "seen",
             "stop cyclophosphamide, mycophenolate and methotrexate in pregnancy",
         ),
-        Source("Limits of TPMT, immunoglobulin G, glucose and HbA1c", None, "site setting; to be verified", "memory"),
+        Source("Limits of TPMT, immunoglobulin G, glucose and HbA1c", None, "site setting", "default"),
     ),
     known_false_alarms=(
         "antibodies from donors after immunoglobulin",

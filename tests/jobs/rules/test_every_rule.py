@@ -154,6 +154,7 @@ def panel_of(seed: int) -> dict[str, list[dict[str, Any]]]:
         return choices[int(random.integers(len(choices)))]
 
     facts: dict[str, list[dict[str, Any]]] = {"patients": [], "observations": [], "medications": [], "events": []}
+    screens = np.random.default_rng([seed, 1])
     for place in range(RANDOM):
         mrn = str(place + 1)
         facts["patients"].append({"mrn": mrn, "diagnosis": any_of("DM", "IMNM", "JDM", "IBM", "ICI_MYOSITIS", "PM")})
@@ -179,6 +180,11 @@ def panel_of(seed: int) -> dict[str, list[dict[str, Any]]]:
                 value = round(float(scale * random.lognormal(0, 0.5)), 1)
                 row = {"mrn": mrn, "measure": key, "value": min(value, 10) if key == "pain" else value, "day": day()}
                 observed.append(row | ({"upper_limit": limit} if limit and random.random() < 0.9 else {}))
+        for key, values in (("hbsag", (0, 1)), ("anti_hbc", (0, 1)), ("igg", (350, 900)), ("glucose", (100, 250))):
+            if screens.random() < 0.3:
+                value = values[int(screens.random() < 0.3)]
+                taken = str(AS_OF - dt.timedelta(days=int(screens.exponential(150))))
+                observed.append({"mrn": mrn, "measure": key, "value": value, "day": taken})
         if random.random() < 0.15:
             _a_telling_course(facts, mrn, random)
         for drug, dose, unit, frequency in (

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-DAY = dt.date(2026, 3, 16)
+DAY = dt.date(2025, 3, 16)
 """Day 0 of the stories: a Monday with no clock change in the weeks before it."""
 
 

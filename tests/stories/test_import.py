@@ -76,7 +76,7 @@ def test_semicolons_a_byte_order_mark_another_order_and_unknown_columns(clinic: 
         '\ufefffamily_name;favourite_colour;mrn;autoantibodies\nÄrger;blau;007;"NXP2;MDA5"\n', "utf-8"
     )
     (folder / "observations.csv").write_text(
-        "observed_at;value;mrn;measure;unit\n2026-03-02T10:00;27;007;cmas;\n2026-03-16T10:00;24;007;cmas;\n", "utf-8"
+        "observed_at;value;mrn;measure;unit\n2025-03-02T10:00;27;007;cmas;\n2025-03-16T10:00;24;007;cmas;\n", "utf-8"
     )
     done = clinic("import", folder, "--format", "json")
     assert done.json()["total"]["created"] == 3
@@ -392,7 +392,7 @@ def test_lines_of_windows_cells_with_line_breaks_and_headers_in_capitals(clinic:
     (folder / "patients.csv").write_bytes(b"MRN,Family_Name\r\n1,Ada\r\n\r\n")
     (folder / "observations.csv").write_bytes(
         b"mrn,measure,value,unit,observed_at,comment\r\n"
-        b'1,cmas,27,,2026-03-02T10:00,"tired,\r\nbut ""fine"""\r\n1,cmas,24,,2026-03-16T10:00,\r\n'
+        b'1,cmas,27,,2025-03-02T10:00,"tired,\r\nbut ""fine"""\r\n1,cmas,24,,2025-03-16T10:00,\r\n'
     )
     assert clinic("import", folder, "--format", "json").json()["total"]["created"] == 3
     assert clinic.met(0) == {("1", "declining-strength", "cmas")}

@@ -93,7 +93,8 @@ def pack(rows: RowsOfPatient) -> bytes:
         for number, day, value, limit, assay_name, assessor_name, sign in every
     ]
     newest = max((row[1] for row in every), default=NO_DAY)
-    tail = orjson.dumps([rows.statements, rows.happenings, rows.not_done, rows.pauses, rows.plans])
+    plans = [tuple(plan) for plan in rows.plans]
+    tail = orjson.dumps([rows.statements, rows.happenings, rows.not_done, rows.pauses, plans])
     return b"".join(
         (_HEAD.pack(MAGIC, len(head), len(every), newest), head, *places, _PLACE.pack(place), *readings, tail)
     )

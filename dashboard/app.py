@@ -60,6 +60,7 @@ INDEX = """<!DOCTYPE html>
 {%favicon%}
 {%css%}
 <script src="/assets/early/theme.js"></script>
+<script src="/assets/early/rows.js"></script>
 </head>
 <body>
 <noscript>Myopanel's pages need JavaScript, which this browser does not run.</noscript>
@@ -97,7 +98,7 @@ def create_app(
         clock=clock,
         name="dashboard",
         server=server,
-        assets_ignore=r".*theme\.js$",
+        assets_ignore=r".*early/.*|.*(theme|rows)\.js$",
         index_string=INDEX,
         title="Myopanel",
         update_title="",

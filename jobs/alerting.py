@@ -24,6 +24,7 @@ from models.answer_store import CHUNK, Key
 from models.event import ClinicalEvent
 from models.medication import MedicationStatement
 from models.observation import VALID, Observation
+from models.patient_summary import mark
 from models.rows import fetch
 from models.states import Severity, grade_rank, severity_rank
 
@@ -118,6 +119,8 @@ def reconcile(
     session.flush()
     if touched:
         _cover(session, sorted(touched))
+        for patient in touched:
+            mark(session.connection(), patient)
     return counted
 
 
@@ -213,7 +216,7 @@ def _open(
             decided.append((key[0], Reason.RESOLVED_STILL_TRUE))
             continue
         decided.append((key[0], Reason.OPENED_AGAIN if before else Reason.OPENED))
-        rows.append(_new(row, before, as_of, now))
+        rows.append(_new(row, before, as_of, now) | {"danger": answer.rule.danger(key[2]) or 0})
         befores.append(before)
     if rows:
         table: Any = Alert

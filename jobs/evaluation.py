@@ -22,8 +22,9 @@ from sqlmodel import Session, col, select
 from jobs.alerting import Evaluated, leave, reconcile
 from jobs.answer_row import AnswerRow, RowMaker
 from jobs.assessing import Asked, Failure, ask, document, evidence_documents
-from jobs.rule import CANNOT_TELL, MET, Rule, all_rules, rule
+from jobs.rule import CANNOT_TELL, MET, Answer, Rule, all_rules, rule
 from jobs.rules.overdue_labs import silent_feeds
+from jobs.summary import summary_of
 from jobs.thresholds import Thresholds, thresholds_on
 from models.alert import Alert
 from models.alert_lifecycle import present_day
@@ -36,8 +37,10 @@ from models.feeds import read_feeds
 from models.patient import Patient
 from models.patient_facts import FeedSilence, date_of, day_number
 from models.patient_reading import read_patients, refresh
+from models.patient_summary import forget_summaries, write_summaries
 from models.rows import fetch
 from models.rule_setting import RuleSetting
+from models.standing import due_again, stand_again
 from models.states import State, severity_rank
 
 log = logging.getLogger(__name__)
@@ -287,12 +290,15 @@ class _Run:
                 )
             ]
         rows: dict[int, dict[Key, AnswerRow]] = {}
+        shown: dict[int, dict[str, Any]] = {}
         wanted = None if self.rules is None else set(self.rules)
         for one in asked:
             rows[one.patient.id] = dict(self._rows.rows(one, wanted))
+            if wanted is None:
+                shown[one.patient.id] = self._summary(one, rows[one.patient.id])
         with writing(self.engine) as session:
             current = unchanged_since(session.connection(), {one.patient.id: one.patient.revision for one in asked})
-            self._store(session, [one for one in asked if one.patient.id in current], rows)
+            self._store(session, [one for one in asked if one.patient.id in current], rows, shown)
         for one in asked:
             if one.patient.id in current:
                 self.computed.add(one.patient.id)
@@ -301,7 +307,21 @@ class _Run:
                     self.kept.append(one)
         return [one.patient.id for one in asked if one.patient.id not in current]
 
-    def _store(self, session: Session, asked: Sequence[Asked], rows: Mapping[int, Mapping[Key, AnswerRow]]) -> None:
+    def _summary(self, one: Asked, rows: Mapping[Key, AnswerRow]) -> dict[str, Any]:
+        """What the lists show of the patient."""
+
+        def sentence(key: str, answer: Answer) -> str:
+            return str(rows[one.patient.id, key, answer.subject].full()["explanation"])
+
+        return summary_of(one.patient, one.answers, self.thresholds.status, sentence, failed=one.failed)
+
+    def _store(
+        self,
+        session: Session,
+        asked: Sequence[Asked],
+        rows: Mapping[int, Mapping[Key, AnswerRow]],
+        shown: Mapping[int, Mapping[str, Any]],
+    ) -> None:
         connection = session.connection()
         patients = [one.patient.id for one in asked]
         failed: dict[str, set[int]] = defaultdict(set)
@@ -325,6 +345,9 @@ class _Run:
         active = {key: row for key, row in now.items() if row.status == "active" and row.state != State.NOT_MET}
         self.decisions += reconcile(session, active, speaks, thresholds=self.thresholds, as_of=self.as_of, now=self.now)
         if self.rules is None:
+            revisions = {one.patient.id: one.patient.revision for one in asked}
+            written = write_summaries(connection, {who: shown[who] for who in patients}, revisions)
+            stand_again(connection, sorted({*written, *due_again(connection, self.as_of)}), self.as_of)
             refresh(connection, patients, timezone=self.timezone)
             mark_evaluated(connection, [self._mark(one) for one in asked])
 
@@ -351,10 +374,12 @@ class _Run:
         with writing(self.engine) as session:
             if gone:
                 forget(session.connection(), gone)
+                forget_summaries(session.connection(), gone)
                 self.decisions += leave(session, gone, now=self.now)
             if self.is_partial:
                 return
             _still_true(session, self.as_of, self.failures.values())
+            stand_again(session.connection(), due_again(session.connection(), self.as_of), self.as_of)
             failed = {
                 one.rule: {"error": one.error, "patients": sorted(one.patients)} for one in self.failures.values()
             }

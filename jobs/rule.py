@@ -195,6 +195,7 @@ class Rule:
     Attributes:
         phrase: the short line of a list; without one, the first sentence of the explanation.
         one_line: answers of a patient for which this is equal share a line (`one_line_each`, `one_line_for_all`).
+        shown: the numbers that the phrase of several answers needs.
         danger: of a subject, what it endangers; such alerts stand before all others (`models.list_order`).
         listed_in: which page lists it in full: the alerts, or the tests that are due.
         quiet_when_untold: its missing facts may never come (what was screened before a drug begun years ago): that
@@ -218,6 +219,7 @@ class Rule:
     ages: Callable[[Any], tuple[int, ...]] = lambda parameters: ()
     phrase: Phrase | None = None
     one_line: Callable[[Mapping[str, Any]], str] = one_line_each
+    shown: tuple[str, ...] = ()
     danger: Callable[[str], Danger | None] = no_danger
     listed_in: Literal["alerts", "labs"] = "alerts"
     quiet_when_untold: bool = False

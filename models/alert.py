@@ -24,6 +24,18 @@ class Alert(SQLModel, table=True):
             postgresql_where=sa.text("ended_at IS NULL"),
         ),
         sa.Index("ix_alert_patient", "patient_id"),
+        sa.Index(
+            "ix_alert_open",
+            "severity",
+            "covered_by",
+            "snoozed_until",
+            "acknowledged_at",
+            "lapses_on",
+            "owner",
+            "patient_id",
+            sqlite_where=sa.text("ended_at IS NULL"),
+            postgresql_where=sa.text("ended_at IS NULL"),
+        ),
         sa.CheckConstraint("(acknowledged_at IS NULL) = (acknowledged_by IS NULL)", name="ck_alert_acknowledged"),
         sa.CheckConstraint("(snoozed_until IS NULL) = (snoozed_by IS NULL)", name="ck_alert_snoozed"),
         sa.CheckConstraint("(resolved_at IS NULL) = (resolved_by IS NULL)", name="ck_alert_resolved"),
@@ -40,6 +52,7 @@ class Alert(SQLModel, table=True):
     rule_version: str
     severity: str
     grade: str | None = None
+    danger: int = Field(default=0, description="What is in danger (`models.list_order.Danger`); 0: nothing.")
     since: dt.date | None = None
     due: dt.date | None = None
     explanation: str

@@ -18,6 +18,7 @@ from models.alert import Alert, AlertEvent
 from models.assessment import EvaluationRun
 from models.clock import clinic_date
 from models.errors import ActionRefused
+from models.patient_summary import mark
 from models.user import User
 
 STATES = ("open", "acknowledged", "snoozed", "settled", "resolved", "withdrawn")
@@ -102,7 +103,7 @@ def record(
     note: str | None = None,
     detail: Mapping[str, Any] | None = None,
 ) -> AlertEvent:
-    """Append to the alert's history."""
+    """Append to the alert's history; the patient's place in the list is worked out again before it is read."""
     if alert.id is None:
         session.flush()
     if alert.id is None:
@@ -117,6 +118,7 @@ def record(
         detail=json.dumps(dict(detail or {}), default=str),
     )
     session.add(entry)
+    mark(session.connection(), alert.patient_id)
     return entry
 
 

@@ -1,24 +1,24 @@
 """Which blood tests are due, as the pages read it, and what people may say about them: a pause, or "not possible".
 
-The answers are the stored ones of the overdue-labs rule; nothing is computed here. A pause has a reason and an end. A
-test that could not be taken is an observation with the status not-done (written by `jobs.importers.load`). Both are
-taken back without deleting anything: what was believed meanwhile stays on file.
+The tests are those that the last evaluation kept (`models.patient_summary`); nothing is computed here. A pause has a
+reason and an end. A test that could not be taken is an observation with the status not-done (written by
+`jobs.importers.load`). Both are taken back without deleting anything: what was believed meanwhile stays on file.
 """
 
 import datetime as dt
-import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from models.assessment import Assessment
 from models.errors import ActionRefused
 from models.observation import Observation
-from models.panel import LABS_RULE
 from models.patient import Patient
+from models.patient_summary import LAB_STATES, NOT_TAKEN, PatientLab, PatientSummary, bits_of
 from models.taper_plan import MonitoringPause
+from models.vocabulary import tests
 
 LONGEST_PAUSE_DAYS = 365
 """A pause ends after a year at the latest [default], so that somebody decides again."""
@@ -26,56 +26,185 @@ LONGEST_PAUSE_DAYS = 365
 NOT_DONE = "not-done"
 
 
-def labs_rows(session: Session, *, mrn: str | None = None) -> list[dict[str, Any]]:
-    """One row per active patient and test required of them, as last evaluated.
+_P: Any = Patient
+_L: Any = PatientLab
+_S: Any = PatientSummary
+_COLUMNS = (
+    _P.id, _P.mrn, _P.given_name, _P.family_name, _P.birth_date, _P.site, _P.clinician,
+    _L.test, _L.state, _L.due, _L.last_on, _L.interval_days, _L.treatment, _L.note, _L.because,
+)  # fmt: skip
+_NAMED = (_P.family_name, _P.given_name, _P.mrn)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which patients and tests are asked for; empty fields leave nobody out."""
+
+    q: str = ""
+    test: str = ""
+    site: str = ""
+    who: str = ""
+
+    def conditions(self) -> list[Any]:
+        """For a query over patients and tests."""
+        found: list[Any] = [_P.status == "active"]
+        if self.q:
+            plain = self.q.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
+            name = _P.given_name + " " + _P.family_name
+            found.append(sa.or_(name.ilike(f"%{plain}%", escape="\\"), _P.mrn.ilike(f"{plain}%", escape="\\")))
+        if self.site:
+            found.append(_P.site == self.site)
+        if self.who:
+            found.append(_P.clinician == self.who)
+        if self.test:
+            found.append(_L.test == self.test)
+        return found
+
+
+def in_state(state: str, until: dt.date) -> Any:
+    """Tests in a state; `all` of them; or, without a state, those for which blood should be taken by a day."""
+    if state == "all":
+        return sa.true()
+    return _L.state == state if state in LAB_STATES else to_take(until)
+
+
+def to_take(until: dt.date) -> Any:
+    """Tests that are due by a day, and that nobody excused or lost sight of."""
+    return sa.and_(_L.state.not_in(NOT_TAKEN), _L.due <= until)
+
+
+def labs_rows(
+    session: Session,
+    wanted: Wanted | None = None,
+    *,
+    which: Any = None,
+    mrn: str | None = None,
+    patient_ids: Sequence[int] | None = None,
+) -> list[dict[str, Any]]:
+    """One row per active patient and test required of them, as last evaluated, by name and due day.
+
+    Args:
+        which: a condition on tests (`in_state`, `to_take`).
+        mrn, patient_ids: only of these patients.
 
     Rows: the patient's `patient_id`, `mrn`, `name`, `birth_date`, `site`, `clinician`; `test`, `label`; `state` (one of
-    the seven states, or `cannot_tell`), `due`, `last` (day or None), `interval` (days), `treatment`, `note`, `because`.
+    `LAB_STATES`), `due`, `last` (day or None), `interval` (days), `treatment`, `note`, `because`.
     """
-    table: Any = Patient
-    answer: Any = Assessment
-    query = (
-        sa.select(
-            table.id, table.mrn, table.given_name, table.family_name, table.birth_date, table.site, table.clinician,
-            answer.subject, answer.state, answer.due, answer.cannot_tell_because, answer.numbers,
-        )
-        .join(table, table.id == answer.patient_id)
-        .where(answer.rule == LABS_RULE, answer.status == "active", table.status == "active")
-        .order_by(table.family_name, table.given_name, table.mrn, answer.due)
-    )  # fmt: skip
+    query = sa.select(*_COLUMNS).join(_P, _P.id == _L.patient_id).where(*(wanted or Wanted()).conditions())
+    if which is not None:
+        query = query.where(which)
     if mrn is not None:
-        query = query.where(table.mrn == mrn)
-    rows = []
-    for row in session.execute(query):
-        numbers = json.loads(row.numbers)
-        last = numbers.get("last_day")
-        rows.append(
-            {
-                "patient_id": row.id,
-                "mrn": row.mrn,
-                "name": " ".join(part for part in (row.given_name, row.family_name) if part) or row.mrn,
-                "birth_date": row.birth_date,
-                "site": row.site,
-                "clinician": row.clinician,
-                "test": row.subject,
-                "label": str(numbers.get("label") or row.subject),
-                "state": _state(row.state, numbers),
-                "due": row.due,
-                "last": dt.date.fromisoformat(last) if last and numbers.get("measured") else None,
-                "interval": numbers.get("interval_days"),
-                "treatment": numbers.get("treatment", ""),
-                "note": numbers.get("note", ""),
-                "because": row.cannot_tell_because or "",
-            }
-        )
-    return rows
+        query = query.where(_P.mrn == mrn)
+    if patient_ids is not None:
+        query = query.where(_P.id.in_(patient_ids))
+    known = tests()
+    return [
+        {
+            "patient_id": row.id,
+            "mrn": row.mrn,
+            "name": " ".join(part for part in (row.given_name, row.family_name) if part) or row.mrn,
+            "birth_date": row.birth_date,
+            "site": row.site,
+            "clinician": row.clinician,
+            "test": row.test,
+            "label": known[row.test].label if row.test in known else row.test,
+            "state": row.state,
+            "due": row.due,
+            "last": row.last_on,
+            "interval": row.interval_days,
+            "treatment": row.treatment,
+            "note": row.note,
+            "because": row.because,
+        }
+        for row in session.execute(query.order_by(*_NAMED, _L.due))
+    ]
 
 
-def _state(answer: str, numbers: dict[str, Any]) -> str:
-    if answer == "cannot_tell":
-        return answer
-    # Stored by another version of the rule, without the state in words: what the answer itself says still stands.
-    return str(numbers.get("due_state") or ("overdue" if answer == "met" else "not_due"))
+def most_pressing(session: Session, wanted: Wanted, which: Any, count: int) -> list[int]:
+    """The first so many patients with a chosen test: by its state (`LAB_STATES`), then by how long it has been due."""
+    rank = sa.case({state: place for place, state in enumerate(LAB_STATES)}, value=_L.state)
+    query = (
+        sa.select(_L.patient_id)
+        .join(_P, _P.id == _L.patient_id)
+        .where(*wanted.conditions(), which)
+        .group_by(_L.patient_id, *_NAMED)
+        .order_by(sa.func.min(rank), sa.func.min(_L.due), *_NAMED)
+        .limit(count)
+    )
+    return [int(row[0]) for row in session.execute(query)]
+
+
+def patients_by_lab_states(session: Session, wanted: Wanted | None = None) -> dict[int, int]:
+    """How many active patients have each combination of states of their tests (bit sets, see `bits_of`)."""
+    query = sa.select(_S.lab_states, sa.func.count()).select_from(_S).group_by(_S.lab_states)
+    asked = wanted or Wanted()
+    if asked != Wanted():
+        query = query.join(_P, _P.id == _S.patient_id).where(*asked.conditions())
+        return {int(row[0]): int(row[1]) for row in session.execute(query)}
+    found = {int(row[0]): int(row[1]) for row in session.execute(query)}
+    # Who left and was not evaluated since is taken off, so that the index alone tells the rest.
+    left = query.join(_P, _P.id == _S.patient_id).where(_P.status != "active")
+    for bits, count in session.execute(left):
+        found[int(bits)] -= int(count)
+    return found
+
+
+def patients_to_take(session: Session, wanted: Wanted, until: dt.date) -> int:
+    """How many patients have a test for which blood should be taken by a day."""
+    if wanted.test:
+        return _people(session, wanted, to_take(until))
+    query = sa.select(sa.func.count()).select_from(_S).join(_P, _P.id == _S.patient_id)
+    return int(session.execute(query.where(*wanted.conditions(), _S.to_take_from <= until)).scalar_one())
+
+
+def patients_by_state(session: Session, wanted: Wanted) -> dict[str, int]:
+    """How many patients have a test in each of `LAB_STATES`; `""`: in any."""
+    if wanted.test:
+        # A patient has a test once: as many rows as patients.
+        counted = {state: count for (_, state), count in tests_by_state(session, wanted).items()}
+        return {state: counted.get(state, 0) for state in LAB_STATES} | {"": sum(counted.values())}
+    by_bits = patients_by_lab_states(session, wanted)
+    found = {state: sum(count for bits, count in by_bits.items() if bits & bits_of([state])) for state in LAB_STATES}
+    return found | {"": sum(count for bits, count in by_bits.items() if bits)}
+
+
+def tests_by_state(session: Session, wanted: Wanted) -> dict[tuple[str, str], int]:
+    """How many patients have each test in each state."""
+    query = sa.select(_L.test, _L.state, sa.func.count()).select_from(_L).group_by(_L.test, _L.state)
+    query = query.join(_P, _P.id == _L.patient_id).where(*wanted.conditions())
+    return {(str(row[0]), str(row[1])): int(row[2]) for row in session.execute(query)}
+
+
+def intervals(session: Session) -> dict[str, tuple[int, int]]:
+    """By test that somebody needs, the shortest and the longest interval in days."""
+    query = sa.select(_L.test, sa.func.min(_L.interval_days), sa.func.max(_L.interval_days)).group_by(_L.test)
+    return {str(row[0]): (int(row[1] or 0), int(row[2] or 0)) for row in session.execute(query)}
+
+
+def required_tests(session: Session) -> list[str]:
+    """The tests that somebody needs."""
+    return [str(row[0]) for row in session.execute(sa.select(_L.test).distinct())]
+
+
+def silent(session: Session) -> tuple[list[tuple[str, str]], int]:
+    """Tests whose results stopped coming in, with the words; and how many patients that concerns."""
+    inside = (_L.state == "cannot_tell", _P.status == "active")
+    told = sa.select(_L.test, _L.because).join(_P, _P.id == _L.patient_id).where(*inside).distinct()
+    found = sorted((str(row[0]), str(row[1])) for row in session.execute(told))
+    return found, _people(session, Wanted(), _L.state == "cannot_tell") if found else 0
+
+
+def _people(session: Session, wanted: Wanted, which: Any) -> int:
+    query = sa.select(sa.func.count(sa.distinct(_L.patient_id))).join(_P, _P.id == _L.patient_id)
+    return int(session.execute(query.where(*wanted.conditions(), which)).scalar_one())
+
+
+def whose(session: Session) -> tuple[list[str], list[str]]:
+    """Sites and clinicians of active patients, to choose from."""
+    return tuple(  # type: ignore[return-value]
+        [str(row[0]) for row in session.execute(sa.select(name).distinct().where(_P.status == "active", name != ""))]
+        for name in (_P.site, _P.clinician)
+    )
 
 
 def active_patients(session: Session) -> int:

@@ -96,6 +96,7 @@ def in_order(rows: Iterable[Row], seen_at: Mapping[int, dt.datetime] | None = No
     def key(one: tuple[Row, bool, int]) -> tuple[Any, ...]:
         row, awake, place = one
         lead, top = first[row["patient_id"]]
-        return (-lead, -top, row["patient_id"], -awake, -place, row["id"])
+        # Among equals the patient whose record was made last: so the database reads an index backwards.
+        return (-lead, -top, -row["patient_id"], -awake, -place, row["id"])
 
     return [row for row, _, _ in sorted(placed, key=key)]

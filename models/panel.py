@@ -1,35 +1,73 @@
-"""What the pages read: plain rows from stored assessments, alerts and patients. No rule is computed here.
+"""What the panel reads: kept rows (`models.patient_summary`), a part of the list at a time, chosen by the database.
 
-Every query is one pass over an index and returns only what is shown, so that ten thousand patients stay quick.
+No rule is computed here and nothing is worked out from facts, so that ten thousand patients cost what a hundred do.
 """
 
 import datetime as dt
-import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col
 
-from models.alert import Alert, AlertEvent
-from models.alert_lifecycle import needs_a_look, state_of
-from models.assessment import Assessment, EvaluationRun
-from models.event import ClinicalEvent
-from models.medication import MedicationStatement
-from models.observation import Observation
-from models.patient import Patient
+from models.alert import Alert
+from models.assessment import Assessment
+from models.labs_due import patients_by_lab_states
+from models.list_order import ACTION, CANNOT_TELL, IN_HAND, NOTHING, URGENT, floor
+from models.patient import STATUSES, Patient
+from models.patient_summary import LATE, PatientGap, PatientSummary
 
-LABS_RULE = "overdue-labs"
-STEROID_RULE = "prolonged-high-dose-steroids"
-UNSEEN_SHOWN = 2000
-"""At most so many settled alerts that nobody has looked at are listed."""
+LEFT = tuple(status for status in STATUSES if status != "active")
+WAITING = "waiting"
+"""The cause of patients whose newest facts no run has looked at: silence about them means nothing."""
+NEVER_EVALUATED, NOT_YET = "not evaluated yet", "newest facts not evaluated yet"
+BETWEEN: Mapping[str, tuple[int, int | None]] = {
+    "urgent": (floor(URGENT), None),
+    "action": (floor(ACTION), floor(URGENT)),
+    "watch": (floor(IN_HAND), floor(ACTION)),
+}
+"""Places of patients to be seen to today, this week, at the next visit (or who are in somebody's hands)."""
+SORTS = ("patient", "dose", "labs", "seen")
 
-SEVERITIES = {"urgent": 3, "action": 2, "watch": 1}
+
+@dataclass(frozen=True)
+class Asked:
+    """Which patients are asked for, and in which order.
+
+    Attributes:
+        words: each must be part of the name or the record number.
+        clinicians: names in lower case, one of which the patient's clinician must be; empty for everybody.
+        severity: `urgent`, `action`, `watch` or `cannot_tell`.
+        rule: for which something is true of the patient.
+        cause: what could not be told: `WAITING`, or rule and words as in `causes`.
+        sort: one of `SORTS`; empty for the order of the list.
+    """
+
+    words: tuple[str, ...] = ()
+    clinicians: tuple[str, ...] = ()
+    severity: str = ""
+    rule: str = ""
+    site: str = ""
+    diagnosis: str = ""
+    cause: tuple[str, str] | None = None
+    sort: str = ""
+    descending: bool = False
+
+    @property
+    def everybody(self) -> bool:
+        """No filter."""
+        return Asked(sort=self.sort, descending=self.descending) == self
 
 
-QUIET_GAPS = ("missing-safety-screen", "no-response-after-pulse", "steroid-sparing-not-working")
-"""Rules whose missing facts may never come (what was screened before a drug begun years ago)."""
-SAME_QUESTION = ("raised-troponin", "rising-muscle-enzymes")
-"""Rules that ask the same question of several series, one of which suffices."""
+@dataclass(frozen=True)
+class Counts:
+    """How many patients: altogether, for today, for this week, and with something that could not be told."""
+
+    patients: int
+    today: int
+    this_week: int
+    cannot_tell: int
 
 
 def nav_counts(session: Session, today: dt.date) -> dict[str, int]:
@@ -48,12 +86,8 @@ def nav_counts(session: Session, today: dt.date) -> dict[str, int]:
     alerts = session.execute(
         sa.select(sa.func.count()).select_from(Alert).join(Patient).where(open_now, col(Patient.status) == "active")
     ).scalar_one()
-    labs = session.execute(
-        sa.select(sa.func.count(sa.distinct(col(Assessment.patient_id))))
-        .join(Patient, col(Patient.id) == col(Assessment.patient_id))
-        .where(col(Assessment.rule) == LABS_RULE, col(Assessment.state) == "met", col(Patient.status) == "active")
-    ).scalar_one()
-    return {"Alerts": alerts, "Labs due": labs}
+    late = sum(count for bits, count in patients_by_lab_states(session).items() if bits & LATE)
+    return {"Alerts": alerts, "Labs due": late}
 
 
 def search_patients(session: Session, text: str, *, limit: int = 8) -> list[dict[str, Any]]:
@@ -63,22 +97,14 @@ def search_patients(session: Session, text: str, *, limit: int = 8) -> list[dict
         return []
     table: Any = Patient
     query = sa.select(table.mrn, table.given_name, table.family_name, table.diagnosis, table.birth_date, table.status)
-    for word in words[:6]:
-        plain = word.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
-        query = query.where(
-            sa.or_(
-                table.mrn.ilike(f"{plain}%", escape="\\"),
-                table.family_name.ilike(f"%{plain}%", escape="\\"),
-                table.given_name.ilike(f"%{plain}%", escape="\\"),
-            )
-        )
+    query = query.where(*(_says(word, start_of_mrn=True) for word in words[:6]))
     first = words[0]
     rank = sa.case((table.mrn == first, 0), (table.family_name.ilike(f"{first}%"), 1), else_=2)
     found = session.execute(query.order_by(table.status != "active", rank, table.family_name, table.mrn).limit(limit))
     return [
         {
             "mrn": row.mrn,
-            "name": _name(row.given_name, row.family_name, row.mrn),
+            "name": name_of(row),
             "diagnosis": row.diagnosis,
             "birth_date": row.birth_date,
             "status": row.status,
@@ -87,244 +113,235 @@ def search_patients(session: Session, text: str, *, limit: int = 8) -> list[dict
     ]
 
 
-def panel_patients(session: Session) -> list[dict[str, Any]]:
-    """Every active patient: `id`, `mrn`, `name`, `diagnosis`, `birth_date`, `sex`, `site`, `clinician`, `revision`."""
-    table: Any = Patient
-    query = sa.select(
-        table.id, table.mrn, table.given_name, table.family_name, table.diagnosis, table.birth_date, table.sex,
-        table.site, table.clinician, table.revision,
-    ).where(table.status == "active")  # fmt: skip
-    return [
-        {
-            "id": row.id,
-            "mrn": row.mrn,
-            "name": _name(row.given_name, row.family_name, row.mrn),
-            "diagnosis": row.diagnosis,
-            "birth_date": row.birth_date,
-            "sex": row.sex,
-            "site": row.site,
-            "clinician": row.clinician,
-            "revision": row.revision,
-        }
-        for row in session.execute(query)
-    ]
+def name_of(row: Any) -> str:
+    """Given and family name of a row of patients, or the record number where neither is known."""
+    return " ".join(part for part in (row.given_name, row.family_name) if part) or str(row.mrn)
 
 
-def _name(given: str, family: str, mrn: str) -> str:
-    return " ".join(part for part in (given, family) if part) or mrn
-
-
-def reasons(session: Session) -> list[dict[str, Any]]:
-    """Every answer `met` of an active rule: what stands beside a patient's name.
-
-    Rows: `patient_id`, `rule`, `subject`, `severity`, `grade`, `since`, `due`, `explanation`, `numbers` (a dict).
-    """
-    table: Any = Assessment
-    query = sa.select(
-        table.patient_id, table.rule, table.subject, table.severity, table.grade, table.since, table.due,
-        table.explanation, table.numbers,
-    ).where(table.state == "met", table.status == "active")  # fmt: skip
-    return [dict(row._mapping) | {"numbers": json.loads(row.numbers)} for row in session.execute(query)]
-
-
-def cannot_tell(session: Session) -> list[tuple[int, str, str]]:
-    """What active rules could not answer and somebody should know of: patient id, rule, and why.
-
-    Left to the patient's page: rules of `QUIET_GAPS`, and a stale value of an enzyme or assay beside a current one of
-    another (LDH measured once last year, CK last week).
-    """
-    table: Any = Assessment
-    query = sa.select(table.patient_id, table.rule, table.cannot_tell_because).where(
-        table.state == "cannot_tell", table.status == "active", table.rule.not_in(QUIET_GAPS)
+def _says(word: str, *, start_of_mrn: bool = False) -> Any:
+    """Whether the name has a word, or the record number has it (or starts with it)."""
+    plain = word.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
+    number = f"{plain}%" if start_of_mrn else f"%{plain}%"
+    return sa.or_(
+        col(Patient.mrn).ilike(number, escape="\\"),
+        col(Patient.family_name).ilike(f"%{plain}%", escape="\\"),
+        col(Patient.given_name).ilike(f"%{plain}%", escape="\\"),
     )
-    told = {
-        (row.patient_id, row.rule)
-        for row in session.execute(
-            sa.select(table.patient_id, table.rule).where(table.state != "cannot_tell", table.rule.in_(SAME_QUESTION))
-        )
-    }
-    return [
-        (row.patient_id, row.rule, row.cannot_tell_because or "no reason given")
-        for row in session.execute(query)
-        if (row.patient_id, row.rule) not in told or "no newer value" not in (row.cannot_tell_because or "")
-    ]
 
 
-def not_evaluated(session: Session) -> list[tuple[int, str]]:
-    """Active patients whose newest facts no run has looked at, and which: silence about them means nothing."""
-    table: Any = Patient
-    query = sa.select(table.id, table.evaluated_revision).where(
-        table.status == "active", table.revision != table.evaluated_revision
-    )
-    return [
-        (row.id, "newest facts not evaluated yet" if row.evaluated_revision else "not evaluated yet")
-        for row in session.execute(query)
-    ]
+# ------------------------------------------------------------------------------------------------------------ the panel
 
-
-def next_labs(session: Session) -> dict[int, dt.date]:
-    """By patient, the day the next required blood test is (or was) due: the earliest of all tests that count."""
-    table: Any = Assessment
-    paused = sa.or_(table.numbers.like('%"paused"%'), table.numbers.like('%"not_possible"%'))
-    query = (
-        sa.select(table.patient_id, sa.func.min(table.due).label("due"))
-        .where(table.rule == LABS_RULE, table.due.is_not(None), ~paused)
-        .group_by(table.patient_id)
-    )
-    return {row.patient_id: row.due for row in session.execute(query)}
-
-
-def steroid_answers(session: Session) -> dict[int, dict[str, Any]]:
-    """By patient, the own numbers of the high-dose steroid rule (`high_days`, `dose`, ...)."""
-    table: Any = Assessment
-    query = sa.select(table.patient_id, table.numbers).where(table.rule == STEROID_RULE)
-    return {row.patient_id: json.loads(row.numbers) for row in session.execute(query)}
-
-
-def alert_states(session: Session, today: dt.date) -> dict[tuple[int, str, str], dict[str, Any]]:
-    """The alert behind each answer `met`: the running one, or the resolved one where the same thing is still true.
-
-    By (patient id, rule, subject): `state` and `covered_by`.
-    """
-    alert: Any = Alert
-    answer: Any = Assessment
-    columns = (
-        alert.patient_id, alert.rule, alert.subject, alert.covered_by, alert.snoozed_until, alert.withdrawn_at,
-        alert.resolved_at, alert.settled_at, alert.acknowledged_at, alert.lapses_on,
-    )  # fmt: skip
-    running = sa.select(*columns).where(alert.ended_at.is_(None))
-    # Ended episodes pile up over the years: only those whose question is still answered `met` are read.
-    same = sa.and_(answer.patient_id == alert.patient_id, answer.rule == alert.rule, answer.subject == alert.subject)
-    resolved = (
-        sa.select(*columns).join(answer, same).where(alert.resolved_at.is_not(None), answer.state == "met")
-    ).order_by(alert.id)
-    states: dict[tuple[int, str, str], dict[str, Any]] = {}
-    for query in (resolved, running):
-        row: Any
-        for row in session.execute(query):
-            identity = (row.patient_id, row.rule, row.subject)
-            states[identity] = {"state": state_of(row, today), "covered_by": row.covered_by}
-    return states
-
-
-def alert_rows(session: Session, today: dt.date, *, ids: list[int] | None = None) -> list[dict[str, Any]]:
-    """Alerts of the nurse list, worst patient first: everything running, and what settled without being seen.
-
-    `ids` asks for some alerts whatever their state, to redraw them after an action. Rows: the alert's columns that are
-    shown, `state`, `needs_a_look`, `numbers` (dict), `evidence` (as stored), and the patient's `mrn`, `name`,
-    `diagnosis`, `clinician`.
-    """
-    alert: Any = Alert
-    patient: Any = Patient
-    # Columns instead of objects: a list of thousands is read every time somebody acts.
-    query = sa.select(
-        *(getattr(alert, name) for name in _ALERT_COLUMNS),
-        patient.mrn, patient.given_name, patient.family_name, patient.diagnosis, patient.clinician,
-    ).join(patient, patient.id == alert.patient_id)  # fmt: skip
-    if ids is None:
-        running = query.where(alert.ended_at.is_(None), patient.status == "active")
-        unseen = (
-            query.where(alert.ended_at.is_not(None), alert.seen_at.is_(None), alert.resolved_at.is_(None))
-            .order_by(alert.ended_at.desc())
-            .limit(UNSEEN_SHOWN)
-        )
-        found = [*session.execute(running), *session.execute(unseen)]
-    else:
-        found = [
-            row
-            for start in range(0, len(ids), 500)
-            for row in session.execute(query.where(alert.id.in_(ids[start : start + 500])))
-        ]
-    rows = [_alert_row(row, today) for row in found]
-    worst: dict[int, tuple[int, dt.date]] = {}
-    for row in rows:
-        asks = row["state"] == "open" and row["covered_by"] is None
-        rank = (-SEVERITIES.get(row["severity"], 0) if asks else 0, row["since"] or today)
-        worst[row["patient_id"]] = min(worst.get(row["patient_id"], rank), rank)
-    rows.sort(
-        key=lambda row: (
-            *worst[row["patient_id"]],
-            row["patient_id"],
-            row["covered_by"] is not None,
-            -SEVERITIES.get(row["severity"], 0),
-            row["id"],
-        )
-    )
-    return rows
-
-
-_ALERT_COLUMNS = (
-    "id", "patient_id", "rule", "subject", "severity", "grade", "since", "due", "explanation", "suggested_action",
-    "clears_when", "cannot_tell_because", "numbers", "evidence", "opened_at", "owner", "acknowledged_at",
-    "acknowledged_by", "snoozed_until", "lapses_on", "worsened_at", "settled_at", "seen_at", "resolved_at",
-    "withdrawn_at", "covered_by", "escalation", "previous_id",
+_P: Any = Patient
+_S: Any = PatientSummary
+_IS_WAITING = sa.and_(_P.status == "active", _P.revision != _P.evaluated_revision)
+_COLUMNS = (
+    _P.id, _P.mrn, _P.given_name, _P.family_name, _P.diagnosis, _P.birth_date, _P.sex, _P.site, _P.clinician,
+    _P.revision, _P.evaluated_revision, _S.place, _S.untold, _S.reasons, _S.strength, _S.ck, _S.steroid_mg,
+    _S.steroid_steps, _S.high_from, _S.last_visit, _S.last_lab, _S.next_lab_due,
 )  # fmt: skip
 
 
-def _alert_row(found: Any, today: dt.date) -> dict[str, Any]:
-    row = {name: getattr(found, name) for name in (*_ALERT_COLUMNS, "mrn", "diagnosis", "clinician")}
-    return row | {
-        "name": _name(found.given_name, found.family_name, found.mrn),
-        "numbers": json.loads(found.numbers),
-        "state": state_of(found, today),
-        "needs_a_look": needs_a_look(found),
-    }
+def panel_page(session: Session, asked: Asked, start: int, count: int) -> Sequence[Any]:
+    """A part of the list, in its order: the patient's columns, and those of the summary (None where there is none)."""
+    if asked.everybody and not asked.sort:
+        return _part_of_all(session, start, count)
+    return session.execute(_chosen(asked).order_by(*_order(asked)).offset(start).limit(count)).all()
 
 
-def list_version(session: Session) -> str:
-    """Changes whenever the nurse list may have changed: an event of an alert, or an evaluation that was reconciled."""
-    event = session.execute(sa.select(sa.func.max(col(AlertEvent.id)))).scalar() or 0
-    run = session.execute(sa.select(sa.func.max(col(EvaluationRun.id)))).scalar() or 0
-    return f"{event}.{run}"
+def _part_of_all(session: Session, start: int, count: int) -> Sequence[Any]:
+    """Everybody, read along the index of places: who asks for something, whom nobody has evaluated, all others."""
+    kept = sa.select(*_COLUMNS).select_from(_S).join(_P, _P.id == _S.patient_id).where(_P.status == "active")
+    something, nothing = _S.place > floor(NOTHING), _S.place == floor(NOTHING)
+    in_order = (_S.place.desc(), _S.patient_id.desc())
+    sections = (
+        kept.where(something).order_by(*in_order),
+        sa.select(*_COLUMNS).select_from(_P).outerjoin(_S, _S.patient_id == _P.id)
+        .where(_IS_WAITING, sa.or_(_S.place.is_(None), nothing)).order_by(_P.id.desc()),
+        kept.where(nothing, _P.revision == _P.evaluated_revision).order_by(*in_order),
+    )  # fmt: skip
+    found: list[Any] = []
+    for section in sections:
+        part = session.execute(section.offset(start).limit(count - len(found))).all()
+        found += part
+        if len(found) == count:
+            break
+        # How far into the next section to begin is known only where this one has no row for us.
+        start = 0 if part else start - _size(session, section) if start else 0
+    return found
 
 
-def evidence_rows(session: Session, evidence: str) -> list[dict[str, Any]]:
-    """The facts an alert rests on, newest first: `date`, `what`, `value`, `unit`, `upper_limit`, `detail`, `status`.
+def _size(session: Session, section: Any) -> int:
+    inside = section.order_by(None).with_only_columns(sa.func.count(), maintain_column_froms=True)
+    return int(session.execute(inside).scalar_one())
 
-    `evidence` is the stored JSON list: documents with `kind` and `id`, or short ids such as `o17`, `m4`, `e2`.
-    """
-    wanted: dict[str, list[int]] = {"o": [], "m": [], "e": []}
-    for item in json.loads(evidence):
-        if isinstance(item, dict):
-            kind, number = str(item.get("kind", ""))[:1], item.get("id")
-        else:
-            kind, number = str(item)[:1], str(item)[1:]
-        if kind in wanted and str(number).lstrip("ome").isdecimal():
-            wanted[kind].append(int(str(number).lstrip("ome")))
-    rows: list[dict[str, Any]] = [
-        {
-            "date": fact.effective_on,
-            "what": fact.measure,
-            "value": f"{fact.comparator}{fact.value:g}" if fact.value is not None else "not done",
-            "unit": fact.unit,
-            "upper_limit": fact.upper_limit,
-            "detail": " · ".join(filter(None, (fact.assay, fact.assessor, fact.comment))),
-            "status": "" if fact.known_to is None else "replaced since",
-        }
-        for fact in session.exec(select(Observation).where(col(Observation.id).in_(wanted["o"])))
-    ]
-    rows += [
-        {
-            "date": given.start_on,
-            "what": given.drug,
-            "value": f"{given.dose:g}",
-            "unit": f"{given.unit} {given.frequency}",
-            "upper_limit": None,
-            "detail": f"until {given.end_on.isoformat()}" if given.end_on else "continuing",
-            "status": "" if given.known_to is None else "replaced since",
-        }
-        for given in session.exec(select(MedicationStatement).where(col(MedicationStatement.id).in_(wanted["m"])))
-    ]
-    rows += [
-        {
-            "date": happened.occurred_on,
-            "what": happened.event,
-            "value": "yes" if happened.present else "no",
-            "unit": "",
-            "upper_limit": None,
-            "detail": happened.detail,
-            "status": "" if happened.known_to is None else "replaced since",
-        }
-        for happened in session.exec(select(ClinicalEvent).where(col(ClinicalEvent.id).in_(wanted["e"])))
-    ]
-    return sorted(rows, key=lambda row: row["date"], reverse=True)
+
+def _chosen(asked: Asked, *columns: Any) -> Any:
+    query = sa.select(*(columns or _COLUMNS)).select_from(_P)
+    if asked.severity in BETWEEN:
+        low, high = BETWEEN[asked.severity]
+        query = query.join(_S, _S.patient_id == _P.id).where(_S.place >= low)
+        if high is not None:
+            query = query.where(_S.place < high)
+    else:
+        query = query.outerjoin(_S, _S.patient_id == _P.id)
+    return query.where(_P.status == "active", *_conditions(asked))
+
+
+def _conditions(asked: Asked) -> list[Any]:
+    found = [_says(word) for word in asked.words]
+    if asked.clinicians:
+        found.append(sa.func.lower(_P.clinician).in_(asked.clinicians))
+    if asked.severity == "cannot_tell":
+        found.append(_UNTOLD)
+    if asked.site:
+        found.append(_P.site == asked.site)
+    if asked.diagnosis:
+        found.append(_P.diagnosis == asked.diagnosis)
+    if asked.rule:
+        answer: Any = Assessment
+        met = sa.select(answer.patient_id).where(
+            answer.state == "met", answer.rule == asked.rule, answer.status == "active"
+        )
+        found.append(_P.id.in_(met))
+    if asked.cause is not None:
+        rule, words = asked.cause
+        gap: Any = PatientGap
+        told = sa.select(gap.patient_id).where(gap.rule == rule, gap.words == words)
+        found.append(sa.and_(_IS_WAITING, _waits_since(words)) if rule == WAITING else _P.id.in_(told))
+    return found
+
+
+_UNTOLD = sa.or_(_S.untold, _IS_WAITING)
+
+
+def _waits_since(words: str) -> Any:
+    return _P.evaluated_revision == 0 if words == NEVER_EVALUATED else _P.evaluated_revision != 0
+
+
+def waits_for(row: Any) -> str:
+    """Why nothing can be said of a patient's newest facts; empty where a run has looked at them."""
+    if row.revision == row.evaluated_revision:
+        return ""
+    return NOT_YET if row.evaluated_revision else NEVER_EVALUATED
+
+
+def _order(asked: Asked) -> list[Any]:
+    first: list[Any]
+    if asked.sort == "patient":
+        names = (_P.family_name, _P.given_name)
+        first = [name.desc() if asked.descending else name for name in names]
+    elif asked.sort == "dose":
+        dose = sa.func.coalesce(_S.steroid_mg, 0)
+        first = [dose.desc() if asked.descending else dose]
+    elif asked.sort == "labs":
+        # Nothing required comes after everything that is, and first where the order is turned round.
+        due = _S.next_lab_due
+        first = [due.is_(None).desc(), due.desc()] if asked.descending else [due.is_(None), due]
+    elif asked.sort == "seen":
+        day = _S.last_visit
+        first = [day.is_(None).desc(), day] if asked.descending else [day.is_(None), day.desc()]
+    elif asked.severity in BETWEEN:
+        return [_S.place.desc(), _S.patient_id.desc()]
+    else:
+        kept = sa.func.coalesce(_S.place, floor(NOTHING))
+        lifted = sa.case((sa.and_(_IS_WAITING, kept < floor(CANNOT_TELL)), floor(CANNOT_TELL)), else_=kept)
+        return [lifted.desc(), _P.id.desc()]
+    return [*first, _P.id]
+
+
+def panel_counts(session: Session, asked: Asked) -> Counts:
+    """How many of the patients asked for there are, and how many of them want something."""
+    if not asked.everybody:
+        sums = _sums(_S.place, _UNTOLD)
+        return Counts(*(int(value or 0) for value in session.execute(_chosen(asked, *sums)).one()))
+    sums = _sums(_S.place, _S.untold)
+    # The index of places tells it without a look at a single row; who left and was not evaluated since is taken off.
+    kept = session.execute(sa.select(*sums).select_from(_S)).one()
+    gone = session.execute(
+        sa.select(*sums).select_from(_P).join(_S, _S.patient_id == _P.id).where(_P.status.in_(LEFT))
+    ).one()
+    # Of those who wait, the ones whose row does not say already that something is untold.
+    waiting = (
+        sa.select(
+            sa.func.sum(sa.case((_S.patient_id.is_(None), 1), else_=0)),
+            sa.func.sum(sa.case((_S.untold, 0), else_=1)),
+        )
+        .select_from(_P)
+        .outerjoin(_S, _S.patient_id == _P.id)
+        .where(_IS_WAITING)
+    )
+    new, untold = session.execute(waiting).one()
+    patients, today, week, cannot_tell = (int(a or 0) - int(b or 0) for a, b in zip(kept, gone, strict=True))
+    return Counts(patients + int(new or 0), today, week, cannot_tell + int(untold or 0))
+
+
+def _sums(place: Any, untold: Any) -> tuple[Any, ...]:
+    def many(condition: Any) -> Any:
+        return sa.func.sum(sa.case((condition, 1), else_=0))
+
+    low, high = BETWEEN["action"]
+    return (
+        sa.func.count(),
+        many(place >= BETWEEN["urgent"][0]),
+        many(sa.and_(place >= low, place < high)),
+        many(untold),
+    )
+
+
+def causes(session: Session) -> list[tuple[str, str, int]]:
+    """What could not be told of active patients: rule (or `WAITING`), words, how many patients; the commonest first."""
+    gap: Any = PatientGap
+    query = sa.select(gap.rule, gap.words, sa.func.count()).group_by(gap.rule, gap.words)
+    counted = {(row[0], row[1]): int(row[2]) for row in session.execute(query)}
+    gone = (
+        sa.select(gap.rule, gap.words, sa.func.count())
+        .select_from(_P)
+        .join(gap, gap.patient_id == _P.id)
+        .where(_P.status.in_(LEFT))
+        .group_by(gap.rule, gap.words)
+    )
+    for rule, words, count in session.execute(gone):
+        counted[rule, words] -= int(count)
+    never = sa.func.sum(sa.case((_P.evaluated_revision == 0, 1), else_=0))
+    waiting, new = session.execute(sa.select(sa.func.count(), never).select_from(_P).where(_IS_WAITING)).one()
+    counted[WAITING, NEVER_EVALUATED] = int(new or 0)
+    counted[WAITING, NOT_YET] = int(waiting) - int(new or 0)
+    found = [(rule, words, count) for (rule, words), count in counted.items() if count > 0]
+    return sorted(found, key=lambda one: (-one[2], one[0] != WAITING, one[0], one[1]))
+
+
+def gaps_of(session: Session, patient_ids: Sequence[int]) -> dict[int, list[tuple[str, str]]]:
+    """By patient, the rule and words of what could not be told."""
+    gap: Any = PatientGap
+    found: dict[int, list[tuple[str, str]]] = {}
+    query = sa.select(gap.patient_id, gap.rule, gap.words).where(gap.patient_id.in_(patient_ids))
+    for who, rule, words in session.execute(query.order_by(gap.rule, gap.words)):
+        found.setdefault(who, []).append((rule, words))
+    return found
+
+
+def choices(session: Session) -> dict[str, list[tuple[str, int]]]:
+    """How many active patients there are of each `rule` that is true of somebody, and of each `diagnosis`."""
+    answer: Any = Assessment
+    rules = (
+        sa.select(answer.rule, sa.func.count(sa.distinct(answer.patient_id)))
+        .where(answer.state == "met", answer.status == "active")
+        .group_by(answer.rule)
+    )
+    kinds = sa.select(_P.diagnosis, sa.func.count()).where(_P.status == "active").group_by(_P.diagnosis)
+
+    def counted(query: Any) -> list[tuple[str, int]]:
+        return sorted(((row[0], int(row[1])) for row in session.execute(query)), key=lambda one: (-one[1], one[0]))
+
+    return {"rule": counted(rules), "diagnosis": counted(kinds)}
+
+
+def sites(session: Session) -> list[str]:
+    """Every site that a patient belongs to."""
+    query = sa.select(_P.site).distinct().where(_P.site != "").order_by(_P.site)
+    return [str(row[0]) for row in session.execute(query)]
+
+
+def anybody(session: Session) -> bool:
+    """Whether the clinic has an active patient."""
+    return session.execute(sa.select(_P.id).where(_P.status == "active").limit(1)).first() is not None

@@ -2,6 +2,7 @@
 
 import datetime as dt
 
+import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 STATUSES = ("active", "discharged", "deceased", "moved")
@@ -10,6 +11,16 @@ SEXES = ("female", "male", "other", "unknown")
 
 class Patient(SQLModel, table=True):
     """One person under one record number (`mrn`), compared exactly as text."""
+
+    __table_args__ = (
+        # Few at any time: whose newest facts no evaluation has looked at.
+        sa.Index(
+            "ix_patient_waiting",
+            "id",
+            sqlite_where=sa.text("status = 'active' AND revision <> evaluated_revision"),
+            postgresql_where=sa.text("status = 'active' AND revision <> evaluated_revision"),
+        ),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     mrn: str = Field(unique=True, index=True)

@@ -26,6 +26,7 @@ from models.observation import Observation, ObservationItem
 from models.patient import STATUSES, Patient
 from models.patient_facts import PatientFacts
 from models.patient_reading import read_patients
+from models.patient_summary import mark
 from models.suggestion import SuggestionAnswer
 from models.user import PatientReview
 from models.vocabulary import answers
@@ -268,6 +269,7 @@ def last_review(session: Session, patient: Patient) -> Review | None:
 def mark_reviewed(session: Session, patient: Patient, by: str, *, now: dt.datetime) -> None:
     """Put on record that somebody looked at everything known about the patient up to now."""
     session.add(PatientReview(patient_id=patient.id or 0, by=by, at=now, revision=patient.revision))
+    mark(session.connection(), patient.id or 0)
     audit(session, by, "reviewed patient", now=now, patient_id=patient.id)
 
 
@@ -288,6 +290,7 @@ def undo_review(session: Session, patient: Patient, by: str, *, now: dt.datetime
     if row is not None:
         row.undone_at = now
         session.add(row)
+        mark(session.connection(), patient.id or 0)
     audit(session, by, "undid review", now=now, patient_id=patient.id)
 
 

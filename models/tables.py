@@ -12,6 +12,7 @@ from models.medication import MedicationStatement
 from models.observation import Observation, ObservationItem
 from models.packed_facts import PackedFacts
 from models.patient import Patient
+from models.patient_summary import PatientGap, PatientLab, PatientSummary
 from models.response_baseline import ResponseBaseline
 from models.rule_setting import RuleSetting, RuleStatusChange
 from models.suggestion import SuggestionAnswer
@@ -41,7 +42,10 @@ __all__ = [
     "OutboxMessage",
     "PackedFacts",
     "Patient",
+    "PatientGap",
+    "PatientLab",
     "PatientReview",
+    "PatientSummary",
     "RejectedRow",
     "ResponseBaseline",
     "RuleSetting",

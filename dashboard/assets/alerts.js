@@ -5,11 +5,12 @@
   var cells = (window.dashAgGridComponentFunctions = window.dashAgGridComponentFunctions || {});
   var funcs = (window.dashAgGridFunctions = window.dashAgGridFunctions || {});
   var C = (window.dash_clientside = window.dash_clientside || {});
-  var GRID = "alerts-grid", TODO = ["urgent", "action", "watch"];
+  var GRID = "alerts-grid";
   var WORDS = { urgent: "Today", action: "This week", watch: "Next visit" };
   var TITLES = { acknowledge: "Acknowledge", snooze: "Snooze", assign: "Assign", resolve: "Resolve", comment: "Comment", seen: "Mark as seen" };
   var FIELDS = { acknowledge: ["reason", "note"], snooze: ["snooze-reason", "until", "note"], assign: ["to", "note"], resolve: ["outcome", "note"], comment: ["note"], seen: ["note"] };
-  var who = "all", show = "todo", me = "";
+  var who = "all", show = "todo";
+  var PEOPLE = 200;  // patients asked for at a time
 
   function page() { return document.querySelector('[data-keys="alerts"]'); }
   function mayAct() { var p = page(); return !!(p && p.getAttribute("data-may")); }
@@ -64,18 +65,50 @@
   };
 
   // ---------------------------------------------------------------------------------------------- views and counts
-  function mine(d) { return who === "all" || (who === "mine" ? d.o === me : !d.o); }
-  function inView(d, view) { return view === "todo" ? TODO.indexOf(d.v) >= 0 : d.v === view; }
-  funcs.alertsFiltered = function () { return true; };
-  funcs.alertsPass = function (params) { return mine(params.data) && inView(params.data, show); };
+  // Which alerts are shown is decided by the server; more patients are asked for as one scrolls towards the end.
+  var shown = { parts: 0, more: false, asking: false };
+  function address(part) {
+    var query = new URLSearchParams();
+    if (who !== "all") { query.set("who", who); }
+    if (show !== "todo") { query.set("show", show); }
+    query.set("start", part * PEOPLE); query.set("count", PEOPLE);
+    return "/alerts/rows?" + query.toString();
+  }
+  function load(api) {
+    var asked = who + " " + show, parts = [];
+    // As many parts as are on the screen already, so that nothing jumps.
+    for (var part = 0; part < Math.max(1, shown.parts); part += 1) { parts.push(window.myopanelRows(address(part))); }
+    return Promise.all(parts).then(function (found) {
+      if (api.isDestroyed() || asked !== who + " " + show) { return; }
+      var rows = [];
+      found.forEach(function (one) { rows = rows.concat(one.rows); });
+      shown.parts = found.length;
+      shown.more = found[found.length - 1].more;
+      api.setGridOption("rowData", rows);
+      recount(api, found[0].counts);
+      unread("");
+      window.myopanelFirstRow();
+    }, function () { unread("The list could not be read: what you see may be out of date."); });
+  }
+  function loadMore(api) {
+    if (!shown.more || shown.asking || api.getLastDisplayedRowIndex() < api.getDisplayedRowCount() - 20) { return; }
+    shown.asking = true;
+    var asked = who + " " + show;
+    window.myopanelRows(address(shown.parts)).then(function (found) {
+      shown.asking = false;
+      if (api.isDestroyed() || asked !== who + " " + show) { return; }
+      shown.parts += 1;
+      shown.more = found.more;
+      api.applyTransaction({ add: found.rows });
+    }, function () { shown.asking = false; });
+  }
 
-  function recount(api) {
-    var counts = {};
-    api.forEachNode(function (node) {
-      if (!node.data || !mine(node.data)) { return; }
-      counts[node.data.v] = (counts[node.data.v] || 0) + 1;
-      if (TODO.indexOf(node.data.v) >= 0) { counts.todo = (counts.todo || 0) + 1; }
-    });
+  function unread(why) {
+    var line = document.getElementById("alerts-unread");
+    if (line) { line.textContent = why; line.hidden = !why; }
+  }
+
+  function recount(api, counts) {
     document.querySelectorAll("[data-alerts-count]").forEach(function (el) { el.textContent = String(counts[el.getAttribute("data-alerts-count")] || 0); });
     document.querySelectorAll("[data-alerts-show]").forEach(function (el) { el.setAttribute("aria-pressed", String(el.getAttribute("data-alerts-show") === show)); });
     if (api.getDisplayedRowCount()) { api.hideOverlay(); } else { api.showNoRowsOverlay(); }
@@ -94,21 +127,25 @@
   window.addEventListener("resize", function () { var api = grid(); if (api) { fit(api); } });
 
   C.myopanelAlerts = {
-    filter: function (chosenWho, chosenShow, myself) {
-      who = chosenWho || "all"; show = chosenShow || "todo"; me = myself || "";
+    filter: function (chosenWho, chosenShow) {
+      who = chosenWho || "all"; show = chosenShow || "todo";
+      shown = { parts: 0, more: false, asking: false };
       window.myopanelWriteQuery({ who: who === "all" ? "" : who, show: show === "todo" ? "" : show });
       return window.dash_ag_grid.getApiAsync(GRID).then(function (api) {
         if (!api.myopanelReady) {
           api.myopanelReady = true;
-          api.addEventListener("rowDataUpdated", function () { setTimeout(function () { if (!api.isDestroyed()) { recount(api); } }, 0); });
           api.addEventListener("selectionChanged", function () { selected(api); });
+          api.addEventListener("bodyScroll", function () { loadMore(api); });
         }
         api.deselectAll();
-        api.onFilterChanged();
         fit(api);
-        recount(api);
-        return window.dash_clientside.no_update;
+        return load(api).then(function () { return window.dash_clientside.no_update; });
       });
+    },
+    again: function () {
+      var api = grid();
+      if (api) { load(api); }
+      return window.dash_clientside.no_update;
     },
     clicked: function (cell) {
       if (cell && cell.rowId !== undefined && cell.colId !== "actions" && cell.colId !== "ag-Grid-SelectionColumn") { open(cell.rowId); }

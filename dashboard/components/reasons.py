@@ -18,6 +18,11 @@ def _rules() -> dict[str, Rule]:
     return {rule.key: rule for rule in all_rules()}
 
 
+def rule_of(key: str) -> Rule | None:
+    """The rule of that key; None for one that this version no longer has."""
+    return _rules().get(key)
+
+
 def rule_title(key: str) -> str:
     """A rule's title; for a rule this version no longer has, its key in words."""
     found = _rules().get(key)

@@ -2,11 +2,12 @@
 
 import datetime as dt
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import dash_ag_grid as dag
 import dash_mantine_components as dmc
+import flask
 from dash import ClientsideFunction, Input, Output, State, dcc, html, no_update
 from dash.exceptions import PreventUpdate
 from sqlmodel import Session
@@ -18,7 +19,8 @@ from dashboard.components.dates import clock_time, day_and_ago, short_day
 from dashboard.components.formats import counted, number
 from dashboard.components.reasons import rule_title, short_reason
 from dashboard.components.states import page_head
-from dashboard.secure import ACTORS, READERS, Current, Page, SecureDash, current
+from dashboard.rows import ROWS_AT_ONCE, answer, number_asked
+from dashboard.secure import ACTORS, READERS, Current, Page, SecureDash, current, roles
 from jobs.phrasing import first_sentence, subject_label
 from jobs.rule import rule as rule_of
 from models.accounts import audit, clinicians
@@ -34,9 +36,11 @@ from models.alert_lifecycle import (
     resolve,
     snooze,
 )
+from models.alert_list import TO_DO, alert_counts, alert_page, alert_rows, evidence_rows, list_version
+from models.alert_list import VIEWS as ALL_VIEWS
 from models.database import reading, writing
 from models.errors import ActionRefused
-from models.panel import alert_rows, evidence_rows, list_version
+from models.standing import settle
 from models.vocabulary import answers, drug, events, measures
 from models.vocabulary.rows import AnswerKind
 
@@ -75,12 +79,10 @@ MOST_AT_ONCE = 200
 
 
 def layout(**query: str) -> Any:
-    """The list as it stands; tab and view come from the address."""
+    """The frame of the list; tab and view come from the address, and the grid asks `/alerts/rows` for its alerts."""
     here = current()
     with reading(here.engine) as session:
         today = present_day(session, here.now, here.settings.timezone)
-        rows = list_rows(session, here, today)
-        version = list_version(session)
         people = [(user.name, user.display_name or user.name, user.role) for user in clinicians(session)]
     views = [key for key, _ in VIEWS]
     return html.Div(
@@ -107,10 +109,9 @@ def layout(**query: str) -> Any:
                     ),
                 ],
             ),
-            html.Div(
-                _grid(rows, here), className="grid-wrap", role="region", **aria(label="Alerts by patient, worst first")
-            ),
+            html.Div(_grid(here), className="grid-wrap", role="region", **aria(label="Alerts by patient, worst first")),
             html.Div(id="alerts-filtered", hidden=True),
+            html.Div(id="alerts-unread", hidden=True, className="notice notice-bad", role="alert"),
             _bulk() if here.may(ACTORS) else None,
             html.Div(id="alerts-undo-bar", className="bulk", hidden=True, role="status"),
             dcc.Store(id=SHOW, data=query["show"] if query.get("show") in views else "todo"),
@@ -118,8 +119,7 @@ def layout(**query: str) -> Any:
             dcc.Store(id=OPEN, data=query.get("alert")),
             dcc.Store(id=UNDO),
             dcc.Store(id="alerts-undo-now"),
-            dcc.Store(id=VERSION, data=version),
-            dcc.Store(id="alerts-me", data=here.user.name),
+            dcc.Store(id=VERSION),
             dcc.Interval(id=TICK, interval=20_000),
             dmc.Drawer(id="alerts-drawer", position="right", size="lg", padding="md", title=" ", opened=False),
             _modal(today, people),
@@ -133,21 +133,29 @@ def layout(**query: str) -> Any:
 
 
 def list_rows(session: Session, here: Current, today: dt.date) -> list[dict[str, Any]]:
-    """The rows of the grid: only what is shown, in the order in which it is shown."""
+    """Every alert of the list as the grid shows it, in the order in which it is shown."""
     return [_row(row, here, today) for row in alert_rows(session, today)]
 
 
-def view_of(row: dict[str, Any]) -> str:
-    """Which of `VIEWS` an alert stands in: exactly one, so that the counts add up."""
-    if row["needs_a_look"]:
-        return "settled"
-    if row["state"] in {"acknowledged", "snoozed"}:
-        return str(row["state"])
-    return "covered" if row["covered_by"] else str(row["severity"])
+def content(here: Current, query: Mapping[str, str]) -> dict[str, Any]:
+    """A part of the list: `rows` of so many patients, whether there are `more`, and the `counts` of every view."""
+    show = query.get("show", "todo")
+    views = TO_DO if show not in ALL_VIEWS else (show,)
+    owner = {"mine": here.user.name, "none": ""}.get(query.get("who", ""))
+    with reading(here.engine) as session:
+        today = present_day(session, here.now, here.settings.timezone)
+    settle(here.engine, today)
+    with reading(here.engine) as session:
+        found, more = alert_page(
+            session, today, views, number_asked("start", 0), number_asked("count", 200, ROWS_AT_ONCE), owner=owner
+        )
+        counts = alert_counts(session, today, owner=owner)
+    counts["todo"] = sum(counts[view] for view in TO_DO)
+    return {"rows": [_row(row, here, today) for row in found], "more": more, "counts": counts}
 
 
 def _row(row: dict[str, Any], here: Current, today: dt.date) -> dict[str, Any]:
-    view = view_of(row)
+    view = row["view"]
     return {
         "id": str(row["id"]),
         "m": row["mrn"],
@@ -185,7 +193,7 @@ def _note(row: dict[str, Any], here: Current, today: dt.date) -> str:
     return "again" if row["previous_id"] else ""
 
 
-def _grid(rows: list[dict[str, Any]], here: Current) -> Any:
+def _grid(here: Current) -> Any:
     def column(field: str, title: str, renderer: str, **more: Any) -> dict[str, Any]:
         return {
             "field": field,
@@ -199,8 +207,6 @@ def _grid(rows: list[dict[str, Any]], here: Current) -> Any:
 
     acting = here.may(ACTORS)
     options: dict[str, Any] = {
-        "isExternalFilterPresent": {"function": "alertsFiltered()"},
-        "doesExternalFilterPass": {"function": "alertsPass(params)"},
         "getRowHeight": {"function": "alertsRowHeight()"},
         "headerHeight": 32,
         "animateRows": False,
@@ -226,7 +232,7 @@ def _grid(rows: list[dict[str, Any]], here: Current) -> Any:
             column("o", "Owner", "AlertOwner", colId="owner", width=110),
             *([column("id", "", "AlertActions", colId="actions", width=268, resizable=False)] if acting else []),
         ],
-        rowData=rows,
+        rowData=[],
         getRowId="params.data.id",
         defaultColDef={"suppressHeaderMenuButton": True},
         dashGridOptions=options,
@@ -367,8 +373,21 @@ def register(app: SecureDash) -> None:
         Output("alerts-filtered", "title"),
         Input(WHO, "value"),
         Input(SHOW, "data"),
-        State("alerts-me", "data"),
     )
+    # Somebody acted, here or elsewhere: what has not changed since is answered with 304.
+    app.clientside_callback(
+        ClientsideFunction("myopanelAlerts", "again"),
+        Output("alerts-filtered", "dir"),
+        Input(VERSION, "data"),
+        Input(TICK, "n_intervals"),
+        prevent_initial_call=True,
+    )
+
+    @app.server.get("/alerts/rows")
+    @roles(*READERS)
+    def alerts_rows() -> flask.Response:
+        return answer(content(current(), flask.request.args))
+
     app.clientside_callback(
         ClientsideFunction("myopanelAlerts", "clicked"),
         Output("alerts-filtered", "lang"),
@@ -383,7 +402,6 @@ def register(app: SecureDash) -> None:
     )
 
     @app.callback(
-        Output(GRID, "rowData"),
         Output(VERSION, "data"),
         Output("alerts-modal", "opened"),
         Output("alerts-refused", "children"),
@@ -407,8 +425,7 @@ def register(app: SecureDash) -> None:
         form = dict(zip(FIELDS, given, strict=True))
         done, refused, owners = act(here, kind, ids, form)
         with reading(here.engine) as session:
-            today = present_day(session, here.now, here.settings.timezone)
-            rows, version = list_rows(session, here, today), list_version(session)
+            version = list_version(session)
         message = f"{counted(len(done), 'alert')} {DONE[kind]}"
         undo: Any = no_update
         if done:
@@ -421,10 +438,9 @@ def register(app: SecureDash) -> None:
             }
         again = {"id": _opened(opened), "at": version} if _opened(opened) in done else no_update
         problems = [html.P(reason, className="notice notice-bad") for reason in dict.fromkeys(refused)]
-        return rows, version, bool(refused), problems, undo, version, again
+        return version, bool(refused), problems, undo, version, again
 
     @app.callback(
-        Output(GRID, "rowData", allow_duplicate=True),
         Output(VERSION, "data", allow_duplicate=True),
         Output(UNDO, "data", allow_duplicate=True),
         Output(shell.REFRESH, "data", allow_duplicate=True),
@@ -446,26 +462,8 @@ def register(app: SecureDash) -> None:
                     reopen(session, alert_id, here.user.name, now=here.now)
             audit(session, here.user.name, f"undid {DONE[kind]}", now=here.now, detail=f"alerts {_numbers(ids)}")
         with reading(here.engine) as session:
-            today = present_day(session, here.now, here.settings.timezone)
             version = list_version(session)
-            rows = list_rows(session, here, today)
-        return rows, version, {"text": "Taken back", "kind": "", "ids": [], "at": version}, version
-
-    @app.callback(
-        Output(GRID, "rowData", allow_duplicate=True),
-        Output(VERSION, "data", allow_duplicate=True),
-        Input(TICK, "n_intervals"),
-        State(VERSION, "data"),
-        prevent_initial_call=True,
-        roles=READERS,
-    )
-    def refresh(_ticks: int, version: str | None) -> tuple[Any, Any]:
-        here = current()
-        with reading(here.engine) as session:
-            newest = list_version(session)
-            if newest == version:
-                return no_update, no_update
-            return list_rows(session, here, present_day(session, here.now, here.settings.timezone)), newest
+        return version, {"text": "Taken back", "kind": "", "ids": [], "at": version}, version
 
     @app.callback(
         Output("alerts-drawer", "children"),

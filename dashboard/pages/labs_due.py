@@ -8,6 +8,7 @@ from typing import Any
 
 import dash_mantine_components as dmc
 from dash import ALL, ClientsideFunction, Input, Output, State, ctx, dcc, html, no_update
+from sqlmodel import Session
 
 from dashboard.components.accessible import aria
 from dashboard.components.addresses import address, query_of
@@ -26,15 +27,27 @@ from models.database import reading, writing
 from models.errors import ActionRefused
 from models.labs_due import (
     LONGEST_PAUSE_DAYS,
+    Wanted,
     active_patients,
     end_pause,
     excuses,
+    in_state,
+    intervals,
     labs_rows,
+    most_pressing,
     not_done_ids,
     patient_of,
+    patients_by_state,
+    patients_to_take,
     pause,
+    required_tests,
+    silent,
     take_back_not_done,
+    tests_by_state,
+    to_take,
+    whose,
 )
+from models.patient_summary import NOT_TAKEN
 from models.vocabulary import measures, tests
 
 PAGE = Page("/labs", "Labs due", READERS, nav=30)
@@ -63,6 +76,7 @@ STATES = {
 VIEWS = (("patient", "By patient"), ("test", "By test"), ("soon", "Next 14 days"), ("print", "Blood-taking list"))
 SOON_DAYS = 14
 ROWS_SHOWN = 150
+A_DAY_SHOWN = 150
 REASONS = (
     "Taken elsewhere, result awaited",
     "Treatment on hold",
@@ -79,10 +93,10 @@ def layout(**query: str) -> Any:
     """The page for whoever asks; view and filters come from the address."""
     here = current()
     with reading(here.engine) as session:
-        rows = labs_rows(session)
+        required, (sites, clinicians) = required_tests(session), whose(session)
     return html.Div(
         [
-            page_head("Labs due", filters=_filters(rows, query)),
+            page_head("Labs due", filters=_filters(required, sites, clinicians, query)),
             html.Div(id=SAID, role="status"),
             html.Div(content(here, query), id=CONTENT),
             dcc.Store(id=NAMES, data=list(FILTERS)),
@@ -288,21 +302,24 @@ def _evaluate(here: Current, mrn: str, today: dt.date) -> None:
 
 def content(here: Current, query: Mapping[str, str]) -> Any:
     """Everything below the filters."""
+    asked = Wanted(*(query.get(name, "") for name in ("q", "test", "site", "who")))
+    view = query.get("view", "patient")
     with reading(here.engine) as session:
         today = present_day(session, here.now, here.settings.timezone)
-        everything = labs_rows(session)
-        panel = active_patients(session)
-    view = query.get("view", "patient")
-    if not everything:
-        return empty_state(
-            "No blood tests are required of anybody",
-            "Tests appear here as soon as a patient has a treatment that the monitoring table knows.",
-            action="See the monitoring table",
-            href="/rules?tab=monitoring",
-        )
-    rows = [row for row in everything if _passes(row, query)]
-    shown = {"test": by_test, "soon": by_day, "print": print_list}.get(view, by_patient)
-    silent = sorted({(row["label"], row["because"]) for row in everything if row["state"] == "cannot_tell"})
+        panel, needing = active_patients(session), patients_by_state(session, Wanted())[""]
+        if not needing:
+            return empty_state(
+                "No blood tests are required of anybody",
+                "Tests appear here as soon as a patient has a treatment that the monitoring table knows.",
+                action="See the monitoring table",
+                href="/rules?tab=monitoring",
+            )
+        lost, concerned = silent(session)
+        shown = {"test": by_test, "soon": by_day, "print": print_list}.get(view, by_patient)
+        body = shown(session, here, asked, query, today)
+        count = _shown(session, asked, query, view, today)
+    without = panel - needing
+    rest = f" · {number(without)} {'needs' if without == 1 else 'need'} no tests" if without else ""
     return [
         html.Div(
             [
@@ -314,76 +331,52 @@ def content(here: Current, query: Mapping[str, str]) -> Any:
                     view if view in dict(VIEWS) else "patient",
                     label="Views",
                 ),
-                html.Div(_counts(everything, rows, query, panel, view, today), className="counts"),
+                html.Div([html.B(f"{number(count)} of {counted(panel, 'patient')}"), rest], className="counts"),
             ],
             className="view-line",
         ),
         notice(
             [
                 html.B("Results stopped coming in. "),
-                "; ".join(f"{short_label(label)}: {because}" for label, because in silent),
-                f". {counted(len({row['mrn'] for row in everything if row['state'] == 'cannot_tell'}), 'patient')} "
+                "; ".join(f"{_label(test)}: {because}" for test, because in lost),
+                f". {counted(concerned, 'patient')} "
                 "may or may not have been tested. Ask the laboratory or whoever runs the interface. ",
                 dcc.Link("Show them", href=address(PAGE.path, {}, state="cannot_tell")),
             ],
             kind="bad",
         )
-        if silent
+        if lost
         else None,
-        html.Div(shown(here, rows, query, today)),
+        html.Div(body),
     ]
 
 
-def _passes(row: Row, query: Mapping[str, str]) -> bool:
-    text = query.get("q", "").casefold()
-    return (
-        query.get("test", row["test"]) == row["test"]
-        and query.get("site", row["site"]) == row["site"]
-        and query.get("who", row["clinician"]) == row["clinician"]
-        and (not text or text in row["name"].casefold() or row["mrn"].casefold().startswith(text))
-    )
-
-
-def _chosen(row: Row, query: Mapping[str, str], today: dt.date) -> bool:
-    """Whether a row is among the states asked for; without a state, whether its blood should be taken now."""
-    state = query.get("state", "")
-    if state in STATES:
-        return bool(row["state"] == state)
-    return state == "all" or to_take(row, today)
-
-
-def to_take(row: Row, until: dt.date) -> bool:
-    """Whether the test should be taken by a day: due, and nobody excused it or lost sight of its results."""
-    return row["state"] not in ("not_possible", "paused", "cannot_tell") and bool(row["due"]) and row["due"] <= until
-
-
-def _counts(
-    everything: list[Row], rows: list[Row], query: Mapping[str, str], panel: int, view: str, today: dt.date
-) -> Any:
-    asked = {row["mrn"] for row in everything}
+def _shown(session: Session, asked: Wanted, query: Mapping[str, str], view: str, today: dt.date) -> int:
+    """How many patients the view is about."""
     if view == "print":
-        shown = len({row["mrn"] for row in rows if to_take(row, _until(query, today))})
-    elif view == "soon":
-        shown = len({row["mrn"] for row in rows if to_take(row, today + dt.timedelta(days=SOON_DAYS))})
-    elif view == "test":
-        shown = len({row["mrn"] for row in rows})
-    else:
-        shown = len({row["mrn"] for row in rows if _chosen(row, query, today)})
-    without = panel - len(asked)
-    rest = f" · {number(without)} {'needs' if without == 1 else 'need'} no tests" if without else ""
-    return [html.B(f"{number(shown)} of {counted(panel, 'patient')}"), rest]
+        return patients_to_take(session, asked, _until(query, today))
+    if view == "soon":
+        return patients_to_take(session, asked, today + dt.timedelta(days=SOON_DAYS))
+    state = query.get("state", "")
+    if view == "test" or state == "all":
+        return patients_by_state(session, asked)[""]
+    return patients_by_state(session, asked)[state] if state in STATES else patients_to_take(session, asked, today)
 
 
-def by_patient(here: Current, rows: list[Row], query: Mapping[str, str], today: dt.date) -> Any:
+def _label(test: str) -> str:
+    known = tests().get(test)
+    return short_label(known.label) if known else test
+
+
+def by_patient(session: Session, here: Current, asked: Wanted, query: Mapping[str, str], today: dt.date) -> Any:
     """One row a patient, the states as columns, most overdue first."""
-    people: dict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        people[row["mrn"]].append(row)
-    chosen = {mrn: found for mrn, found in people.items() if any(_chosen(row, query, today) for row in found)}
-    order = sorted(chosen, key=lambda mrn: (_urgency(chosen[mrn], query, today), chosen[mrn][0]["name"]))
-    counts = {state: len({row["mrn"] for row in rows if row["state"] == state}) for state in STATES}
-    any_to_take = len({row["mrn"] for row in rows if to_take(row, today)})
-    chips = [("", f"To take {any_to_take}"), *((s, f"{STATES[s][0]} {counts[s]}") for s in STATES), ("all", "All")]
+    state = query.get("state", "")
+    counts = patients_by_state(session, asked)
+    chips = [
+        ("", f"To take {number(patients_to_take(session, asked, today))}"),
+        *((key, f"{STATES[key][0]} {number(counts[key])}") for key in STATES),
+        ("all", "All"),
+    ]
     line = html.Nav(
         [
             dcc.Link(
@@ -392,34 +385,34 @@ def by_patient(here: Current, rows: list[Row], query: Mapping[str, str], today: 
                 className="chip",
                 title=STATES[key][1] if key in STATES else None,
             )
-            if key != query.get("state", "")
+            if key != state
             else html.Span(words, className="chip here", **aria(current="true"))
             for key, words in chips
         ],
         className="chips",
         **aria(label="States"),
     )
+    total = _shown(session, asked, query, "patient", today)
+    order = most_pressing(session, asked, in_state(state, today), ROWS_SHOWN)
     if not order:
-        nothing = (
-            "No blood test is due"
-            if not query.get("state")
-            else f"Nobody: {STATES.get(query['state'], ('all',))[0].lower()}"
-        )
+        nothing = "No blood test is due" if not state else f"Nobody: {STATES.get(state, ('all',))[0].lower()}"
         return [line, empty_state(nothing, "Nobody within these filters has a test in this state.")]
-    columns = [state for state in STATES if any(row["state"] == state for mrn in order for row in chosen[mrn])]
+    people: dict[int, list[Row]] = defaultdict(list)
+    for row in labs_rows(session, asked, patient_ids=order):
+        people[row["patient_id"]].append(row)
+    columns = [key for key in STATES if any(row["state"] == key for found in people.values() for row in found)]
     may = here.may(ACTORS)
     lines = []
-    for mrn in order[:ROWS_SHOWN]:
-        found = chosen[mrn]
+    for found in (people[who] for who in order):
         first = found[0]
-        cells: list[Any] = [(_who(first, today), "who")]
-        cells += [(_tests(found, state, today), f"state s-{state}") for state in columns]
+        cells: list[Any] = [(_who(first), "who")]
+        cells += [(_tests(found, key, today), f"state s-{key}") for key in columns]
         if may:
             cells.append(
                 (
                     html.Button(
                         "Leave out…",
-                        id={"type": EXCUSE, "mrn": mrn},
+                        id={"type": EXCUSE, "mrn": first["mrn"]},
                         className="row-button",
                         title=f"Pause tests of {first['name']}, or record that they are not possible",
                     ),
@@ -427,11 +420,11 @@ def by_patient(here: Current, rows: list[Row], query: Mapping[str, str], today: 
                 )
             )
         lines.append(cells)
-    hidden = len(order) - ROWS_SHOWN
+    hidden = total - len(order)
     return [
         line,
         table(
-            ["Patient", *(STATES[state][0] for state in columns), *([""] if may else [])],
+            ["Patient", *(STATES[key][0] for key in columns), *([""] if may else [])],
             lines,
             label="Blood tests by patient, most overdue first",
             kind="cards states",
@@ -442,15 +435,7 @@ def by_patient(here: Current, rows: list[Row], query: Mapping[str, str], today: 
     ]
 
 
-def _urgency(found: list[Row], query: Mapping[str, str], today: dt.date) -> tuple[int, int]:
-    order = list(STATES)
-    return min(
-        (order.index(row["state"]), ((row["due"] or today) - today).days) for row in found if _chosen(row, query, today)
-    )
-
-
-def _who(row: Row, today: dt.date) -> Any:
-    del today
+def _who(row: Row) -> Any:
     return html.Div(
         [
             dcc.Link(row["name"], href=f"/patients/{row['mrn']}", className="name"),
@@ -500,18 +485,17 @@ def _told(row: Row, today: dt.date) -> str:
     return f"{row['label']}: due {day_and_ago(row['due'], today)}; {last}; {why}"
 
 
-def by_test(here: Current, rows: list[Row], query: Mapping[str, str], today: dt.date) -> Any:
+def by_test(session: Session, here: Current, asked: Wanted, query: Mapping[str, str], today: dt.date) -> Any:
     """One row a test, patients counted by state; each count leads to those patients."""
     del here, today
     counts: dict[str, Counter[str]] = defaultdict(Counter)
-    labels: dict[str, str] = {}
-    intervals: dict[str, set[int]] = defaultdict(set)
-    for row in rows:
-        counts[row["test"]][row["state"]] += 1
-        labels[row["test"]] = row["label"]
-        intervals[row["test"]].add(int(row["interval"] or 0))
+    for (test, state), count in tests_by_state(session, asked).items():
+        counts[test][state] = count
     if not counts:
         return empty_state("No test fits these filters", "Choose another test, site or clinician.")
+    every = intervals(session)
+    known = tests()
+    labels = {test: known[test].label if test in known else test for test in counts}
     order = sorted(counts, key=lambda test: (-counts[test]["overdue"], -counts[test]["grace"], labels[test]))
 
     def cell(test: str, state: str) -> Any:
@@ -532,7 +516,7 @@ def by_test(here: Current, rows: list[Row], query: Mapping[str, str], today: dt.
                 ),
                 "who",
             ),
-            (_span(intervals[test]), "nowrap"),
+            (_span(*every[test]), "nowrap"),
             *(cell(test, state) for state in STATES),
             number(sum(counts[test].values())),
         ]
@@ -547,19 +531,17 @@ def by_test(here: Current, rows: list[Row], query: Mapping[str, str], today: dt.
     )
 
 
-def _span(days: set[int]) -> str:
-    low, high = min(days), max(days)
+def _span(low: int, high: int) -> str:
     return f"{low} d" if low == high else f"{low} to {high} d"
 
 
-def by_day(here: Current, rows: list[Row], query: Mapping[str, str], today: dt.date) -> Any:
+def by_day(session: Session, here: Current, asked: Wanted, query: Mapping[str, str], today: dt.date) -> Any:
     """What falls due on each of the next fourteen days; what is late already stands on top."""
     del here, query
     last = today + dt.timedelta(days=SOON_DAYS)
     days: dict[dt.date | None, dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
-    for row in rows:
-        if to_take(row, last):
-            days[None if row["due"] < today else row["due"]][row["mrn"]].append(row)
+    for row in labs_rows(session, asked, which=to_take(last)):
+        days[None if row["due"] < today else row["due"]][row["mrn"]].append(row)
     if not days:
         return empty_state("Nothing falls due", f"No test is due within {SOON_DAYS} days for anybody in these filters.")
     lines = []
@@ -574,8 +556,11 @@ def by_day(here: Current, rows: list[Row], query: Mapping[str, str], today: dt.d
                     html.Span(f" {mrn} · {', '.join(short_label(row['label']) for row in found)}", className="sub"),
                 ]
             )
-            for mrn, found in people.items()
+            for mrn, found in list(people.items())[:A_DAY_SHOWN]
         ]
+        if len(people) > A_DAY_SHOWN:
+            more = f"and {number(len(people) - A_DAY_SHOWN)} more: narrow the filters, or print the list"
+            who.append(html.Div(more, className="quiet"))
         lines.append(
             [
                 (html.Div([html.Span(words, className="name"), html.Span(beside, className="sub")]), "who"),
@@ -588,14 +573,14 @@ def by_day(here: Current, rows: list[Row], query: Mapping[str, str], today: dt.d
     )
 
 
-def print_list(here: Current, rows: list[Row], query: Mapping[str, str], today: dt.date) -> Any:
+def print_list(session: Session, here: Current, asked: Wanted, query: Mapping[str, str], today: dt.date) -> Any:
     """Per patient the tests to take, to print for phlebotomy: who, what, a box to tick; nothing else about them."""
+    del here
     until = _until(query, today)
     ahead = (until - today).days
     people: dict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        if to_take(row, until):
-            people[row["mrn"]].append(row)
+    for row in labs_rows(session, asked, which=to_take(until)):
+        people[row["mrn"]].append(row)
     choices = html.Nav(
         [
             html.Span(words, className="chip here", **aria(current="true"))
@@ -606,7 +591,7 @@ def print_list(here: Current, rows: list[Row], query: Mapping[str, str], today: 
         className="chips",
         **aria(label="How far ahead"),
     )
-    unknown = len({row["mrn"] for row in rows if row["state"] == "cannot_tell"})
+    unknown = patients_by_state(session, asked)["cannot_tell"]
     head = html.Div([choices, html.Button("Print", className="button print-page")], className="print-line no-print")
     if not people:
         return [head, empty_state("Nobody to draw blood from", "No test is due by then for anybody in these filters.")]
@@ -659,7 +644,7 @@ def _born(birth: dt.date | None, today: dt.date) -> str:
 
 def form(mrn: str, rows: list[Row], known: list[dict[str, Any]], today: dt.date) -> Any:
     """What a nurse or physician fills in to leave tests out, and what is left out already."""
-    wanted = [row for row in rows if row["state"] == "cannot_tell" or to_take(row, today)] or rows
+    wanted = [row for row in rows if row["state"] == "cannot_tell" or _is_due(row, today)] or rows
     return html.Div(
         [
             dcc.Store(id=FORM_PATIENT, data=mrn),
@@ -698,6 +683,10 @@ def form(mrn: str, rows: list[Row], known: list[dict[str, Any]], today: dt.date)
     )
 
 
+def _is_due(row: Row, today: dt.date) -> bool:
+    return row["state"] not in NOT_TAKEN and bool(row["due"]) and row["due"] <= today
+
+
 def _excuses(known: list[dict[str, Any]], today: dt.date) -> list[Any]:
     """What is left out already; what was said in one go is one line and taken back together."""
     together: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
@@ -733,7 +722,9 @@ def _undo_id(kind: str, ids: Sequence[int]) -> dict[str, str]:
     return {"type": UNDO, "kind": kind, "ids": ",".join(map(str, ids))}
 
 
-def _filters(rows: list[Row], query: Mapping[str, str]) -> list[Any]:
+def _filters(
+    required: Sequence[str], sites: Sequence[str], clinicians: Sequence[str], query: Mapping[str, str]
+) -> list[Any]:
     def select(name: str, words: str, options: Iterable[tuple[str, str]]) -> Any:
         return dmc.Select(
             id=FILTERS[name],
@@ -747,7 +738,7 @@ def _filters(rows: list[Row], query: Mapping[str, str]) -> list[Any]:
             inputProps={"aria-label": words},
         )
 
-    labels = {row["test"]: short_label(row["label"]) for row in rows}
+    labels = {test: _label(test) for test in required}
     return [
         dmc.TextInput(
             id=FILTERS["q"],
@@ -759,10 +750,8 @@ def _filters(rows: list[Row], query: Mapping[str, str]) -> list[Any]:
             inputProps={"aria-label": "Name or record number"},
         ),
         select("test", "Test", sorted(labels.items(), key=lambda item: item[1])),
-        select("site", "Site", [(site, site) for site in sorted({row["site"] for row in rows if row["site"]})]),
-        select(
-            "who", "Clinician", [(who, who) for who in sorted({row["clinician"] for row in rows if row["clinician"]})]
-        ),
+        select("site", "Site", [(site, site) for site in sorted(sites)]),
+        select("who", "Clinician", [(who, who) for who in sorted(clinicians)]),
     ]
 
 

@@ -1,35 +1,49 @@
-"""The panel: one row a patient, worst first, with every reason in words."""
+"""The panel: one row a patient, worst first, with the reasons in words.
+
+The page itself holds no patient: its grid asks `/panel/rows` for a part of the list at a time, which the database
+filters and sorts.
+"""
 
 import datetime as dt
-import re
-from collections import Counter, defaultdict
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dash_ag_grid as dag
 import dash_mantine_components as dmc
 import flask
-from dash import ClientsideFunction, Input, Output, State, dcc, html
+import orjson
+from dash import ClientsideFunction, Input, Output, html
 
 from dashboard.components.accessible import aria, data
 from dashboard.components.badges import SEVERITY_WORDS
 from dashboard.components.dates import age, ago, day_and_ago
 from dashboard.components.formats import counted, number
-from dashboard.components.reasons import group_of, rule_title, together
+from dashboard.components.reasons import as_of_today, phrase_of, rule_of, rule_title, short_reason
 from dashboard.components.states import empty_state, page_head
-from dashboard.secure import READERS, Current, Page, SecureDash, current
-from dashboard.trends import TrendCache
+from dashboard.rows import ROWS_AT_ONCE, answer, number_asked
+from dashboard.secure import READERS, Current, Page, SecureDash, current, roles
+from jobs.rule import all_rules
 from models.alert_lifecycle import present_day
 from models.database import reading
+from models.list_order import ACTION, CANNOT_TELL, IN_HAND, URGENT, class_of
 from models.panel import (
-    SEVERITIES,
-    alert_states,
-    cannot_tell,
-    next_labs,
-    not_evaluated,
-    panel_patients,
-    reasons,
-    steroid_answers,
+    SORTS,
+    WAITING,
+    Asked,
+    Counts,
+    anybody,
+    causes,
+    choices,
+    gaps_of,
+    panel_counts,
+    panel_page,
+    sites,
+    waits_for,
 )
+from models.patient_facts import day_number
+from models.standing import alerts_behind, quiet_word, settle
+from models.states import severity_rank
 from models.vocabulary import diagnoses
 
 PAGE = Page("/", "Panel", READERS, nav=10)
@@ -47,30 +61,31 @@ FILTERS = {
 }
 """Filters by their name in the address."""
 
-QUIET = ("acknowledged", "snoozed", "resolved")
-_OWN_DATE = re.compile(r"(?<!feed silent) (?:than|since|on) \d{1,2} \w{3} \d{4}")
+POINTS, WINDOW_DAYS = 12, 182
+"""The curve of the steroid dose: so many points over half a year."""
 
 
 def layout(**query: str) -> Any:
-    """The whole panel for whoever asks; filters come from the address."""
+    """The panel for whoever asks; filters come from the address."""
     here = current()
-    rows, unable = panel_rows(here)
-    if not rows:
-        return html.Div(
-            empty_state(
-                "No patients yet",
-                "The panel lists every active patient, worst first, as soon as there is data to look at.",
-                action="Import a folder",
-                href="/imports",
-            ),
-            className="page",
-        )
+    with reading(here.engine) as session:
+        if not anybody(session):
+            return html.Div(
+                empty_state(
+                    "No patients yet",
+                    "The panel lists every active patient, worst first, as soon as there is data to look at.",
+                    action="Import a folder",
+                    href="/imports",
+                ),
+                className="page",
+            )
+        where, untold = sites(session), causes(session)
+        patients = panel_counts(session, Asked(severity="cannot_tell")).patients if untold else 0
     return html.Div(
         [
-            page_head("Panel", html.Span(id=COUNTS, role="status"), _filters(rows, query)),
-            html.Div(_grid(rows), className="grid-wrap", role="region", **aria(label="Patients, worst first")),
-            _unable(unable, query.get("why", "")),
-            dcc.Store(id="panel-me", data=[here.user.name, here.user.display_name]),
+            page_head("Panel", html.Span(id=COUNTS, role="status"), _filters(where, query)),
+            html.Div(_grid(), className="grid-wrap", role="region", **aria(label="Patients, worst first")),
+            _unable(untold, patients, query.get("why", "")),
         ],
         className="page fill",
         **data(keys="panel"),
@@ -78,154 +93,202 @@ def layout(**query: str) -> Any:
 
 
 def register(app: SecureDash) -> None:
-    """Filtering happens in the browser: it has every row already."""
-    app.server.config["MYOPANEL_TRENDS"] = TrendCache(app.engine, app.settings.timezone)
+    """The grid asks for rows whenever a filter changes; the choices of a filter are counted when it is opened."""
     app.clientside_callback(
         ClientsideFunction("myopanelPanel", "filter"),
-        Output(COUNTS, "children"),
+        Output(COUNTS, "title"),
         *[Input(component, "value") for component in FILTERS.values()],
-        State("panel-me", "data"),
-    )
-    app.clientside_callback(
-        ClientsideFunction("myopanelPanel", "open"),
-        Output(GRID, "id"),
-        Input(GRID, "cellClicked"),
-        prevent_initial_call=True,
     )
 
+    @app.server.get("/panel/rows")
+    @roles(*READERS)
+    def panel_rows() -> flask.Response:
+        here = current()
+        return answer(content(here, flask.request.args))
 
-def panel_rows(here: Current) -> tuple[list[dict[str, Any]], dict[str, set[str]]]:
-    """The rows of the grid, worst first, and the record numbers of who could not be evaluated, by cause."""
+    @app.server.get("/panel/choices")
+    @roles(*READERS)
+    def panel_choices() -> flask.Response:
+        here = current()
+        with reading(here.engine) as session:
+            found = choices(session)
+        names = diagnoses()
+        titles = {"rule": rule_title, "diagnosis": lambda key: names[key].label if key in names else key}
+        return answer(
+            {
+                kind: [{"value": key, "label": f"{titles[kind](key)} ({number(count)})"} for key, count in counted_]
+                for kind, counted_ in found.items()
+            }
+        )
+
+
+# ------------------------------------------------------------------------------------------------------------- rows
+
+
+def content(here: Current, query: Mapping[str, str]) -> dict[str, Any]:
+    """A part of the list: `rows`, `total` (of those asked for), and for the first part the `counts` in words."""
+    asked = asked_for(here, query)
+    start = number_asked("start", 0) if flask.has_request_context() else 0
+    count = number_asked("count", 100, ROWS_AT_ONCE) if flask.has_request_context() else ROWS_AT_ONCE
     with reading(here.engine) as session:
         today = present_day(session, here.now, here.settings.timezone)
-        patients = panel_patients(session)
-        answers: dict[int, list[dict[str, Any]]] = defaultdict(list)
-        for row in reasons(session):
-            answers[row["patient_id"]].append(row)
-        untold: dict[int, list[tuple[str, str]]] = defaultdict(list)
-        for patient_id, rule, because in cannot_tell(session):
-            untold[patient_id].append((rule, because))
-        waiting = dict(not_evaluated(session))
-        states = alert_states(session, today)
-        due = next_labs(session)
-        steroids = steroid_answers(session)
-    cache: TrendCache = flask.current_app.config["MYOPANEL_TRENDS"]
-    curves = cache.of({row["id"]: row["revision"] for row in patients}, today)
-    rows = [
-        _row(patient, answers.get(patient["id"], []), states, due, steroids, curves[patient["id"]], today)
-        for patient in patients
-    ]
-    unable: dict[str, set[str]] = defaultdict(set)
-    for patient, row in zip(patients, rows, strict=True):
-        causes = sorted({_cause(rule, because) for rule, because in untold.get(patient["id"], [])})
-        if patient["id"] in waiting:
-            causes.insert(0, waiting[patient["id"]].capitalize())
-        for cause in causes:
-            unable[cause].add(patient["mrn"])
-        if causes:
-            row["u"] = causes
-            row["r"] = row["r"] or 1
-    rows.sort(key=lambda row: (-row["r"], -row.pop("_weight"), row.pop("_since"), row["n"]))
-    return rows, unable
+    settle(here.engine, today)
+    with reading(here.engine) as session:
+        found = panel_page(session, asked, start, count)
+        people = [row.id for row in found]
+        behind = alerts_behind(session.connection(), people, more=_OF_ALERT)
+        untold = gaps_of(session, [row.id for row in found if row.untold])
+        counts = panel_counts(session, asked)
+        everybody = counts if asked.everybody else panel_counts(session, Asked())
+    return {
+        "rows": [_row(row, behind.get(row.id, {}), untold.get(row.id, []), today) for row in found],
+        "total": counts.patients,
+        "counts": _told(counts, everybody),
+    }
+
+
+def asked_for(here: Current, query: Mapping[str, str]) -> Asked:
+    """What the filters in an address ask for; what nobody could have chosen is passed over."""
+    mine = {here.user.name.lower(), here.user.display_name.lower()} - {""}
+    rule, colon, words = query.get("why", "").partition(": ")
+    return Asked(
+        words=tuple(query.get("q", "").split()[:6]),
+        clinicians=tuple(sorted(mine)) if query.get("who") == "me" else (),
+        severity=query.get("sev", "") if query.get("sev") in SEVERITY_WORDS else "",
+        rule=query.get("rule", ""),
+        site=query.get("site", ""),
+        diagnosis=query.get("dx", ""),
+        cause=(rule, words) if colon else None,
+        sort=query.get("sort", "") if query.get("sort") in SORTS else "",
+        descending=query.get("dir") == "desc",
+    )
+
+
+def _told(counts: Counts, everybody: Counts) -> str:
+    of = counted(counts.patients, "patient")
+    if counts.patients != everybody.patients:
+        of = f"{number(counts.patients)} of {counted(everybody.patients, 'patient')}"
+    return " · ".join(
+        (
+            of,
+            f"{number(counts.today)} today",
+            f"{number(counts.this_week)} this week",
+            f"{number(counts.cannot_tell)} cannot tell",
+        )
+    )
+
+
+_OF_ALERT = ("grade", "since", "due", "explanation", "numbers", "cannot_tell_because", "ended_at")
 
 
 def _row(
-    patient: dict[str, Any],
-    answers: list[dict[str, Any]],
-    states: dict[tuple[int, str, str], dict[str, Any]],
-    due: dict[int, dt.date],
-    steroids: dict[int, dict[str, Any]],
-    curves: dict[str, Any],
+    patient: Any,
+    alerts: Mapping[tuple[str, str], Mapping[str, Any]],
+    untold: Sequence[tuple[str, str]],
     today: dt.date,
 ) -> dict[str, Any]:
-    who = patient["id"]
-    lines, rank, weight, since = _reasons(answers, states, who, today)
+    lines = _lines(orjson.loads(patient.reasons or "[]"), alerts, today)
+    waiting = waits_for(patient)
+    unknown = ([waiting.capitalize()] if waiting else []) + [cause_text(rule, words) for rule, words in untold]
     row: dict[str, Any] = {
-        "m": patient["mrn"],
-        "n": patient["name"],
-        "x": patient["diagnosis"],
-        "a": " ".join(filter(None, (age(patient["birth_date"], today), _SEX.get(patient["sex"], "")))),
-        "site": patient["site"],
-        "c": patient["clinician"],
-        "r": rank,
-        "_weight": weight,
-        "_since": since,
+        "m": patient.mrn,
+        "n": " ".join(part for part in (patient.given_name, patient.family_name) if part) or patient.mrn,
+        "x": patient.diagnosis,
+        "a": " ".join(filter(None, (age(patient.birth_date, today), _SEX.get(patient.sex, "")))),
+        "r": _rank(patient.place or 0) or int(bool(unknown)),
     }
     if lines:
         row["w"] = lines
-        row["k"] = sorted({answer["rule"] for answer in answers})
-    strength = curves.get("strength")
-    if strength:
-        row["s"] = [strength["text"], strength["label"], strength["curve"]]
-    ck = curves.get("ck")
-    if ck:
-        row["ck"] = [ck["text"], ck["times"], ck["curve"], int(ck["raised"])]
-    steroid = curves.get("steroid")
-    if steroid:
-        high = steroids.get(who, {}).get("high_days") or 0
-        told = "dose unknown" if steroid["mg"] is None else f"{number(steroid['mg'])} mg"
-        row["d"] = [told, f"{number(high)} d high" if high else "", steroid["curve"]]
-        row["dn"] = steroid["mg"] or 0
-    if curves.get("last_lab") or who in due:
-        row["l"], row["ln"] = _labs(due.get(who), curves.get("last_lab"), today)
-    if curves.get("seen"):
-        row["e"] = [(today - curves["seen"]).days, day_and_ago(curves["seen"], today)]
+    if unknown:
+        row["u"] = unknown
+    if patient.strength:
+        row["s"] = orjson.loads(patient.strength)
+    if patient.ck:
+        row["ck"] = orjson.loads(patient.ck)
+    if patient.steroid_steps and (dose := _dose(patient, today)) is not None:
+        row["d"] = dose
+    if patient.last_lab or patient.next_lab_due:
+        row["l"] = _labs(patient.next_lab_due, patient.last_lab, today)
+    if patient.last_visit:
+        row["e"] = [(today - patient.last_visit).days, day_and_ago(patient.last_visit, today)]
     return row
 
 
 _SEX = {"female": "F", "male": "M", "other": "X", "unknown": ""}
 
 
-def _reasons(
-    answers: list[dict[str, Any]], states: dict[tuple[int, str, str], dict[str, Any]], who: int, today: dt.date
-) -> tuple[list[list[Any]], int, int, dt.date]:
-    """Lines `[severity, text, state in words]`, worst first; the patient's rank (2 next visit, 3 this week, 4 today, 0
-    nothing), how much weighs on them, and since when."""
-    lines: list[tuple[int, int, dt.date, list[Any]]] = []
+def _rank(place: int) -> int:
+    """4 today, 3 this week, 2 next visit or in somebody's hands, 1 cannot tell, 0 nothing."""
+    found = class_of(place)
+    if found >= URGENT:
+        return 4
+    if found == ACTION:
+        return 3
+    return 2 if found >= IN_HAND else int(found == CANNOT_TELL)
+
+
+def _lines(
+    reasons: Sequence[dict[str, Any]], alerts: Mapping[tuple[str, str], Mapping[str, Any]], today: dt.date
+) -> list[list[str]]:
+    """Lines `[severity, text, why it asks for nothing now]`: what asks first, worst first, longest standing first."""
+    lines: list[tuple[bool, int, str, list[str]]] = []
     groups: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
-    for answer in answers:
-        quiet = _quiet(states.get((who, answer["rule"], answer["subject"])))
-        groups[(*group_of(answer), quiet)].append(answer)
-    for (_rule, _subject, quiet), found in groups.items():
-        worst = max(SEVERITIES.get(str(one["severity"]), 0) for one in found)
-        severity = next((key for key, value in SEVERITIES.items() if value == worst), "watch")
-        text = together(found, today)
-        starts = min((one["since"] for one in found if one["since"]), default=today)
-        lines.append((int(bool(quiet)), -worst, starts, [severity, text, quiet]))
-    lines.sort(key=lambda line: line[:3])
-    awake = [line for line in lines if not line[0]]
-    # What somebody has taken in hand still stands on the panel, one step below what nobody has.
-    rank = 1 - awake[0][1] if awake else (2 if lines else 0)
-    weight = sum(4 ** -line[1] for line in awake)
-    return [line[3] for line in lines], rank, weight, min((line[2] for line in awake), default=today)
+    for reason in reasons:
+        quiet = quiet_word(alerts.get((reason["rule"], reason["subject"])), today)
+        groups[reason["rule"], reason["line"], quiet].append(reason)
+    for (_rule, _line, quiet), found in groups.items():
+        worst = max((str(one["severity"]) for one in found), key=severity_rank)
+        since = min((one["since"] for one in found if one["since"]), default=today.isoformat())
+        lines.append((bool(quiet), -severity_rank(worst), since, [worst, _text(found, today), quiet]))
+    said = {(reason["rule"], reason["subject"]) for reason in reasons}
+    for key, alert in alerts.items():
+        # Nobody can answer its question any more, so it goes on standing.
+        if key not in said and alert["ended_at"] is None:
+            quiet = quiet_word(alert, today)
+            text = short_reason({**alert, "numbers": orjson.loads(alert["numbers"])}, today)
+            since = alert["since"].isoformat() if alert["since"] else ""
+            told = [alert["severity"], text, quiet or "no newer answer"]
+            lines.append((bool(quiet), -severity_rank(alert["severity"]), since, told))
+    return [line[3] for line in sorted(lines, key=lambda line: line[:3])]
 
 
-def _quiet(alert: dict[str, Any] | None) -> str:
-    """Why a reason asks for nothing now, in a word; empty when it does ask."""
-    if alert is None:
-        return ""
-    if alert["covered_by"]:
-        return "covered"
-    return str(alert["state"]) if alert["state"] in QUIET else ""
+def _text(found: Sequence[dict[str, Any]], today: dt.date) -> str:
+    text = phrase_of(rule_of(found[0]["rule"]), found) if len(found) > 1 else ""
+    return as_of_today(text or found[0]["text"], found, today)
 
 
-def _cause(rule: str, because: str) -> str:
-    """The cause without the one patient's date in it, so that patients with the same trouble stand together."""
-    return f"{rule_title(rule)}: {_OWN_DATE.sub('', because)}"
+def cause_text(rule: str, words: str) -> str:
+    """Something that could not be told, with the rule that asked."""
+    return words.capitalize() if rule == WAITING else f"{rule_title(rule)}: {words}"
 
 
-def _labs(due: dt.date | None, last: dt.date | None, today: dt.date) -> tuple[list[str], int]:
-    """What the cell shows (`due in 3 d`, `last 12 d ago`, kind) and the number it is sorted by: days until due."""
+def _dose(patient: Any, today: dt.date) -> list[Any] | None:
+    """Dose today in words, how long it has been high, and its curve; None where none was taken in half a year."""
+    steps = orjson.loads(patient.steroid_steps)
+    if steps and steps[-1][1] is None:
+        return ["dose unknown", "", []]
+    last = day_number(today)
+    days = [last - round(WINDOW_DAYS * (POINTS - 1 - place) / (POINTS - 1)) for place in range(POINTS)]
+    doses = [next((mg or 0.0 for begun, mg in reversed(steps) if begun <= day), 0.0) for day in days]
+    if not any(doses):
+        return None
+    top = max(40.0, *doses)
+    high = f"{number((today - patient.high_from).days + 1)} d high" if patient.high_from else ""
+    return [f"{number(doses[-1])} mg", high, [round(dose / top * 100) for dose in doses]]
+
+
+def _labs(due: dt.date | None, last: dt.date | None, today: dt.date) -> list[str]:
+    """What the cell shows: `due in 3 d`, `last 12 d ago`, and how bad that is."""
     told = f"last {ago(last, today)}" if last else "never"
     if due is None:
-        return ["", told, ""], 9999
+        return ["", told, ""]
     days = (due - today).days
     if days < 0:
-        return [f"{-days} d overdue", told, "bad" if days < -7 else "warn"], days
-    return ["due today" if days == 0 else f"due in {days} d", told, ""], days
+        return [f"{-days} d overdue", told, "bad" if days < -7 else "warn"]
+    return ["due today" if days == 0 else f"due in {days} d", told, ""]
 
 
-def _grid(rows: list[dict[str, Any]]) -> Any:
+def _grid() -> Any:
     def column(field: str, title: str, renderer: str, **more: Any) -> dict[str, Any]:
         return {
             "field": field,
@@ -240,39 +303,38 @@ def _grid(rows: list[dict[str, Any]]) -> Any:
     return dag.AgGrid(
         id=GRID,
         className="ag-theme-myo",
+        rowModelType="infinite",
         columnDefs=[
             column("n", "Patient", "PanelPatient", width=216, colId="patient"),
             column("w", "Why, worst first", "PanelWhy", flex=1, minWidth=280, sortable=False),
             column("s", "Strength", "PanelTrend", width=166, sortable=False, colId="strength"),
-            column("ck", "CK (log)", "PanelTrend", width=172, sortable=False),
-            column("dn", "Steroid, 6 mo", "PanelDose", width=158, colId="dose"),
-            column("ln", "Labs", "PanelLabs", width=116, colId="labs"),
-            column("e", "Seen", "PanelSeen", width=84, colId="seen", comparator={"function": "panelBySeen(a, b)"}),
+            column("ck", "CK, U/L (log)", "PanelTrend", width=150, sortable=False),
+            column("d", "Steroid, 6 mo", "PanelDose", width=172, colId="dose"),
+            column("l", "Labs", "PanelLabs", width=116, colId="labs"),
+            column("e", "Seen", "PanelSeen", width=84, colId="seen"),
         ],
-        rowData=rows,
         getRowId="params.data.m",
         defaultColDef={"suppressHeaderMenuButton": True},
         dashGridOptions={
-            "getRowHeight": {"function": "panelRowHeight(params)"},
-            "isExternalFilterPresent": {"function": "panelFiltered()"},
-            "doesExternalFilterPass": {"function": "panelPasses(params)"},
+            "rowHeight": 57,
             "headerHeight": 32,
-            "rowBuffer": 20,
+            "rowBuffer": 10,
+            "cacheBlockSize": 100,
+            "maxConcurrentDatasourceRequests": 2,
+            "blockLoadDebounceMillis": 40,
             "suppressCellFocus": False,
             "ensureDomOrder": True,
             "animateRows": False,
             "suppressColumnVirtualisation": True,
             "suppressDragLeaveHidesColumns": True,
+            "suppressMultiSort": True,
             "localeText": {"noRowsToShow": "No patient matches these filters."},
         },
         style={"height": "100%", "width": "100%"},
     )
 
 
-def _filters(rows: list[dict[str, Any]], query: dict[str, str]) -> list[Any]:
-    sites = sorted({row["site"] for row in rows if row["site"]})
-    kinds = Counter(row["x"] for row in rows)
-    rules = Counter(key for row in rows for key in row.get("k", ()))
+def _filters(where: Sequence[str], query: Mapping[str, str]) -> list[Any]:
     names = diagnoses()
 
     def select(key: str, label: str, data: list[dict[str, str]], width: int) -> Any:
@@ -308,50 +370,29 @@ def _filters(rows: list[dict[str, Any]], query: dict[str, str]) -> list[Any]:
             [{"value": key, "label": word} for key, word in SEVERITY_WORDS.items()],
             118,
         ),
-        select(
-            "rule",
-            "Any reason",
-            [
-                {"value": key, "label": f"{rule_title(key)} ({count})"}
-                for key, count in sorted(rules.items(), key=lambda item: -item[1])
-            ],
-            150,
-        ),
-        select("site", "Any site", [{"value": site, "label": site} for site in sites], 110),
-        select(
-            "dx",
-            "Any diagnosis",
-            [
-                {"value": key, "label": f"{names[key].label if key in names else key} ({count})"}
-                for key, count in sorted(kinds.items(), key=lambda item: -item[1])
-            ],
-            130,
-        ),
+        select("rule", "Any reason", [{"value": rule.key, "label": rule.title} for rule in all_rules()], 150),
+        select("site", "Any site", [{"value": site, "label": site} for site in where], 110),
+        select("dx", "Any diagnosis", [{"value": key, "label": row.label} for key, row in names.items()], 130),
     ]
 
 
-def _unable(unable: dict[str, set[str]], chosen: str) -> Any:
+def _unable(untold: Sequence[tuple[str, str, int]], patients: int, chosen: str) -> Any:
     """The patients of whom something could not be told, by cause: silence is never shown as good news."""
-    everyone = set().union(*unable.values()) if unable else set()
-    ranked = sorted(unable.items(), key=lambda item: (-len(item[1]), item[0]))
+    picker = dmc.TextInput(id=FILTERS["why"], value=chosen, style={"display": "none"})
+    if not untold:
+        return html.Div(picker, hidden=True)
     items = [
         html.Li(
             [
                 html.Button(
-                    counted(len(whom), "patient"),
-                    className="link",
-                    type="button",
-                    **data(panel_cause=cause),
+                    counted(count, "patient"), className="link", type="button", **data(panel_cause=f"{rule}: {words}")
                 ),
-                f" · {cause}",
+                f" · {cause_text(rule, words)}",
             ]
         )
-        for cause, whom in ranked
+        for rule, words, count in untold
     ]
-    picker = dmc.TextInput(id=FILTERS["why"], value=chosen, style={"display": "none"})
-    if not everyone:
-        return html.Div(picker, hidden=True)
-    few = " · ".join(f"{cause} {len(whom)}" for cause, whom in ranked[:2])
+    few = " · ".join(f"{cause_text(rule, words)} {number(count)}" for rule, words, count in untold[:2])
     return html.Div(
         [
             picker,
@@ -359,8 +400,8 @@ def _unable(unable: dict[str, set[str]], chosen: str) -> Any:
                 [
                     html.Summary(
                         [
-                            html.B(f"Could not be evaluated ({len(everyone)})"),
-                            html.Span(few + (" · …" if len(ranked) > 2 else ""), className="quiet unable-few"),
+                            html.B(f"Could not be evaluated ({number(patients)})"),
+                            html.Span(few + (" · …" if len(untold) > 2 else ""), className="quiet unable-few"),
                         ]
                     ),
                     html.Ul(items),

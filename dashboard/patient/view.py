@@ -19,6 +19,7 @@ from dashboard.secure import Current
 from jobs.array_treatment import current_courses
 from jobs.evaluation import evaluate
 from jobs.exposure import exposure, exposure_report
+from jobs.rules.prolonged_high_dose_steroids import RULE as STEROID_RULE
 from jobs.thresholds import OwnThreshold, Thresholds, own_thresholds, thresholds_on
 from models import patient_record
 from models.age import age_on
@@ -27,7 +28,6 @@ from models.alert_lifecycle import needs_a_look, present_day, state_of
 from models.clock import clinic_date, end_of_day
 from models.database import reading
 from models.frames import Frames
-from models.panel import STEROID_RULE
 from models.patient import Patient
 from models.patient_facts import ADULT_FROM_YEARS, PatientFacts, date_of
 from models.patient_record import Review
@@ -180,7 +180,7 @@ def gather(here: Current, mrn: str, known: dt.date | None = None) -> PatientView
 
 def _steroid(facts: PatientFacts, thresholds: Thresholds) -> dict[str, Any]:
     """The exposure with the lines that the rule draws for this patient, so that page and alert never differ."""
-    line = thresholds.patients.get(STEROID_RULE, {}).get(facts.id, thresholds.clinic[STEROID_RULE])
+    line = thresholds.patients.get(STEROID_RULE.key, {}).get(facts.id, thresholds.clinic[STEROID_RULE.key])
     return exposure_report(
         facts,
         above_mg=line.above_mg,

@@ -311,6 +311,7 @@ RULE = Rule(
     catalogue=("SAFE-06", "SAFE-08", "SAFE-09", "SAFE-10"),
     phrase=phrase,
     one_line=one_line_for_all,
+    shown=("screen", "drug"),
     quiet_when_untold=True,
     examples=(
         Example(

@@ -302,6 +302,7 @@ RULE = Rule(
     catalogue=("PH-09",),
     phrase=phrase,
     one_line=one_line_for_all,
+    shown=("latest", "times_limit", "factor", "exercise"),
     several_series=True,
     examples=(
         Example(

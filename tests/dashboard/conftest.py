@@ -231,7 +231,54 @@ def fill(session: Session) -> dict[str, int]:
         session.add(alert)
         session.flush()
         record(session, alert, "opened", "myopanel", NOW)
+    keep_summaries(session)
     return known
+
+
+def keep_summaries(session: Session) -> None:
+    """Write what the lists show, from the answers and observations on file, as an evaluation does."""
+    from sqlmodel import select
+
+    from jobs.rule import Answer
+    from jobs.summary import summary_of
+    from models.assessment import Assessment
+    from models.observation import Observation
+    from models.patient import Patient
+    from models.patient_facts import PatientFacts, Reading, day_number
+    from models.patient_summary import write_summaries
+    from models.standing import stand_again
+    from models.states import Cause, Grade, Severity, State
+
+    session.flush()
+    rows = {}
+    for patient in session.exec(select(Patient).where(Patient.status == "active")):
+        series: dict[str, list[Reading]] = {}
+        for fact in session.exec(select(Observation).where(Observation.patient_id == patient.id)):
+            day, who = day_number(fact.effective_on), fact.id or 0
+            reading = Reading(day, fact.value or 0, fact.upper_limit, "", who, None, None, fact.measure)
+            series.setdefault(fact.measure, []).append(reading)
+        answers: dict[str, list[Answer]] = {}
+        told = {}
+        for row in session.exec(select(Assessment).where(Assessment.patient_id == patient.id)):
+            because = row.cannot_tell_because or ""
+            answer = Answer(
+                row.subject,
+                State(row.state),
+                Grade(row.grade) if row.grade else None,
+                Severity(row.severity) if row.severity else None,
+                since=day_number(row.since) if row.since else None,
+                due=day_number(row.due) if row.due else None,
+                cannot_tell_because=row.cannot_tell_because,
+                cause=Cause.STALE if "no newer" in because else Cause.NO_LIMIT if because else None,
+                numbers=json.loads(row.numbers),
+            )
+            answers.setdefault(row.rule, []).append(answer)
+            told[row.rule, row.subject] = row.explanation
+        facts = PatientFacts(today=day_number(TODAY), id=patient.id or 0, mrn=patient.mrn, series=series)
+        statuses = dict.fromkeys(answers, "active")
+        rows[patient.id or 0] = summary_of(facts, answers, statuses, lambda key, one, told=told: told[key, one.subject])
+    write_summaries(session.connection(), rows)
+    stand_again(session.connection(), list(rows), TODAY)
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from dashboard.secure import Current
 from models.accounts import Principal
 from models.alert import Alert
 from models.alert_lifecycle import acknowledge, history, state_of
+from models.alert_list import alert_rows, evidence_rows, list_version
 from models.database import reading, writing
-from models.panel import alert_rows, evidence_rows, list_version
 from models.user import AuditEvent
 from tests.dashboard.conftest import NOW, TODAY, Clinic, days
 

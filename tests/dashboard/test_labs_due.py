@@ -14,12 +14,12 @@ from sqlmodel import Session, select
 from dashboard.pages import labs_due
 from jobs.evaluation import evaluate
 from jobs.importers.load import import_paths
-from models.assessment import Assessment
 from models.database import reading, writing
 from models.errors import ActionRefused
 from models.frame_reading import read_frames
 from models.labs_due import excuses, labs_rows, patient_of
 from models.observation import Observation
+from models.patient_summary import LATE, PatientLab, PatientSummary, bits_of
 from models.taper_plan import MonitoringPause
 from models.user import AuditEvent
 from tests.dashboard.conftest import NOW, PASSWORD, TODAY, Clinic, call, days
@@ -143,9 +143,14 @@ def test_the_list_for_phlebotomy_says_who_and_what_and_nothing_about_the_disease
 def test_a_silent_feed_is_told_loudly_and_its_patients_are_not_sent_to_have_blood_taken(labs: Clinic) -> None:
     with writing(labs.engine) as session:
         session.execute(
-            sa.update(Assessment)
-            .where(Assessment.subject == "ck", Assessment.state == "met")  # type: ignore[arg-type]
-            .values(state="cannot_tell", cannot_tell_because="feed silent since 12 Nov 2026")
+            sa.update(PatientLab)
+            .where(PatientLab.test == "ck", PatientLab.state == "overdue")  # type: ignore[arg-type]
+            .values(state="cannot_tell", because="feed silent since 12 Nov 2026")
+        )
+        session.execute(
+            sa.update(PatientSummary)
+            .where(PatientSummary.lab_states == (bits_of(["overdue"]) | LATE))  # type: ignore[arg-type]
+            .values(lab_states=bits_of(["overdue", "cannot_tell"]) | LATE)
         )
     said = words(shown(labs))
     assert "Results stopped coming in. CK: feed silent since 12 Nov 2026" in said

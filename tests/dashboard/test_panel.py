@@ -4,50 +4,44 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import Engine
 
 from dashboard.components.reasons import group_of, short_reason, together
-from dashboard.trends import TrendCache, trends
+from dashboard.pages.panel import cause_text, content
 from jobs.phrasing import first_sentence
-from models.accounts import Principal
+from jobs.summary import without_own_date
+from models.alert_list import alert_counts, alert_page, alert_rows, evidence_rows
+from models.assessment import Assessment
 from models.database import reading, writing
-from models.panel import (
-    alert_rows,
-    alert_states,
-    cannot_tell,
-    evidence_rows,
-    nav_counts,
-    next_labs,
-    panel_patients,
-    reasons,
-    search_patients,
-)
+from models.labs_due import Wanted, labs_rows, patients_by_state
+from models.panel import Asked, Counts, causes, choices, nav_counts, panel_counts, panel_page, search_patients
 from models.patient import Patient
-from tests.dashboard.conftest import NOW, TODAY, Clinic, days, fill, stands_still
-from tests.frames_builder import frames
+from models.standing import alerts_behind, quiet_word
+from tests.dashboard.conftest import NOW, TODAY, Clinic, days, fill, keep_summaries, stands_still
+from tests.dashboard.shown import here
 
 
-def panel(clinic: Clinic, name: str = "nora") -> tuple[list[dict[str, Any]], dict[str, set[str]]]:
-    from dashboard.pages.panel import panel_rows
-    from dashboard.secure import Current
+def panel(clinic: Clinic, name: str = "nora", **query: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = content(here(clinic, name), query)["rows"]
+    return rows
 
-    here = Current(clinic.engine, clinic.app.settings, Principal(1, name, "", "nurse"), NOW)
-    with clinic.app.server.app_context():
-        return panel_rows(here)
+
+def untold(clinic: Clinic) -> dict[str, int]:
+    with reading(clinic.engine) as session:
+        return {cause_text(rule, words): count for rule, words, count in causes(session)}
 
 
 def row(clinic: Clinic, mrn: str) -> dict[str, Any]:
-    return next(row for row in panel(clinic)[0] if row["m"] == mrn)
+    return next(row for row in panel(clinic) if row["m"] == mrn)
 
 
 # --------------------------------------------------------------------------------------------------------------- rows
 
 
 def test_there_is_one_row_a_patient_worst_first_and_none_for_who_has_left(filled: Clinic) -> None:
-    assert [row["m"] for row in panel(filled)[0]] == ["0012", "0044", "0050", "0060"]
+    assert [row["m"] for row in panel(filled)] == ["0012", "0044", "0050", "0060"]
 
 
 def test_a_row_holds_every_reason_in_words_worst_first(filled: Clinic) -> None:
@@ -59,15 +53,15 @@ def test_a_row_holds_every_reason_in_words_worst_first(filled: Clinic) -> None:
 
 
 def test_a_patient_without_reasons_has_none_and_comes_last(filled: Clinic) -> None:
-    last = panel(filled)[0][-1]
+    last = panel(filled)[-1]
     assert last["m"] == "0060"
     assert "w" not in last
     assert last["r"] == 0
 
 
 def test_who_could_not_be_evaluated_is_listed_with_the_cause_and_stands_before_who_is_fine(filled: Clinic) -> None:
-    _, unable = panel(filled)
-    assert unable == {"Rising muscle enzymes: no upper limit on file": {"0050"}}
+    assert untold(filled) == {"Rising muscle enzymes: no upper limit on file": 1}
+    assert [row["m"] for row in panel(filled, why="rising-muscle-enzymes: no upper limit on file")] == ["0050"]
     assert row(filled, "0050")["r"] == 1
 
 
@@ -80,9 +74,7 @@ def test_who_could_not_be_evaluated_is_listed_with_the_cause_and_stands_before_w
     ],
 )
 def test_a_cause_stands_without_the_one_patients_date_but_a_silent_feed_keeps_its_own(because: str, cause: str) -> None:
-    from dashboard.pages.panel import _cause
-
-    assert _cause("raised-troponin", because) == f"Raised troponin: {cause}"
+    assert cause_text("raised-troponin", without_own_date(because)) == f"Raised troponin: {cause}"
 
 
 def test_what_somebody_has_acknowledged_stays_on_the_panel_but_no_longer_leads_it(filled: Clinic) -> None:
@@ -109,23 +101,16 @@ def test_a_covered_reason_is_shown_as_covered(filled: Clinic) -> None:
 
 
 def test_the_next_test_due_is_the_earliest_that_is_not_paused(filled: Clinic) -> None:
-    from models.assessment import Assessment
-
     assert row(filled, "0012")["l"][0] == "12 d overdue"
     with writing(filled.engine) as session:
-        session.add(
-            Assessment(
-                patient_id=filled.patients["0060"], rule="overdue-labs", rule_version="1", subject="ck",
-                state="not_met",
-                due=days(-60), numbers=json.dumps({"due_state": "paused"}),
-            )
-        )  # fmt: skip
-        session.add(
-            Assessment(
-                patient_id=filled.patients["0060"], rule="overdue-labs", rule_version="1", subject="crp",
-                state="not_met", due=days(3), numbers=json.dumps({"due_state": "not_due"}),
-            )
-        )  # fmt: skip
+        for subject, due, state in (("ck", -60, "paused"), ("crp", 3, "not_due")):
+            session.add(
+                Assessment(
+                    patient_id=filled.patients["0060"], rule="overdue-labs", rule_version="1", subject=subject,
+                    state="not_met", due=days(due), numbers=json.dumps({"due_state": state}),
+                )
+            )  # fmt: skip
+        keep_summaries(session)
     assert row(filled, "0060")["l"][0] == "due in 3 d"
 
 
@@ -133,10 +118,12 @@ def test_a_patient_whose_newest_facts_no_run_has_looked_at_is_never_shown_as_fin
     with writing(filled.engine) as session:
         session.get_one(Patient, filled.patients["0060"]).revision = 2
         session.get_one(Patient, filled.patients["0044"]).evaluated_revision = 0
-    _, unable = panel(filled)
-    assert unable["Newest facts not evaluated yet"] == {"0060"}
-    assert unable["Not evaluated yet"] == {"0044"}
+    assert untold(filled)["Newest facts not evaluated yet"] == untold(filled)["Not evaluated yet"] == 1
+    assert [row["m"] for row in panel(filled, why="waiting: newest facts not evaluated yet")] == ["0060"]
+    assert [row["m"] for row in panel(filled, why="waiting: not evaluated yet")] == ["0044"]
     assert row(filled, "0060")["u"] == ["Newest facts not evaluated yet"]
+    assert row(filled, "0060")["r"] == 1
+    assert content(here(filled), {})["counts"] == "4 patients · 1 today · 0 this week · 3 cannot tell"
 
 
 def test_two_thousand_patients_without_trouble_make_small_rows(filled: Clinic) -> None:
@@ -185,16 +172,23 @@ def test_what_the_pages_read_is_the_same_on_either_database(engine: Engine) -> N
     with writing(engine) as session:
         known = fill(session)
     with reading(engine) as session:
-        assert len(panel_patients(session)) == 4
-        assert {row["subject"] for row in reasons(session)} == {"cmas", "ck", "crp", "troponin_t", "mmt8"}
-        assert next_labs(session) == {known["0012"]: days(-12)}
-        assert cannot_tell(session) == [(known["0050"], "rising-muscle-enzymes", "no upper limit on file")]
+        assert [found.mrn for found in panel_page(session, Asked(), 0, 10)] == ["0012", "0044", "0050", "0060"]
+        assert panel_counts(session, Asked()) == Counts(4, 1, 0, 1)
+        assert panel_counts(session, Asked(rule="overdue-labs")) == Counts(1, 1, 0, 0)
+        assert causes(session) == [("rising-muscle-enzymes", "no upper limit on file", 1)]
+        assert choices(session)["diagnosis"] == [("DM", 1), ("IMNM", 1), ("JDM", 1), ("PM", 1)]
         assert [row["mrn"] for row in search_patients(session, "kar")] == ["0012"]
         assert nav_counts(session, TODAY) == {"Alerts": 3, "Labs due": 1}
-        assert {state["state"] for state in alert_states(session, TODAY).values()} == {"open"}
+        assert {row.next_lab_due for row in panel_page(session, Asked(), 0, 1)} == {days(-12)}
+        behind = alerts_behind(session.connection(), [known["0012"]])[known["0012"]]
+        assert {quiet_word(alert, TODAY) for alert in behind.values()} == {""}
         rows = alert_rows(session, TODAY)
         assert [row["mrn"] for row in rows] == ["0012", "0012", "0012", "0044"]
         assert len(evidence_rows(session, rows[0]["evidence"])) == 2
+        assert alert_page(session, TODAY, ["urgent", "action", "watch"], 0, 1)[0] == rows[:3]
+        assert alert_counts(session, TODAY) == {"urgent": 1, "action": 2, "watch": 1, "settled": 0}
+        assert {found["test"] for found in labs_rows(session)} == {"ck", "crp"}
+        assert patients_by_state(session, Wanted(site="North"))["overdue"] == 1
 
 
 # --------------------------------------------------------------------------------------------------------------- words
@@ -256,61 +250,6 @@ def test_protection_that_is_missing_beside_steroids_is_one_line_and_an_interacti
 
 def test_a_decimal_point_does_not_end_a_sentence() -> None:
     assert first_sentence("CK is 3.2 times its limit. It rises.") == "CK is 3.2 times its limit"
-
-
-# -------------------------------------------------------------------------------------------------------------- curves
-
-
-def test_curves_are_a_dozen_small_numbers_and_the_last_value_is_in_words() -> None:
-    facts = frames(
-        TODAY,
-        patients=[{"mrn": "1"}],
-        observations=[
-            *({"measure": "cmas", "value": 40 + i % 3, "day": -20 * i} for i in range(20)),
-            {"measure": "ck", "value": 640, "upper_limit": 200, "unit": "U/L", "day": -4},
-            {"measure": "ck", "value": 320, "upper_limit": 200, "unit": "U/L", "day": -34},
-        ],
-        medications=[{"drug": "prednisone", "dose": 20, "unit": "mg", "frequency": "daily", "start": -60}],
-    )
-    found = next(iter(trends(facts).values()))
-    assert found["strength"]["text"] == "40/52"
-    assert found["ck"]["text"] == "640 U/L"
-    assert found["ck"]["times"] == "3.2×"
-    assert found["ck"]["raised"] is True
-    assert found["steroid"]["mg"] == 20
-    for name in ("strength", "ck", "steroid"):
-        curve = found[name]["curve"]
-        assert 2 <= len(curve) <= 12
-        assert all(isinstance(value, int) and 0 <= value <= 100 for value in curve)
-    assert found["last_lab"] == days(-4)
-    assert found["seen"] == TODAY
-
-
-def test_noise_within_a_few_points_looks_flat() -> None:
-    noise = [{"measure": "cmas", "value": value, "day": -30 * place} for place, value in enumerate([46, 47, 46, 48])]
-    found = next(iter(trends(frames(TODAY, patients=[{"mrn": "1"}], observations=noise)).values()))
-    assert np.ptp(found["strength"]["curve"]) <= 20
-
-
-def test_curves_are_read_again_only_for_whom_something_changed(filled: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
-    import dashboard.trends as module
-
-    asked: list[Any] = []
-    read = module.read_frames
-
-    def spy(*args: Any, **named: Any) -> Any:
-        asked.append(named["patient_ids"])
-        return read(*args, **named)
-
-    monkeypatch.setattr(module, "read_frames", spy)
-    cache = TrendCache(filled.engine, "UTC")
-    revisions = dict.fromkeys([filled.patients[mrn] for mrn in ("0012", "0044", "0050", "0060")], 1)
-    cache.of(revisions, TODAY)
-    cache.of(revisions, TODAY)
-    one = filled.patients["0012"]
-    cache.of(revisions | {one: 2}, TODAY)
-    cache.of(revisions | {one: 2}, days(1))
-    assert asked == [None, [one], None]
 
 
 # ------------------------------------------------------------------------------------------------------------- browser

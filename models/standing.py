@@ -1,0 +1,190 @@
+"""Where each patient stands in the list: worked out from their alerts whenever these, or the day, change.
+
+Whoever changes an alert need not know about places: `models.alert_lifecycle.record` marks the patient, and the next
+run or the next reader works the place out again before the list is read (`settle`).
+"""
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from models.alert import Alert
+from models.alert_lifecycle import state_of
+from models.assessment import Assessment
+from models.database import BUSY_SECONDS, WRITE, is_sqlite
+from models.list_order import CANNOT_TELL, IN_HAND, NOTHING, changed_at, floor, place_of
+from models.patient_summary import PatientSummary, chunks
+from models.user import PatientReview
+
+PATIENCE_MS = 250
+"""How long a reader waits for somebody who is writing before showing the places as they are kept."""
+
+_ALERT = (
+    "patient_id", "rule", "subject", "severity", "danger", "covered_by", "snoozed_until", "withdrawn_at", "resolved_at",
+    "settled_at", "acknowledged_at", "lapses_on", "opened_at", "worsened_at",
+)  # fmt: skip
+QUIET = ("acknowledged", "snoozed", "resolved")
+
+
+def alerts_behind(
+    connection: sa.Connection, patient_ids: Sequence[int], *, more: Sequence[str] = ()
+) -> Mapping[int, Mapping[tuple[str, str], Mapping[str, Any]]]:
+    """By patient, by (rule, subject): the running alert, or the resolved one where the same thing is still true.
+
+    `more` names further columns of the alert.
+    """
+    alert: Any = Alert
+    answer: Any = Assessment
+    columns = [getattr(alert, name) for name in (*_ALERT, *more)]
+    # Ended episodes pile up over the years: only those whose question is still answered `met` are read.
+    same = sa.and_(answer.patient_id == alert.patient_id, answer.rule == alert.rule, answer.subject == alert.subject)
+    found: dict[int, dict[tuple[str, str], Mapping[str, Any]]] = defaultdict(dict)
+    for part in chunks(patient_ids):
+        resolved = (
+            sa.select(*columns)
+            .join(answer, same)
+            .where(alert.patient_id.in_(part), alert.resolved_at.is_not(None), answer.state == "met")
+            .order_by(alert.id)
+        )
+        running = sa.select(*columns).where(alert.patient_id.in_(part), alert.ended_at.is_(None))
+        for query in (resolved, running):
+            for row in connection.execute(query):
+                found[row.patient_id][row.rule, row.subject] = dict(row._mapping)
+    return found
+
+
+def quiet_word(alert: Any, today: dt.date) -> str:
+    """Why a reason asks for nothing now, in a word; empty when it does ask."""
+    if alert is None:
+        return ""
+    if alert["covered_by"]:
+        return "covered"
+    state = state_of(cast(Alert, _Row(alert)), today)
+    return state if state in QUIET else ""
+
+
+class _Row:
+    """The columns of an alert as attributes, for `state_of`."""
+
+    __slots__ = ("_row",)
+
+    def __init__(self, row: Mapping[str, Any]) -> None:
+        self._row = row
+
+    def __getattr__(self, name: str) -> Any:
+        return self._row[name]
+
+
+def stand_again(connection: sa.Connection, patient_ids: Sequence[int], today: dt.date) -> None:
+    """Work out the place of these patients (of those that have a row) on the day `today`, and keep it."""
+    table: Any = PatientSummary
+    columns = (table.patient_id, table.reasons, table.untold, table.place, table.stands_until)
+    moved = []
+    for part in chunks(patient_ids):
+        behind = alerts_behind(connection, part)
+        seen = last_reviews(connection, part)
+        for row in connection.execute(sa.select(*columns).where(table.patient_id.in_(part))):
+            alerts = behind.get(row.patient_id, {})
+            place = _place(orjson.loads(row.reasons), alerts, row.untold, seen.get(row.patient_id), today)
+            until = _next_change(alerts.values(), today)
+            if (place, until) != (row.place, row.stands_until):
+                moved.append({"who": row.patient_id, "new_place": place, "until": until})
+    if moved:
+        connection.execute(
+            sa.update(PatientSummary)
+            .where(table.patient_id == sa.bindparam("who"))
+            .values(place=sa.bindparam("new_place"), stands_until=sa.bindparam("until")),
+            moved,
+            execution_options={"synchronize_session": False},
+        )
+
+
+def _place(
+    reasons: Sequence[Mapping[str, Any]],
+    alerts: Mapping[tuple[str, str], Mapping[str, Any]],
+    untold: bool,
+    seen_at: dt.datetime | None,
+    today: dt.date,
+) -> int:
+    # An alert whose question nobody can answer any more goes on asking.
+    places = [
+        place_of(alert["severity"], alert["danger"], changed_at(alert), seen_at)
+        for alert in alerts.values()
+        if not quiet_word(alert, today)
+    ]
+    places += [
+        place_of(reason["severity"], 0, None, seen_at)
+        for reason in reasons
+        if (reason["rule"], reason["subject"]) not in alerts
+    ]
+    if places:
+        return max(places)
+    return floor(IN_HAND if reasons else CANNOT_TELL if untold else NOTHING)
+
+
+def _next_change(alerts: Iterable[Mapping[str, Any]], today: dt.date) -> dt.date | None:
+    """The first day on which a snooze ends or an acknowledgement lapses."""
+    ahead = [day for row in alerts for day in (row["snoozed_until"], row["lapses_on"]) if day is not None]
+    return min((day for day in ahead if day > today), default=None)
+
+
+def last_reviews(connection: sa.Connection, patient_ids: Sequence[int]) -> dict[int, dt.datetime]:
+    """By patient, when somebody last looked through the record."""
+    review: Any = PatientReview
+    query = (
+        sa.select(review.patient_id, sa.func.max(review.at))
+        .where(review.patient_id.in_(patient_ids), review.undone_at.is_(None))
+        .group_by(review.patient_id)
+    )
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def due_again(connection: sa.Connection, today: dt.date) -> list[int]:
+    """Patients whose place has to be worked out again: marked ones, and those whom the calendar has reached."""
+    table: Any = PatientSummary
+    return [row[0] for row in connection.execute(sa.select(table.patient_id).where(table.stands_until <= today))]
+
+
+def settle(engine: Engine, today: dt.date) -> None:
+    """Before a list is read: work out the places that are due. Waits only briefly for somebody who is writing.
+
+    Where it had to give up, the list is in the order kept before; what each line says is right all the same.
+    """
+    with engine.connect() as connection:
+        waiting = due_again(connection, today)
+    if not waiting:
+        return
+    with engine.connect().execution_options(**{WRITE: True}) as connection, _impatient(connection):
+        try:
+            with connection.begin():
+                if not is_sqlite(engine):
+                    connection.exec_driver_sql(f"SET LOCAL lock_timeout = {PATIENCE_MS}")
+                stand_again(connection, waiting, today)
+        except sa.exc.OperationalError as error:
+            if not _is_busy(error):
+                raise
+
+
+@contextmanager
+def _impatient(connection: sa.Connection) -> Iterator[None]:
+    """SQLite's patience belongs to the connection, which goes back to the pool afterwards."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver: Any = connection.connection.dbapi_connection
+    driver.execute(f"PRAGMA busy_timeout={PATIENCE_MS}")
+    try:
+        yield
+    finally:
+        driver.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
+
+
+def _is_busy(error: sa.exc.OperationalError) -> bool:
+    """Whether somebody else is writing: SQLite's lock, or a row that PostgreSQL has locked for another."""
+    return "locked" in str(error.orig) or getattr(error.orig, "sqlstate", "") == "55P03"

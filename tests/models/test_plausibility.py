@@ -1,0 +1,147 @@
+"""Values that cannot be are held back and asked about; values of the gravely ill are not."""
+
+import datetime as dt
+import random
+
+import pytest
+
+from models.patient_facts import Reading, day_number
+from models.plausibility import BOUNDS, implausible, plausible
+from models.vocabulary import measures
+
+DAY = day_number(dt.date(2026, 11, 20))
+
+
+def reading(
+    measure: str, value: float, limit: float | None = None, *, day: int = DAY, comparator: str = "", id: int = 1
+) -> Reading:
+    return Reading(day, value, limit, comparator, id, None, None, measure)
+
+
+@pytest.mark.parametrize(
+    ("measure", "value", "limit", "age", "asked"),
+    [
+        ("weight", 6.5, None, 56, "at 56 years cannot be"),
+        ("weight", 650, None, 56, "cannot be"),
+        ("weight", 650, None, None, "cannot be"),
+        ("weight", 3.2, None, 10, "at 10 years cannot be"),
+        ("height", 1.72, None, 56, "is it in m?"),
+        ("creatinine", 72, 106, 56, "is it in umol/L?"),
+        ("creatinine", 72, None, 56, "is it in umol/L?"),
+        ("creatinine", 0.8, 106, 56, "with an upper limit of 106"),
+        ("haemoglobin", 132, 160, 56, "is it in g/L?"),
+        ("albumin", 41, 50, 56, "is it in g/L?"),
+        ("ck", 3.3, 3.2, 56, "is it in ukat/L?"),
+        ("white_cells", 6500, 10_000, 56, "is it in /uL?"),
+        ("potassium", 42, 5.1, 56, "decimal point"),
+    ],
+)
+def test_value_unit_and_limit_that_do_not_fit_together_are_asked_about(
+    measure: str, value: float, limit: float | None, age: int | None, asked: str
+) -> None:
+    said = implausible(reading(measure, value, limit), (), age)
+    assert said is not None
+    assert asked in said
+
+
+@pytest.mark.parametrize(
+    ("measure", "value", "limit", "age"),
+    [
+        ("weight", 3.2, None, 0),
+        ("weight", 34, None, 56),  # cachexia
+        ("weight", 240, None, 40),
+        ("height", 118, None, 45),  # short stature
+        ("creatinine", 14, 1.1, 56),  # dialysis
+        ("creatinine", 0.2, 0.5, 3),
+        ("haemoglobin", 3.1, 16, 30),
+        ("platelets", 2, 400, 30),
+        ("white_cells", 180, 11, 30),
+        ("ck", 250_000, 170, 30),
+        ("alt", 9_000, 40, 30),
+        ("potassium", 7.9, 5.1, 30),
+        ("troponin_i", 60_000, 26, 60),
+        ("crp", 420, 5, 60),
+        ("crp", 420, None, None),
+        ("cmas", 3, None, 8),
+    ],
+)
+def test_values_of_the_gravely_ill_are_believed(measure: str, value: float, limit: float | None, age: int) -> None:
+    assert implausible(reading(measure, value, limit), (), age) is None
+
+
+def test_a_value_that_is_only_a_bound_is_not_too_low() -> None:
+    assert implausible(reading("creatinine", 0.04, 1.1, comparator="<"), (), 40) is None
+
+
+@pytest.mark.parametrize(
+    ("measure", "before", "now", "days", "held"),
+    [
+        ("weight", 65, 130, 14, True),
+        ("weight", 65, 35, 60, True),
+        ("weight", 65, 95, 200, False),
+        ("weight", 30, 60, 900, False),  # a child who was not weighed for years
+        ("height", 172, 127, 30, True),
+        ("height", 120, 128, 360, False),
+        ("creatinine", 0.3, 22, 30, True),  # umol/L again
+        ("creatinine", 0.8, 9, 4, False),  # kidney failure
+        ("haemoglobin", 13.2, 4.1, 2, False),  # bleeding
+        ("ck", 150, 90_000, 2, False),
+    ],
+)
+def test_a_jump_that_no_body_makes_is_asked_about(
+    measure: str, before: float, now: float, days: int, held: bool
+) -> None:
+    said = implausible(reading(measure, now), [reading(measure, before, day=DAY - days)], None)
+    assert (said is not None) == held
+    if said is not None:
+        assert "cannot follow" in said
+
+
+def test_a_series_is_divided_by_what_each_reading_was_preceded_by_and_the_age_of_its_day() -> None:
+    weights = [
+        reading("weight", value, day=DAY - 200 + 30 * place, id=place) for place, value in enumerate((64, 6.5, 65, 651))
+    ]
+    kept, doubtful = plausible(weights, dt.date(1970, 1, 1))
+    assert [one.value for one in kept] == [64, 65]
+    assert [one.reading.value for one in doubtful] == [6.5, 651]
+
+
+def test_a_second_value_that_agrees_with_a_jump_shows_that_the_earlier_one_was_the_slip() -> None:
+    weights = [reading("weight", value, day=DAY - 90 + 30 * n) for n, value in enumerate((165, 65, 66, 64))]
+    kept, doubtful = plausible(weights, dt.date(1970, 1, 1))
+    assert [one.value for one in kept] == [165, 66, 64]
+    assert [one.reading.value for one in doubtful] == [65]
+
+
+def test_a_child_is_judged_by_the_age_of_the_day_of_the_reading() -> None:
+    born = dt.date(2020, 11, 21)
+    baby = reading("weight", 4.0, day=day_number(dt.date(2021, 1, 5)))
+    child = reading("weight", 4.0, day=DAY)
+    assert plausible([baby], born)[1] == []
+    assert len(plausible([child], born)[1]) == 1
+    assert len(plausible([baby], None)[1]) == 0
+
+
+def test_the_bounds_are_of_measures_that_exist() -> None:
+    assert set(BOUNDS) <= set(measures())
+
+
+@pytest.mark.parametrize("measure", sorted(BOUNDS))
+def test_the_quick_way_through_an_ordinary_series_agrees_with_the_judgement_of_each_reading(measure: str) -> None:
+    chance = random.Random(measure)
+    bounds = BOUNDS[measure]
+    for _ in range(50):
+        middle = (bounds.lowest + min(bounds.highest, 100 * bounds.lowest + 100)) / 2
+        series = [
+            reading(
+                measure, middle * chance.choice((0.2, 0.9, 1, 1.1, 2, 40)), chance.choice((None, 10)), day=DAY + n, id=n
+            )
+            for n in range(chance.randint(1, 5))
+        ]
+        kept, doubtful = plausible(series, None)
+        assert sorted([*kept, *(one.reading for one in doubtful)], key=lambda one: one.id) == series
+        if not doubtful:
+            assert all(implausible(one, series[:n], None) is None for n, one in enumerate(series[:1]))
+        for one in doubtful:
+            before = [other for other in kept if other.id < one.reading.id]
+            assert implausible(one.reading, before, None) == one.reason

@@ -244,7 +244,7 @@ def _order(asked: Asked) -> list[Any]:
         return [_S.place.desc(), _S.patient_id.desc()]
     else:
         kept = sa.func.coalesce(_S.place, floor(NOTHING))
-        lifted = sa.case((sa.and_(_IS_WAITING, kept < floor(CANNOT_TELL)), floor(CANNOT_TELL)), else_=kept)
+        lifted = sa.case((sa.and_(_IS_WAITING, kept == floor(NOTHING)), floor(CANNOT_TELL) - 1), else_=kept)
         return [lifted.desc(), _P.id.desc()]
     return [*first, _P.id]
 

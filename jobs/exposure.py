@@ -8,6 +8,10 @@ What counts: oral, intravenous, intramuscular and subcutaneous glucocorticoids w
 every other day counts as its daily mean; a dose taken weekly or more rarely counts in full on the day it is given.
 What does not: topical, inhaled and intra-articular routes, oral budesonide, fludrocortisone, vamorolone.
 
+The same drug by the same route begun again while an older statement without an end stands replaces it: at another dose
+that is a change of dose, at the same dose a refill. Single doses, pulses and infusions replace nothing. What was read
+so is kept apart (`Exposure.replaced`), to be said beside the number: both may have been meant.
+
 A statement whose dose or end is not known is never guessed. It is kept apart as what *could* have been taken, so that
 a rule can answer `cannot_tell` exactly where it matters and nowhere else.
 """
@@ -18,6 +22,7 @@ from functools import lru_cache
 from math import sqrt
 from typing import Any, NamedTuple
 
+from jobs.phrasing import amount, dated
 from models.patient_facts import PatientFacts, Reading, Statement, date_of
 from models.vocabulary import STEROID_ROUTES_NOT_COUNTED, drug, frequencies
 
@@ -95,6 +100,36 @@ class Ignored(NamedTuple):
     why: str
 
 
+class Replaced(NamedTuple):
+    """A statement without an end that a later one of the same drug and route took the place of."""
+
+    statement: Statement
+    by: Statement
+
+    @property
+    def last(self) -> int:
+        """The last day it counts for."""
+        return self.by.start - 1
+
+    @property
+    def is_refill(self) -> bool:
+        """The same dose prescribed again; otherwise the dose was changed."""
+        return _as_prescribed(self.statement) == _as_prescribed(self.by)
+
+    @property
+    def how(self) -> str:
+        """`a refill` or `a change of dose`."""
+        return "a refill" if self.is_refill else "a change of dose"
+
+    @property
+    def words(self) -> str:
+        """What was taken to be the case, for a sentence."""
+        return (
+            f"{self.statement.drug} {_dose_words(self.statement)} of {dated(self.statement.start)}, which has no "
+            f"end, is taken to have been replaced by {_dose_words(self.by)} on {dated(self.by.start)} ({self.how})"
+        )
+
+
 class Unknown(NamedTuple):
     """A statement of unknown dose or end, the days on which it may have been taken, and what is not known."""
 
@@ -135,6 +170,7 @@ class Exposure:
         statements: the statements that count.
         ignored: steroid statements that do not count.
         unknown: statements of unknown dose or end.
+        replaced: statements without an end that a later one of the same drug and route took the place of.
         weight: last weight on file.
         next_change: the first future day on which the dose on file changes by itself, None where none does.
     """
@@ -145,6 +181,7 @@ class Exposure:
     statements: tuple[Counted, ...]
     ignored: tuple[Ignored, ...]
     unknown: tuple[Unknown, ...]
+    replaced: tuple[Replaced, ...]
     weight: Reading | None
     next_change: int | None
 
@@ -289,6 +326,7 @@ def _exposure(patient: PatientFacts) -> Exposure:
     counted: list[Counted] = []
     ignored: list[Ignored] = []
     unknown: list[Unknown] = []
+    replaced: list[Replaced] = []
     certain: list[_Stretch] = []
     uncertain: list[_Stretch] = []
     change: int | None = None
@@ -309,6 +347,10 @@ def _exposure(patient: PatientFacts) -> Exposure:
         if open_end and statement.status == "stopped":
             why = why or _NO_END
             last = min(last, _day_before_the_next(statement, patient.statements))
+        elif open_end and (newer := _replacement(statement, patient.statements)) is not None:
+            replaced.append(Replaced(statement, newer))
+            end = _last_dose(statement._replace(end=newer.start - 1), every)
+            last = newer.start - 1 if end is None else end
         if first > today or last < first:
             continue
         change = earliest(change, _next_change(today, first, end, every))
@@ -328,6 +370,7 @@ def _exposure(patient: PatientFacts) -> Exposure:
         statements=tuple(counted),
         ignored=tuple(ignored),
         unknown=tuple(unknown),
+        replaced=tuple(replaced),
         weight=weight,
         next_change=change,
     )
@@ -374,6 +417,35 @@ def _day_before_the_next(statement: Statement, others: Sequence[Statement]) -> i
     """A statement stopped on an unknown day had ended, at the latest, before the next one of the drug began."""
     later = (one.start for one in others if one.drug == statement.drug and one.start > statement.start)
     return min(later, default=_FAR) - 1
+
+
+def _replacement(statement: Statement, others: Sequence[Statement]) -> Statement | None:
+    """The first statement of the same drug and route begun later; None for what is given at single times."""
+    if not _goes_on(statement):
+        return None
+    later = (
+        one
+        for one in others
+        if one.drug == statement.drug and one.route == statement.route and one.start > statement.start and _goes_on(one)
+    )
+    return min(later, key=lambda one: (one.start, one.id), default=None)
+
+
+def _goes_on(statement: Statement) -> bool:
+    """Taken from day to day: neither a single dose nor a pulse or infusion."""
+    return statement.intent not in ("pulse", "infusion") and _rhythm(statement.frequency)[1] != 0
+
+
+def _as_prescribed(statement: Statement) -> tuple[float | None, str, int]:
+    """What two statements have in common that prescribe the same: ten twice a day are twenty a day."""
+    share, every = _rhythm(statement.frequency)
+    return None if statement.dose is None else statement.dose * share, statement.unit, max(every, 2)
+
+
+def _dose_words(statement: Statement) -> str:
+    dose = "an unknown dose" if statement.dose is None else f"{amount(statement.dose, 2)} {statement.unit}"
+    often = frequencies().get(statement.frequency)
+    return f"{dose} {often.label.lower() if often else statement.frequency}"
 
 
 _FAR = 10_000_000
@@ -540,6 +612,23 @@ def exposure_report(
             {"drug": one.statement.drug, "route": one.statement.route, "why": one.why} for one in found.ignored
         ],
         "unknown": [{"drug": one.statement.drug, "start": _text(one.first), "why": one.why} for one in found.unknown],
+        "replaced": [
+            {
+                "drug": one.statement.drug,
+                "route": one.statement.route,
+                "dose": one.statement.dose,
+                "unit": one.statement.unit,
+                "frequency": one.statement.frequency,
+                "start": _text(one.statement.start),
+                "by_dose": one.by.dose,
+                "by_unit": one.by.unit,
+                "by_frequency": one.by.frequency,
+                "by_start": _text(one.by.start),
+                "how": one.how,
+                "says": one.words,
+            }
+            for one in found.replaced
+        ],
         "next": {"crosses_on": _text(crosses)},
     }
 

@@ -3,7 +3,9 @@
 Looked at: every systemic steroid the patient takes, converted to prednisone and added up, day by day.
 What counts: days above 30 mg, or from half a milligram per kilogram where a weight is on file, within one course; up to
 three days without a high dose do not end the course and are not counted. A pulse counts on its days, a dose every other
-day as its daily mean. What does not: topical, inhaled and intra-articular steroids, oral budesonide, fludrocortisone.
+day as its daily mean. The same drug by the same route begun again while an older statement without an end stands
+replaces it; that is said. What does not: topical, inhaled and intra-articular steroids, oral budesonide,
+fludrocortisone.
 The 29th day is the first. Whoever tapers on time is still above 30 mg for a while: that is for the next visit. No
 taper begun, or a taper that has fallen behind, is for this week.
 """
@@ -364,8 +366,15 @@ def _numbers(
         "steps_behind": None,
         "taper_day": None,
         "review": None,
+        "read_as": _read_as(found, as_of),
         **known,
     }
+
+
+def _read_as(found: steroids.Exposure, as_of: int) -> str:
+    """What of today's dose rests on an older statement taken to have been replaced; empty where nothing does."""
+    in_force = {one.statement.id for one in found.statements if one.last >= as_of}
+    return "; ".join(one.words for one in found.replaced if one.by.id in in_force)
 
 
 def _limit(row: Mapping[str, Any], parameters: Parameters) -> str:
@@ -379,7 +388,12 @@ def _limit(row: Mapping[str, Any], parameters: Parameters) -> str:
 
 
 def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
-    """The dose, since when, and where the taper stands."""
+    """The dose, since when, where the taper stands, and what was taken to be replaced."""
+    read_as = row.get("read_as")
+    return _told(row, parameters) + (f" {read_as[0].upper()}{read_as[1:]}: ask if both are taken." if read_as else "")
+
+
+def _told(row: Mapping[str, Any], parameters: Parameters) -> str:
     dose = number(row["dose"])
     if row["state"] == CANNOT_TELL:
         return (
@@ -498,7 +512,7 @@ RULE = Rule(
         Source("Steroid equivalences", None, "globalrph.com corticosteroid converter", "seen"),
     ),
     known_false_alarms=(
-        "an old prescription left open beside the new one: doses at the same time add up",
+        "an old prescription left open beside a new one of another drug or route: doses at the same time add up",
         "a taper agreed by telephone and not yet entered",
         "a course prolonged on purpose: agree on a plan for the patient, and it is compared with that plan",
         "an old weight of a growing child",
@@ -508,6 +522,11 @@ RULE = Rule(
     limitations=(
         "What is prescribed is taken to be what is swallowed. All doses per kg use the last weight on file, also for "
         "days before it. Templates are conventions; none was tested against another."
+    ),
+    version="2.0.0",
+    changed=(
+        "The same drug by the same route begun again while an older statement without an end stands replaces it (at "
+        "another dose a change of dose, at the same dose a refill) and no longer adds up; that is said beside the dose."
     ),
     catalogue=("GC-01", "GC-02", "GC-03", "GC-04", "GC-04c"),
     phrase=phrase,

@@ -164,7 +164,7 @@ def test_the_next_change_is_the_day_after_a_planned_end_or_the_next_rare_dose() 
         return None if found is None else found - TODAY
 
     assert change(pred(40, -5, 9)) == 10
-    assert change(pred(40, -5, 9), pred(40, -6, frequency="weekly")) == 1
+    assert change(pred(40, -5, 9), pred(40, -6, frequency="weekly", drug="prednisolone")) == 1
     assert change(pred(40, -3, frequency="weekly")) == 4
     assert change(pred(40, -7, frequency="weekly")) == 1
     assert change(pred(40, 0, frequency="once")) == 1
@@ -200,6 +200,54 @@ def test_the_report_of_someone_never_on_steroids_is_empty() -> None:
     report = exposure_report(someone())
     assert (report["days"], report["segments"], report["spans"]) == ([], [], [])
     assert report["current"] == {"dose": 0.0, "since": None}
+
+
+def test_the_same_drug_begun_at_another_dose_while_the_older_has_no_end_is_a_change_of_dose() -> None:
+    found = exposure(someone(medications=[pred(40, -27), pred(20, -8)]))
+    assert [(one.start - TODAY, one.end - TODAY, one.mg) for one in found.known] == [(-27, -9, 40), (-8, 0, 20)]
+    (read,) = found.replaced
+    assert read.words == (
+        "prednisone 40 mg once daily of 26 Oct 2026, which has no end, is taken to have been replaced by "
+        "20 mg once daily on 14 Nov 2026 (a change of dose)"
+    )
+
+
+@pytest.mark.parametrize("again", [pred(40, -8), pred(20, -8, frequency="twice-daily")])
+def test_the_same_dose_begun_again_is_a_refill(again: dict[str, Any]) -> None:
+    found = exposure(someone(medications=[pred(40, -27), again]))
+    assert [(one.start - TODAY, one.mg) for one in found.known] == [(-27, 40)]
+    assert [one.how for one in found.replaced] == ["a refill"]
+
+
+def test_three_doses_in_a_row_without_an_end_replace_one_another() -> None:
+    found = exposure(someone(medications=[pred(60, -40), pred(40, -20), pred(20, -5)]))
+    assert [(one.start - TODAY, one.mg) for one in found.known] == [(-40, 60), (-20, 40), (-5, 20)]
+    assert len(found.replaced) == 2
+
+
+@pytest.mark.parametrize(
+    ("older", "newer", "dose"),
+    [
+        (pred(40, -27, 5), pred(20, -8), 60),  # the older has an end
+        (pred(40, -27), pred(20, -27), 60),  # begun on the same day: two parts of one dose
+        (pred(40, -27), pred(20, -8, route="im"), 60),
+        (pred(40, -27), pred(20, -8, drug="prednisolone"), 60),
+        (pred(40, -27), pred(100, 0, frequency="once"), 140),
+        (pred(40, -27), pred(1000, -1, None, intent="pulse"), 1040),
+    ],
+)
+def test_anything_else_adds_up(older: dict[str, Any], newer: dict[str, Any], dose: float) -> None:
+    patient = someone(medications=[older, newer])
+    assert daily(patient, TODAY, TODAY) == [dose]
+    assert not exposure(patient).replaced
+
+
+def test_the_report_says_what_was_taken_to_be_replaced() -> None:
+    report = exposure_report(someone(medications=[pred(40, -27), pred(20, -8)]))
+    assert report["current"] == {"dose": 20.0, "since": "2026-11-14"}
+    (read,) = report["replaced"]
+    assert (read["dose"], read["by_dose"], read["by_start"]) == (40, 20, "2026-11-14")
+    assert read["how"] == "a change of dose"
 
 
 def test_a_weight_of_zero_makes_no_dose_per_kilogram() -> None:

@@ -219,6 +219,21 @@ def test_the_explanation_holds_the_numbers() -> None:
     assert "no weight" in RULE.explain(assess(pred(1, -40, unit="mg/kg")), Parameters())
 
 
+def test_a_dose_continued_at_another_one_without_an_end_is_a_change_and_said_beside_the_number() -> None:
+    row = assess(pred(40, -27), pred(20, -8))
+    assert (row["state"], row["dose"]) == (NOT_MET, 20)
+    text = RULE.explain(row, Parameters())
+    assert text.startswith("20 mg/day")
+    assert "replaced by 20 mg once daily on 14 Nov 2026 (a change of dose): ask if both are taken" in text
+    assert "replaced" not in RULE.explain(assess(pred(20, -8)), Parameters())
+
+
+def test_a_refill_neither_doubles_the_dose_nor_begins_a_course() -> None:
+    row = assess(pred(20, -60), pred(20, -30))
+    assert (row["state"], row["dose"]) == (NOT_MET, 20)
+    assert since(assess(pred(40, -60), pred(40, -30))) == -32
+
+
 def test_every_state_suggests_something_different() -> None:
     rows = [assess(pred(60, -32)), assess(pred(60, -35, -8), pred(50, -7)), assess(pred(60, -56, -29), pred(50, -28))]
     assert len({RULE.suggested_action(row, Parameters()) for row in rows}) == 3

@@ -499,7 +499,7 @@ RULE = Rule(
     topic="disease activity",
     limitations=(
         "Says where the patient is, not why: the state and the suggestions ask what else it could be. The limits of "
-        "MMT8 one side and of the total are scaled from the other instrument. A rise of a quarter, or of 5 mg, counts as "
+        "MMT8 one side and of the total are scaled from it on both sides. A rise of a quarter, or of 5 mg, counts as "
         "a new start of treatment; the 5 mg are a setting of this program."
     ),
     catalogue=("PH-01", "ESC-01"),

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from jobs.chart import Chart, Fact, fact_of
 from jobs.phenotype import Phenotype, Signs
-from jobs.rule import ACTION, URGENT, WATCH, NoParameters, day_text, number
+from jobs.rule import ACTION, URGENT, WATCH, Answer, NoParameters, day_text, number
 from models.vocabulary import source
 
 READY, PENDING = "ready", "pending"
@@ -121,6 +121,22 @@ class Situation:
     def status(self) -> str:
         """`pending` where the decision waits for facts, `ready` otherwise."""
         return PENDING if self.waits else READY
+
+    @property
+    def pulse_without_response(self) -> tuple[Answer, ...]:
+        """The answer that the last pulse did not help, from the 28th day after it on; whether or not a score fell."""
+        return self.chart.met("no-response-after-pulse")
+
+    @property
+    def inadequate(self) -> bool:
+        """Active disease that does not respond to a glucocorticoid together with an agent."""
+        return self.signs.not_responding and self.signs.on_steroid and bool(self.chart.sparing())
+
+    @property
+    def active_facts(self) -> tuple[Fact, ...]:
+        """The facts behind active disease and behind a pulse without response."""
+        answers = [*([self.signs.active] if self.signs.active else []), *self.pulse_without_response]
+        return tuple(fact for one in answers for fact in self.chart.facts(one.evidence))
 
     @property
     def treated(self) -> bool:

@@ -12,7 +12,8 @@ from statistics import median
 from typing import Any
 
 from jobs.chart import STRENGTH_INSTRUMENTS, Chart, Fact, fact_of, last_day_of, share_of_maximum
-from jobs.rule import CONFIRMED, CORROBORATED, POSSIBLE, Answer, day_text, number, parameter
+from jobs.disease_treatment import NOT_RESPONDING, UNTREATED
+from jobs.rule import CONFIRMED, CORROBORATED, MET, POSSIBLE, URGENT, Answer, day_text, number, parameter, rule
 from jobs.treatment import Course
 from models.patient_facts import Happening, Reading, Statement
 from models.vocabulary import drug
@@ -47,6 +48,17 @@ STATE_TITLES = {
     INDETERMINATE: "Not clear yet",
     STABLE: "No sign of change",
 }
+WEAKNESS_REMAINS = "No sign of activity; weakness remains"
+INCLUSION_BODY = "Inclusion body myositis, weaker"
+SPEAK_OF_ACTIVITY = (
+    "active-disease",
+    "declining-strength",
+    "worsening",
+    "red-flag-symptoms",
+    "rising-muscle-enzymes",
+    "no-response-after-pulse",
+)
+"""Rules whose answer `met` on a day leaves no room for "stable" on that day."""
 
 BASIC_FINDINGS = (
     "a strength score by the same assessor",
@@ -196,6 +208,7 @@ class Signs:
     chart: Chart
     parameters: Parameters
     declines: tuple[Answer, ...]
+    active: Answer | None
     red_flags: tuple[Happening, ...]
     strength: Reading | None
     strength_normal: bool | None
@@ -237,6 +250,16 @@ class Signs:
         """Objective weakness: a met decline, difficulty swallowing, or dyspnoea that no lung disease explains."""
         breath = self.breathing is not None and self.lung_disease is None and self.fever is None
         return bool(self.declines) or self.swallowing is not None or breath
+
+    @property
+    def untreated(self) -> bool:
+        """Active disease without any treatment that runs or still acts."""
+        return self.active is not None and self.active.numbers.get("treatment") == UNTREATED
+
+    @property
+    def not_responding(self) -> bool:
+        """Active disease under treatment that had its time and did not help."""
+        return self.active is not None and self.active.numbers.get("treatment") == NOT_RESPONDING
 
     @property
     def grade(self) -> str | None:
@@ -358,12 +381,18 @@ class Phenotype:
     modifiers: tuple[str, ...] = ()
     suppresses_escalation: bool = False
     waits: bool = False
+    titled: str | None = None
+
+    @property
+    def title(self) -> str:
+        """The state in words; some branches say it more exactly than the state's own title."""
+        return self.titled or STATE_TITLES[self.state]
 
     def as_json(self) -> dict[str, Any]:
         """The state for the patient page."""
         return {
             "state": self.state,
-            "title": STATE_TITLES[self.state],
+            "title": self.title,
             "branch": self.branch,
             "why": self.why,
             "because": [fact.as_json() for fact in self.because],
@@ -399,6 +428,7 @@ def signs_of(chart: Chart, parameters: Parameters | None = None) -> Signs:
         chart=chart,
         parameters=p,
         declines=chart.met("declining-strength"),
+        active=next((one for one in chart.met("active-disease") if one.subject == "muscle"), None),
         red_flags=red_flags,
         strength=strength,
         strength_normal=(
@@ -547,10 +577,50 @@ def _acute_steroid_myopathy(signs: Signs) -> Phenotype | None:
     )
 
 
+def _active(signs: Signs) -> Phenotype | None:
+    """PH-12: weak with a sign of activity, whether or not anything changed; what is more specific goes before it."""
+    if signs.active is None:
+        return None
+    missing = _too_old_or_missing(signs)
+    if not missing:
+        for branch in (_exercise_ck, _flare_despite_steroid, _steroid_myopathy, _inflamed):
+            found = branch(signs)
+            if found is not None:
+                return found
+    numbers = signs.active.numbers
+    facts = (*signs.weakness_facts(), *signs.chart.facts(signs.active.evidence), *signs.ck_facts()[-1:])
+    return Phenotype(
+        TRUE_MYOSITIS,
+        "PH-12",
+        f"Weak ({numbers['weak']}) with signs of activity ({numbers['active']}).",
+        because=tuple({(fact.kind, fact.id): fact for fact in facts}.values()),
+        missing=missing,
+        collect=missing,
+        waits=bool(missing),
+    )
+
+
 def _know_too_little(signs: Signs) -> Phenotype | None:
     """PH-00: a decline or new pain, and CK or strength missing or too old."""
     if not (signs.weak or signs.new_pain):
         return None
+    missing = _too_old_or_missing(signs)
+    if not missing:
+        return None
+    what = "Weaker" if signs.weak else "New pain"
+    return Phenotype(
+        INDETERMINATE,
+        "PH-00",
+        f"{what}, but not enough is known to tell a flare from other causes: collect first.",
+        because=(*signs.weakness_facts(), *_pain_facts(signs), *signs.ck_facts()[-1:]),
+        missing=missing,
+        collect=BASIC_FINDINGS,
+        waits=True,
+    )
+
+
+def _too_old_or_missing(signs: Signs) -> tuple[str, ...]:
+    """CK with its limit and strength, as far as they are missing or too old to decide on."""
     p = signs.parameters
     missing = []
     if signs.ck is None:
@@ -565,18 +635,7 @@ def _know_too_little(signs: Signs) -> Phenotype | None:
         missing.append(
             f"strength score: the last one is from {day_text(signs.strength.day)}, more than {p.fresh_days} days ago"
         )
-    if not missing:
-        return None
-    what = "Weaker" if signs.weak else "New pain"
-    return Phenotype(
-        INDETERMINATE,
-        "PH-00",
-        f"{what}, but not enough is known to tell a flare from other causes: collect first.",
-        because=(*signs.weakness_facts(), *_pain_facts(signs), *signs.ck_facts()[-1:]),
-        missing=tuple(missing),
-        collect=BASIC_FINDINGS,
-        waits=True,
-    )
+    return tuple(missing)
 
 
 def _other_assessor(signs: Signs) -> Phenotype | None:
@@ -665,7 +724,7 @@ def _pain_with_ck(signs: Signs) -> Phenotype | None:
 
 def _flare_despite_steroid(signs: Signs) -> Phenotype | None:
     """PH-05: weaker under long high-dose steroid, but CK rises."""
-    if not (signs.weak and signs.long_high_dose and signs.ck_rising):
+    if not (signs.weak and signs.long_high_dose and signs.ck_rising) or signs.chart.diagnosis == "IBM":
         return None
     return Phenotype(
         TRUE_MYOSITIS,
@@ -710,6 +769,14 @@ def _inflamed(signs: Signs) -> Phenotype | None:
     """PH-01: objective weakness and CK above 1.5 times its limit."""
     if not (signs.weak and signs.ck_raised):
         return None
+    if signs.chart.diagnosis == "IBM":
+        return Phenotype(
+            INDETERMINATE,
+            "IBM",
+            "Inclusion body myositis gets weaker slowly, and its CK may be raised: neither is a flare by itself.",
+            because=(*signs.weakness_facts(), *signs.ck_facts()[-1:]),
+            titled=INCLUSION_BODY,
+        )
     return Phenotype(
         TRUE_MYOSITIS,
         "PH-01",
@@ -748,12 +815,61 @@ def _ck_alone(signs: Signs) -> Phenotype | None:
     )
 
 
-def _unchanged(signs: Signs) -> Phenotype:
+def _stable(signs: Signs) -> Phenotype | None:
+    """Strength and CK are recent and quiet, and no answer of the day speaks of activity."""
+    if _missing_for_stable(signs) or _speaks_of_activity(signs):
+        return None
+    weak = signs.strength_normal is False
     return Phenotype(
         STABLE,
         "none",
-        "No decline, no new pain and no rise of muscle enzymes that would call for a decision.",
+        "No decline, no sign of activity and no rise of muscle enzymes that would call for a decision"
+        + (": the weakness on file may be damage." if weak else "."),
         because=(*_strength_facts(signs), *signs.ck_facts()[-1:]),
+        titled=WEAKNESS_REMAINS if weak else None,
+    )
+
+
+def _missing_for_stable(signs: Signs) -> tuple[str, ...]:
+    """What has to be known before anybody is called stable."""
+    days = signs.parameters.valid_days
+    missing = [] if signs.strength is not None else [f"strength score: none in the last {days} days"]
+    if signs.ck is None:
+        missing.append(f"CK: none in the last {days} days")
+    elif signs.ck_ratio is None:
+        missing.append(f"upper limit of the CK of {day_text(signs.ck.day)}")
+    return tuple(missing)
+
+
+def _speaks_of_activity(signs: Signs) -> tuple[str, ...]:
+    """What speaks against calling the patient stable, in words: a raised CK, or an answer of the day."""
+    said = []
+    if signs.ck is not None and signs.ck_raised:
+        said.append(f"CK {number(signs.ck_ratio)} times its limit on {day_text(signs.ck.day)}")
+    said += [
+        f"{rule(key).title.lower()} ({one.subject.replace('_', ' ')})"
+        for key, answers in signs.chart.answers.items()
+        for one in answers
+        if one.state == MET and (key in SPEAK_OF_ACTIVITY or one.severity == URGENT)
+    ]
+    return tuple(said)
+
+
+def _not_stable(signs: Signs) -> Phenotype:
+    """Nothing decides, and it is not known to be quiet."""
+    missing, against = _missing_for_stable(signs), _speaks_of_activity(signs)
+    parts = []
+    if missing:
+        parts.append(f"missing: {'; '.join(missing)}")
+    if against:
+        parts.append(f"speaks against calm: {'; '.join(against)}")
+    return Phenotype(
+        INDETERMINATE,
+        "not-stable",
+        f"No pattern is recognised, and the disease is not known to be quiet ({', '.join(parts)}).",
+        because=(*_strength_facts(signs), *signs.ck_facts()[-1:]),
+        missing=missing,
+        collect=("CK again in 2 to 4 weeks", "exercise and statin history") if signs.ck_raised else (),
     )
 
 
@@ -763,6 +879,7 @@ BRANCHES: tuple[Branch, ...] = (
     _gbs,
     _checkpoint_myositis,
     _acute_steroid_myopathy,
+    _active,
     _know_too_little,
     _other_assessor,
     _exercise_ck,
@@ -774,6 +891,7 @@ BRANCHES: tuple[Branch, ...] = (
     _inflamed,
     _weak_and_quiet,
     _ck_alone,
+    _stable,
 )
 """The questions in the order in which they are asked (catalogue A2); the first that answers decides."""
 
@@ -788,7 +906,7 @@ def _strength_facts(signs: Signs) -> tuple[Fact, ...]:
 
 def phenotype_of(signs: Signs) -> Phenotype:
     """The state of the patient: the first branch that answers, with facts for and against it and what is missing."""
-    decided = next((found for branch in BRANCHES if (found := branch(signs)) is not None), None) or _unchanged(signs)
+    decided = next((found for branch in BRANCHES if (found := branch(signs)) is not None), None) or _not_stable(signs)
     for_it, against_it = _weigh(signs, decided.state)
     missing = list(decided.missing)
     if signs.chart.steroid.unknown:
@@ -812,6 +930,7 @@ def phenotype_of(signs: Signs) -> Phenotype:
         modifiers=tuple(modifiers),
         suppresses_escalation=decided.suppresses_escalation,
         waits=decided.waits,
+        titled=decided.titled,
     )
 
 
@@ -964,11 +1083,22 @@ def _weigh_imaging(
                 )
 
 
+def _active_words(signs: Signs) -> tuple[str, ...]:
+    """What makes the disease active today, where nothing has to have changed."""
+    if signs.active is None or signs.declines:
+        return ()
+    return (str(signs.active.numbers["weak"]), str(signs.active.numbers["active"]))
+
+
 def _weigh(signs: Signs, state: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What speaks for and against the state, in words."""
     flare, steroid, _, chance = explanations_of(signs)
     if state in (TRUE_MYOSITIS, ICI_MYOSITIS):
-        return tuple(flare.speaks_for), (*flare.speaks_against, *steroid.speaks_for, *chance.speaks_for)
+        return (*_active_words(signs), *flare.speaks_for), (
+            *flare.speaks_against,
+            *steroid.speaks_for,
+            *chance.speaks_for,
+        )
     if state == STEROID_MYOPATHY_POSSIBLE:
         return tuple(steroid.speaks_for), tuple(steroid.speaks_against)
     if state == GBS_PATTERN:
@@ -979,5 +1109,5 @@ def _weigh(signs: Signs, state: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         against = [f"{fact_of(reading).text()}: raised" for reading in signs.raised_enzymes(signs.parameters.ck_raised)]
         return ("strength normal", f"CK {number(signs.ck_ratio)} times its limit"), tuple(against)
     if state == INDETERMINATE:
-        return (), ()
+        return (), (_speaks_of_activity(signs) if not signs.weak else ())
     return (("strength not falling",) if signs.strength else ()), ()

@@ -32,7 +32,6 @@ from jobs.phenotype import (
     GBS_PATTERN,
     ICI_MYOSITIS,
     INDETERMINATE,
-    STATE_TITLES,
     STEROID_MYOPATHY_POSSIBLE,
     Parameters,
     Phenotype,
@@ -113,11 +112,9 @@ def why_switched_off(one: Escalation, situation: Situation) -> str | None:
     if one.kind != "escalation":
         return None
     if found.suppresses_escalation:
-        return f"Switched off by the state '{STATE_TITLES[found.state]}' ({found.branch}): {found.why}"
+        return f"Switched off by the state '{found.title}' ({found.branch}): {found.why}"
     if found.state == STEROID_MYOPATHY_POSSIBLE and not one.for_ibm:
-        return (
-            f"Switched off by the state '{STATE_TITLES[found.state]}' ({found.branch}): less steroid, not more drugs."
-        )
+        return f"Switched off by the state '{found.title}' ({found.branch}): less steroid, not more drugs."
     return None
 
 

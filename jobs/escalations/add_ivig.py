@@ -85,7 +85,8 @@ CONFLICTS = (
 def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld | None:
     """Ready in a flare under treatment, urgent with organ signs, pending while facts are missing."""
     signs, chart, state = situation.signs, situation.chart, situation.state
-    if state == STABLE or not (signs.weak or state in (GBS_PATTERN, ICI_MYOSITIS)):
+    asked_by_answers = situation.inadequate or bool(situation.pulse_without_response)
+    if state == STABLE or not (signs.weak or asked_by_answers or state in (GBS_PATTERN, ICI_MYOSITIS)):
         return None
     running = chart.on("ivig", "scig")
     if running is not None:
@@ -103,7 +104,7 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld
     dose = dose_by_weight(chart, parameters.grams_per_kg_low, parameters.grams_per_kg, "g")
     urgent = state == ICI_MYOSITIS or (signs.severe and state == TRUE_MYOSITIS)
     return Proposal(
-        because=(*situation.phenotype.because, *situation.treatment, *dose.facts),
+        because=(*situation.phenotype.because, *situation.active_facts, *situation.treatment, *dose.facts),
         why=_why(situation),
         urgency=URGENT if urgent else ACTION,
         status=situation.status,
@@ -122,8 +123,17 @@ def _why(situation: Situation) -> str:
         if signs.on_steroid
         else "no steroid"
     )
-    said = signs.decline_sentence() or "organ signs of weakness"
     after = " after a steroid pulse" if situation.chart.pulses() else ""
+    if situation.pulse_without_response and not signs.declines:
+        said = "; ".join(str(one.numbers["said"]) for one in situation.pulse_without_response)
+        return f"The steroid pulse did not help ({said}); the patient takes {under} and {steroid}."
+    if signs.active is not None and signs.not_responding and not signs.declines:
+        numbers = signs.active.numbers
+        return (
+            f"Active disease that does not respond: weak ({numbers['weak']}) with {numbers['active']} under {under} "
+            f"and {steroid}{after} ({numbers['compared']})."
+        )
+    said = signs.decline_sentence() or "organ signs of weakness"
     if situation.waits:
         return f"Weaker under {under} and {steroid}{after} ({said}); the cause has to be settled first."
     return f"Inadequate response: weaker under {under} and {steroid}{after} ({said})."
@@ -247,9 +257,9 @@ ESCALATION = Escalation(
     kind="escalation",
     order=30,
     catalogue=("ESC-01", "ESC-02", "ESC-03", "ESC-05", "ESC-06", "ESC-10", "ESC-18", "RSP-02", "ESC-17"),
-    reads=("declining-strength",),
+    reads=("declining-strength", "active-disease", "no-response-after-pulse"),
     logic="Inflammatory weakness (weaker with CK above 1.5 times its limit) under a steroid or a steroid-sparing "
-    "agent; or "
+    "agent; active disease that does not respond to steroid and agent; no response 28 days and more after a pulse; or "
     "a nerve pattern; or severe myositis after a checkpoint inhibitor. Pending while CK or strength is missing or old.",
     limitations="Adherence and absorption are not on file. The dose is a range, not an order; rates and products "
     "are not "

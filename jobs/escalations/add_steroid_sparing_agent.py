@@ -56,7 +56,7 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld
         why=why,
         urgency=ACTION,
         options=agents(situation),
-        collect_first=_screens(situation),
+        collect_first=agent_screens(situation),
         cautions=(
             "An agent takes 3 to 6 months to work: it starts together with the steroid.",
             *(
@@ -101,7 +101,8 @@ def agents(situation: Situation) -> tuple[Option, ...]:
     return methotrexate, azathioprine, mycophenolate
 
 
-def _screens(situation: Situation) -> tuple[str, ...]:
+def agent_screens(situation: Situation) -> tuple[str, ...]:
+    """What is not on file and wanted before the first dose of an agent."""
     chart = situation.chart
     wanted = {"hbsag": "HBsAg", "anti_hbc": "anti-HBc", "anti_hcv": "anti-HCV"}
     missing = [label for key, label in wanted.items() if chart.latest(key) is None]

@@ -9,23 +9,25 @@ from typing import Any
 from jobs.chart import fact_of
 from jobs.escalation import Citation, Escalation, Option, Proposal, Situation, seeds
 from jobs.phenotype import INDETERMINATE
-from jobs.rule import ACTION
+from jobs.rule import ACTION, WATCH
 
 
 def propose(situation: Situation, parameters: Any) -> Proposal | None:
     """Ready whenever the state is indeterminate: what is missing, then what tells the possibilities apart."""
     found = situation.phenotype
-    if situation.chart.diagnosis == "IBM" and found.branch == "PH-06":
+    if situation.chart.diagnosis == "IBM" and found.branch in ("PH-06", "IBM"):
         return None  # Slow decline with a quiet CK is the course of the disease: its own card says so.
     if found.state != INDETERMINATE and not (situation.signs.weak and situation.signs.fever):
         return None
+    if found.branch == "not-stable" and not (found.missing or found.collect):
+        return None  # The alert of the day says what to do.
     wanted = (*found.missing, *(item for item in found.collect if item not in found.missing))
     if situation.signs.fever is not None:
         wanted = ("signs of infection: fever is not a flare by default", *wanted)
     return Proposal(
         because=found.because + ((fact_of(situation.signs.fever),) if situation.signs.fever else ()),
         why=found.why,
-        urgency=ACTION,
+        urgency=WATCH if found.branch == "not-stable" else ACTION,
         options=(Option("collect", "Collect: " + "; ".join(dict.fromkeys(wanted)) + "."),),
         collect_first=tuple(dict.fromkeys(wanted)),
         cautions=("Treatment that works stays as it is until this is known, unless organs are in danger.",),

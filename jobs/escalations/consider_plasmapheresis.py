@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from jobs.chart import fact_of, last_day_of
 from jobs.escalation import Citation, Escalation, Option, Proposal, Situation, Withheld, seeds
 from jobs.phenotype import GBS_PATTERN, ICI_MYOSITIS, STABLE, TRUE_MYOSITIS
-from jobs.rule import URGENT, day_text, parameter
+from jobs.rule import ACTION, URGENT, day_text, parameter
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,14 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld
     breathing = signs.breathing is not None and signs.weak and signs.lung_disease is None
     danger = state == TRUE_MYOSITIS and (breathing or signs.troponin_i_raised is not None)
     severe_ici = state == ICI_MYOSITIS and (signs.severe or signs.troponin_i_raised is not None)
-    if not (state == GBS_PATTERN or severe_ici or danger):
+    unanswered = bool(situation.pulse_without_response)
+    in_danger = state == GBS_PATTERN or severe_ici or danger
+    if not (in_danger or unanswered):
         if not signs.weak:
             return None
         return Withheld(
-            "Plasma exchange is kept for nerve patterns, checkpoint inhibitors and danger to life; IVIG first (C3)."
+            "Plasma exchange is kept for nerve patterns, checkpoint inhibitors, danger to life and a pulse without "
+            "response; IVIG first (C3)."
         )
     cautions = ["Access, clotting and blood pressure during the exchange; infections after it."]
     infusions = [
@@ -55,9 +58,15 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld
             "wanted, exchange first and give IVIG after the last exchange.",
         )
     return Proposal(
-        because=(*situation.phenotype.because, *(fact_of(given) for given in infusions[-1:])),
-        why="Nerves, heart or breathing are in danger and an exchange acts fastest.",
-        urgency=URGENT,
+        because=(
+            *situation.phenotype.because,
+            *(situation.active_facts if unanswered else ()),
+            *(fact_of(given) for given in infusions[-1:]),
+        ),
+        why="Nerves, heart or breathing are in danger and an exchange acts fastest."
+        if in_danger
+        else "The steroid pulse did not help: IVIG or plasma exchange, with neurology and the heart looked at.",
+        urgency=URGENT if in_danger else ACTION,
         status=situation.status,
         options=(
             Option(
@@ -71,7 +80,8 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld
         collect_first=situation.first,
         cautions=tuple(cautions),
         conflicts=(
-            "C3: one page prefers plasma exchange, one allows either, one names IVIG only; the guideline on "
+            "C3: one page prefers plasma exchange, one allows either, one names IVIG only: after a pulse without "
+            "response both are named, in other flares IVIG comes first; the guideline on "
             "checkpoint inhibitors uses exchange for acute or severe disease.",
             "C4: no source gives the number of days after IVIG; 21 is from the half-life of IgG, from memory.",
         ),
@@ -87,9 +97,10 @@ ESCALATION = Escalation(
     kind="escalation",
     order=32,
     catalogue=("ESC-05", "ESC-06", "ESC-10", "ESC-12"),
-    reads=("declining-strength",),
-    logic="A nerve pattern; checkpoint inhibitor myositis with red flags, a fall of two steps or raised troponin I; or "
-    "inflammatory weakness with shortness of breath or raised troponin I.",
+    reads=("declining-strength", "no-response-after-pulse"),
+    logic="A nerve pattern; checkpoint inhibitor myositis with red flags, a fall of two steps or raised troponin I; "
+    "inflammatory weakness with shortness of breath or raised troponin I; or no response 28 days and "
+    "more after a pulse.",
     limitations="Oxygen, blood gases and bedside findings are not on file. A same-day review entry, not an "
     "emergency monitor.",
     citations=(

@@ -34,7 +34,7 @@ class Parameters:
 def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld | None:
     """Ready where IVIG has failed, in anti-SRP disease, or late in checkpoint inhibitor myositis."""
     signs, chart, state = situation.signs, situation.chart, situation.state
-    if state in (STABLE, GBS_PATTERN) or not signs.weak:
+    if state in (STABLE, GBS_PATTERN) or not (signs.weak or situation.inadequate):
         return None
     running = chart.on("rituximab")
     if running is not None:
@@ -54,7 +54,8 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld
             "IVIG comes first here; rituximab is listed there as the alternative if it fails or cannot be given."
         )
     if failed:
-        why = f"Still weaker after IVIG (first course {day_text(infusions[0].start)})."
+        still = "Still weaker" if signs.weak else "Still active"
+        why = f"{still} after IVIG (first course {day_text(infusions[0].start)})."
     elif srp:
         why = "Anti-SRP disease, weaker under treatment: rituximab is often preferred here."
     else:
@@ -131,7 +132,7 @@ ESCALATION = Escalation(
     kind="escalation",
     order=34,
     catalogue=("ESC-03", "ESC-08", "ESC-13", "ESC-15", "IS-07", "SAFE-10"),
-    reads=("declining-strength",),
+    reads=("declining-strength", "active-disease"),
     logic="Weaker at least 28 days after the first IVIG; or anti-SRP disease weaker under treatment; or 14 days of "
     "steroid without effect after a checkpoint inhibitor. Not where rituximab of the last nine months still counts.",
     limitations="Reasons against IVIG are not on file. The dose is the adult one of one page.",

@@ -7,25 +7,30 @@ neurologist before the next step is chosen.
 from typing import Any
 
 from jobs.escalation import Citation, Escalation, Option, Proposal, Situation, seeds
-from jobs.phenotype import GBS_PATTERN, ICI_MYOSITIS, STABLE
+from jobs.phenotype import GBS_PATTERN, ICI_MYOSITIS
 from jobs.rule import ACTION, URGENT
 
 
 def propose(situation: Situation, parameters: Any) -> Proposal | None:
     """Urgent for a nerve pattern or a checkpoint inhibitor, action after a pulse without response."""
     state, chart = situation.state, situation.chart
-    unanswered = chart.met("no-response-after-pulse")
+    unanswered = situation.pulse_without_response
     nerve = state in (GBS_PATTERN, ICI_MYOSITIS)
-    if not nerve and not (unanswered and situation.signs.weak and state != STABLE):
+    if not nerve and not unanswered:
         return None
     evidence = tuple(fact for verdict in unanswered for fact in chart.facts(verdict.evidence))
     return Proposal(
         because=situation.phenotype.because + evidence,
-        why=situation.phenotype.why if nerve else "Still weaker four weeks and more after a steroid pulse.",
+        why=situation.phenotype.why if nerve else "No response four weeks and more after a steroid pulse.",
         urgency=URGENT if nerve else ACTION,
         options=(
             Option("neurology", "Neurology today." if nerve else "Neurology within days."),
             Option("nerve-studies", "Nerve conduction study, EMG, acetylcholine receptor antibodies."),
+            *(
+                (Option("heart-and-setting", "Heart: troponin I, ECG, echocardiogram; a setting with monitoring."),)
+                if unanswered
+                else ()
+            ),
         ),
         cautions=("Repeated examination of strength, reflexes, swallowing and breathing until then.",),
     )

@@ -7,7 +7,7 @@ conditions that make steroid more harmful.
 from typing import Any
 
 from jobs.escalation import Citation, Escalation, Option, Proposal, Situation, dose_by_weight, seeds
-from jobs.escalations.add_steroid_sparing_agent import agents
+from jobs.escalations.add_steroid_sparing_agent import agent_screens, agents
 from jobs.phenotype import TRUE_MYOSITIS
 from jobs.rule import ACTION, URGENT
 
@@ -15,7 +15,8 @@ from jobs.rule import ACTION, URGENT
 def propose(situation: Situation, parameters: Any) -> Proposal | None:
     """Ready in inflammatory weakness without treatment on file."""
     chart, signs = situation.chart, situation.signs
-    if situation.treated or not (situation.state == TRUE_MYOSITIS or (situation.waits and signs.weak)):
+    inflamed = situation.state == TRUE_MYOSITIS or (situation.waits and signs.weak)
+    if not inflamed or not (signs.untreated or not situation.treated):
         return None
     if chart.is_child:
         dose = dose_by_weight(chart, 1, 2, "mg", per="/day", most=60)
@@ -35,13 +36,27 @@ def propose(situation: Situation, parameters: Any) -> Proposal | None:
         urgency=URGENT if signs.severe else ACTION,
         status=situation.status,
         options=(steroid, *agents(situation)),
-        collect_first=situation.first,
-        cautions=("Treatment given elsewhere may not be on file: ask.",),
+        collect_first=(*situation.first, *agent_screens(situation), *_steroid_screens(situation)),
+        cautions=(
+            "Treatment given elsewhere may not be on file: ask.",
+            *(("Earlier treatment on file has ended: ask why.",) if situation.treated else ()),
+        ),
         conflicts=(
             "C8: 0.5 to 1 mg/kg and 60 to 80 mg are given for the same dose; the British guideline gives 40 to 60 mg "
             "for adults and 1 to 2 mg/kg for children.",
         ),
     )
+
+
+def _steroid_screens(situation: Situation) -> tuple[str, ...]:
+    """What is wanted before weeks of steroid: sugar, and whether a pregnancy is possible."""
+    chart = situation.chart
+    wanted = [] if chart.latest("hba1c") else ["glucose and HbA1c before steroid"]
+    of_age = chart.age is None or 10 <= chart.age <= 55
+    asked = any(one.event in ("pregnancy_possible", "contraception", "pregnancy_test") for one in chart.happenings)
+    if chart.sex != "male" and of_age and not asked:
+        wanted.append("whether a pregnancy is possible, and contraception")
+    return tuple(wanted)
 
 
 ESCALATION = Escalation(
@@ -53,8 +68,9 @@ ESCALATION = Escalation(
     kind="escalation",
     order=28,
     catalogue=("PH-01", "IS-06", "GC-09", "GC-10"),
-    reads=("declining-strength",),
-    logic="Inflammatory weakness, no steroid, no steroid-sparing agent and no pulse on file.",
+    reads=("declining-strength", "active-disease"),
+    logic="Inflammatory weakness, or weakness with signs of activity, and no steroid and no immunosuppressant that "
+    "runs or still acts.",
     limitations="Treatment from another clinic may be missing from the file.",
     citations=(
         Citation("S1", "Adults 40 to 60 mg, children 1 to 2 mg/kg."),

@@ -189,7 +189,8 @@ RULE = Rule(
     parameters=Parameters,
     subject="patient",
     reads=("plasmapheresis", "medications"),
-    status="shadow",
+    version="2.0.0",
+    changed="active: its caution is that of the educational page; only the 21 days are from memory and marked so",
     sources=(
         Source(
             "Refractory muscle pain",
@@ -211,8 +212,8 @@ RULE = Rule(
     clears_when="four weeks have passed since the exchange, or it is recorded as not done",
     topic="treatment safety",
     limitations=(
-        "Runs in shadow: the three weeks are from memory and have to be confirmed by a clinician. A caution, "
-        "never a ban. "
+        "The three weeks are from memory and to be verified; that an exchange soon after immunoglobulin removes it is "
+        "what the page says. A caution, never a ban. "
         "An exchange planned for a later day is seen on that day; an order is seen when it is recorded on its own day."
     ),
     catalogue=("ESC-12",),

@@ -24,12 +24,13 @@ STRONG = (mmt8(80, -40), mmt8(80, -1))
 PAIN = {"measure": "pain", "value": 8, "day": -1}
 NIVOLUMAB = {"drug": "nivolumab", "dose": 240, "route": "iv", "frequency": "every-2-weeks", "start": -60}
 HIGH_DOSE = steroid(60, -35)
+GLOBAL_8 = {"measure": "physician_global", "value": 8, "day": 0}
 CRP_UP = {"measure": "crp", "value": 40, "unit": "mg/L", "upper_limit": 5, "day": -2}
 
 CASES: list[tuple[str, dict[str, Any], str, str]] = [
     ("weaker with raised CK", {"observations": (*FALLING, ck(2))}, TRUE_MYOSITIS, "PH-01"),
     ("weaker, CK missing", {"observations": FALLING}, INDETERMINATE, "PH-00"),
-    ("weaker, CK 40 days old", {"observations": (*FALLING, ck(2, -40))}, INDETERMINATE, "PH-00"),
+    ("weaker, CK 40 days old", {"observations": (*FALLING, ck(2, -40))}, TRUE_MYOSITIS, "PH-12"),
     ("weaker, CK without a limit",
      {"observations": (*FALLING, {"measure": "ck", "value": 900, "unit": "U/L", "day": 0})}, INDETERMINATE, "PH-00"),
     ("weaker, CK normal, low dose",
@@ -44,7 +45,7 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
      {"observations": (*FALLING, ck(0.8), CRP_UP), "medications": (HIGH_DOSE,)}, INDETERMINATE, "PH-06"),
     ("the same with difficulty swallowing",
      {"observations": (*FALLING, ck(0.8)), "medications": (HIGH_DOSE,), "events": [{"event": "dysphagia", "day": -3}]},
-     INDETERMINATE, "PH-06"),
+     TRUE_MYOSITIS, "PH-12"),
     ("the same with CK rising above its limit",
      {"observations": (*FALLING, ck(0.7, -30), ck(1.3)), "medications": (HIGH_DOSE,)}, TRUE_MYOSITIS, "PH-05"),
     ("the same with CK falling, no longer clearly raised",
@@ -97,12 +98,31 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
     ("weaker with absent reflexes",
      {"observations": (*FALLING, ck(1)), "events": [{"event": "areflexia", "day": -1}]}, GBS_PATTERN, "PH-07"),
     ("absent reflexes, strong", {"patient": ADULT, "observations": (*STRONG, ck(1)),
-                                 "events": [{"event": "areflexia", "day": -1}]}, STABLE, "none"),
-    ("27 then 26", {"observations": (cmas(27, -14), cmas(26, 0), ck(2)), "medications": TREATED}, STABLE, "none"),
+                                 "events": [{"event": "areflexia", "day": -1}]}, INDETERMINATE, "not-stable"),
+    ("27 then 26, low as before and CK raised",
+     {"observations": (cmas(27, -14), cmas(26, 0), ck(2)), "medications": TREATED}, TRUE_MYOSITIS, "PH-12"),
+    ("27 then 26, CK quiet",
+     {"observations": (cmas(27, -14), cmas(26, 0), ck(1)), "medications": TREATED}, STABLE, "none"),
     ("rising CK alone", {"patient": ADULT, "observations": (*STRONG, ck(1, -40), ck(4))}, INDETERMINATE, "CK-alone"),
     ("chronically raised, stable CK",
-     {"patient": ADULT, "observations": (*STRONG, ck(3, -80), ck(3.2, -40), ck(3.1))}, STABLE, "none"),
-    ("nothing on file", {"patient": ADULT}, STABLE, "none"),
+     {"patient": ADULT, "observations": (*STRONG, ck(3, -80), ck(3.2, -40), ck(3.1))},
+     INDETERMINATE, "not-stable"),
+    ("nothing on file", {"patient": ADULT}, INDETERMINATE, "not-stable"),
+    ("strong, no CK for half a year", {"patient": ADULT, "observations": (*STRONG, ck(1, -180))},
+     INDETERMINATE, "not-stable"),
+    ("strong and quiet, a flare reported since",
+     {"patient": ADULT, "observations": (mmt8(80, -20), ck(1)), "events": [{"event": "flare_reported", "day": -2}]},
+     INDETERMINATE, "not-stable"),
+    ("first visit: 50 of 80, CK 20 times, global 8",
+     {"patient": ADULT, "observations": (mmt8(50, 0), ck(20), GLOBAL_8)}, TRUE_MYOSITIS, "PH-12"),
+    ("the same without a score, difficulty with stairs",
+     {"patient": ADULT, "observations": (ck(20),), "events": [{"event": "difficulty_stairs", "day": -3}]},
+     TRUE_MYOSITIS, "PH-12"),
+    ("the same under a checkpoint inhibitor",
+     {"patient": ADULT, "observations": (mmt8(50, 0), ck(20)), "medications": (NIVOLUMAB,)}, ICI_MYOSITIS, "PH-08"),
+    ("inclusion body myositis, weaker with CK 3 times",
+     {"patient": {**ADULT, "diagnosis": "IBM"}, "observations": (mmt8(70, -14), mmt8(60, 0), ck(3))},
+     INDETERMINATE, "IBM"),
 ]  # fmt: skip
 
 
@@ -149,8 +169,9 @@ def test_the_unknown_steroid_dose_is_named_as_missing() -> None:
 
 
 def test_a_clinic_may_choose_other_limits() -> None:
-    facts = chart(observations=(*FALLING, ck(2)))
-    assert phenotype_of(signs_of(facts, Parameters(ck_raised=2.5))).state == INDETERMINATE
+    facts = chart(observations=(*FALLING, ck(1.4)))
+    assert phenotype_of(signs_of(facts)).state == INDETERMINATE
+    assert phenotype_of(signs_of(facts, Parameters(ck_raised=1.2))).state == TRUE_MYOSITIS
 
 
 def test_every_explanation_lists_facts_for_and_against_and_none_is_chosen() -> None:
@@ -167,3 +188,31 @@ def test_every_explanation_lists_facts_for_and_against_and_none_is_chosen() -> N
 def test_a_juvenile_patient_without_birth_date_is_a_child() -> None:
     assert chart(patient={"mrn": "1", "diagnosis": "JDM"}).is_child
     assert chart(patient=JUVENILE).age == 10
+
+
+def test_steady_weakness_without_activity_is_called_that() -> None:
+    found = phenotype_of(signs_of(chart(patient=ADULT, observations=(mmt8(60, -60), mmt8(60, 0), ck(0.8)))))
+    assert (found.state, found.title) == (STABLE, "No sign of activity; weakness remains")
+    strong = phenotype_of(signs_of(chart(patient=ADULT, observations=(*STRONG, ck(0.8)))))
+    assert (strong.state, strong.title) == (STABLE, "No sign of change")
+
+
+def test_what_keeps_a_patient_from_being_called_stable_is_named() -> None:
+    silent = phenotype_of(signs_of(chart(patient=ADULT)))
+    assert silent.missing == ("strength score: none in the last 90 days", "CK: none in the last 90 days")
+    raised = phenotype_of(signs_of(chart(patient=ADULT, observations=(*STRONG, ck(3, -80), ck(3)))))
+    assert "CK 3 times its limit" in raised.why
+
+
+def test_inclusion_body_myositis_is_never_titled_inflammatory() -> None:
+    for value in (1, 3, 12):
+        found = phenotype_of(
+            signs_of(
+                chart(
+                    patient={**ADULT, "diagnosis": "IBM"},
+                    observations=(mmt8(72, -90), mmt8(70, -14), mmt8(60, 0), ck(1, -40), ck(value)),
+                    medications=(HIGH_DOSE,),
+                )
+            )
+        )
+        assert (found.state == TRUE_MYOSITIS, "nflammatory" in found.title) == (False, False)

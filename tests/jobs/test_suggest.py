@@ -87,8 +87,77 @@ def test_vector_3_normal_ck_under_long_high_dose_suggests_less_steroid_and_no_iv
 
 
 def test_vector_4_27_then_26_suggests_nothing() -> None:
-    answer = suggestions(observations=(cmas(27, -14), cmas(26, 0), ck(2)), medications=TREATED)
+    answer = suggestions(observations=(cmas(27, -14), cmas(26, 0), ck(1)), medications=TREATED)
     assert (answer["state"], answer["suggestions"]) == ("stable", [])
+    assert answer["phenotype"]["title"] == "No sign of activity; weakness remains"
+    active = suggestions(observations=(cmas(27, -14), cmas(26, 0), ck(2)), medications=TREATED)
+    assert (active["state"], active["suggestions"]) == ("true_myositis", [])
+
+
+NEW_AND_ACTIVE = (mmt8(50, 0), ck(20), {"measure": "physician_global", "value": 8, "day": 0})
+FOR_MONTHS = (mmt8(52, -230), mmt8(51, 0), ck(20, -230), ck(18))
+PULSE = {
+    "drug": "methylprednisolone", "dose": 1000, "route": "iv", "start": -37, "end": -35, "intent": "pulse",
+}  # fmt: skip
+
+
+def test_active_untreated_disease_asks_for_first_line_treatment_with_its_safety_screens() -> None:
+    answer = suggestions(patient=ADULT, observations=NEW_AND_ACTIVE)
+    first = card(answer, "start-first-line-treatment")
+    assert first is not None
+    assert (answer["state"], first["status"], first["urgency"]) == ("true_myositis", "ready", "action")
+    assert {"HBsAg before the first dose", "glucose and HbA1c before steroid"} <= set(first["collect_first"])
+    assert any("pregnancy" in item for item in first["collect_first"])
+    assert "add-ivig" not in keys(answer)
+
+
+def test_treatment_that_ended_a_year_ago_does_not_hide_that_nothing_runs() -> None:
+    ended = ({"drug": "prednisone", "dose": 20, "start": -700, "end": -400}, {**PULSE, "start": -703, "end": -701})
+    first = card(
+        suggestions(patient=ADULT, observations=NEW_AND_ACTIVE, medications=ended), "start-first-line-treatment"
+    )
+    assert first is not None
+    assert "Earlier treatment on file has ended: ask why." in first["cautions"]
+
+
+def test_active_disease_that_does_not_respond_to_steroid_and_agent_asks_for_ivig() -> None:
+    treated = (
+        {"drug": "methotrexate", "dose": 20, "frequency": "weekly", "start": -220},
+        {"drug": "prednisone", "dose": 20, "start": -220},
+    )
+    answer = suggestions(patient=ADULT, observations=FOR_MONTHS, medications=treated)
+    ivig = card(answer, "add-ivig")
+    assert ivig is not None
+    assert (answer["state"], ivig["status"], ivig["urgency"]) == ("true_myositis", "ready", "action")
+    assert "does not respond" in ivig["why"]
+    too_early = [{**one, "start": -30} for one in treated]
+    assert "add-ivig" not in keys(suggestions(patient=ADULT, observations=FOR_MONTHS, medications=too_early))
+    alone = suggestions(patient=ADULT, observations=FOR_MONTHS, medications=treated[1:])
+    assert "add-ivig" not in keys(alone)
+    assert "add-steroid-sparing-agent" in keys(alone)
+
+
+def test_a_pulse_without_response_asks_for_ivig_exchange_and_neurology_though_no_score_fell() -> None:
+    observations = (mmt8(60, -38), mmt8(60, -2), ck(7.5, -38), ck(7.7, -2))
+    medications = (PULSE, METHOTREXATE, {"drug": "prednisone", "dose": 20, "start": -200})
+    answer = suggestions(patient=ADULT, observations=observations, medications=medications)
+    assert {"add-ivig", "consider-plasmapheresis", "refer-neurology"} <= set(keys(answer))
+    assert not any(verdict["for"] == [] and verdict["key"] == "flare" for verdict in answer["explanations"])
+
+
+def test_a_pulse_without_response_where_steroid_myopathy_is_possible_asks_for_less_steroid_not_for_ivig() -> None:
+    observations = (mmt8(70, -60), mmt8(70, -38), mmt8(60, -2), ck(1, -38), ck(0.8, -2))
+    medications = (PULSE, {"drug": "prednisone", "dose": 60, "start": -60})
+    answer = suggestions(patient=ADULT, observations=observations, medications=medications)
+    assert answer["state"] == "steroid_myopathy_possible"
+    assert "add-ivig" not in keys(answer)
+
+
+def test_the_headline_case_leads_to_ivig() -> None:
+    answer = suggestions(observations=(cmas(27, -14), cmas(24, 0), ck(2)), medications=TREATED)
+    ivig = card(answer, "add-ivig")
+    assert ivig is not None
+    assert (answer["state"], ivig["status"]) == ("true_myositis", "ready")
 
 
 def test_vector_5_another_assessor_asks_for_a_repeat_before_anything_else() -> None:

@@ -96,7 +96,7 @@ def muscle(*observations: Row, **facts: Any) -> Answer:
         ("AST does not count beside a quiet CK", (mmt8(60), ck(1), enzyme("ast", 3)), (), NOT_MET),
         ("aldolase counts beside a quiet CK", (mmt8(60), ck(1), enzyme("aldolase", 2)), (), MET),
         ("strong and inflamed", (mmt8(80), ck(5)), (), NOT_MET),
-        ("a bound below is not above", (mmt8(60), {**ck(4), "comparator": "<"}), (), NOT_MET),
+        ("a bound below is not above", (mmt8(60), {**ck(4), "value": "<400"}), (), NOT_MET),
     ],
     ids=lambda value: value if isinstance(value, str) and len(value) > 12 else "",
 )  # fmt: skip

@@ -49,5 +49,6 @@ def test_an_exchange_within_three_weeks_after_a_dose(
     assert state(medications, events) == expected
 
 
-def test_it_runs_in_shadow_while_the_number_of_days_is_unverified() -> None:
-    assert RULE.status == "shadow"
+def test_it_is_active_and_its_number_of_days_is_marked_as_from_memory() -> None:
+    marks = {field.name: field.metadata["mark"] for field in RULE.parameter_fields()}
+    assert (RULE.status, marks["caution_days"]) == ("active", "memory")

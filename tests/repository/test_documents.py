@@ -189,7 +189,7 @@ def test_the_first_import_of_the_readme_works_as_it_stands(cli: Callable[..., An
     assert len(assessments) == 2, "the README says that it prints two lines"
     said = {key: line for line in assessments for key in ("active-disease", "declining-strength") if key in line}
     assert "No glucocorticoid and no immunosuppressant" in said["active-disease"]
-    assert "corroborated" in said["declining-strength"]
+    assert "Possible only" in said["declining-strength"]
     assert "17 Nov 2026" in said["declining-strength"]
     again = cli("import", "first-import", "--format", "csv")
     assert again.stdout.splitlines()[-1] == "total,5,0,0,5,0", "imported again, nothing changes"

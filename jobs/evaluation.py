@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 from sqlmodel import Session, col, select
 
-from jobs.alerting import Evaluated, leave, reconcile
+from jobs.alerting import QUIET_AFTER_RESOLVING_DAYS, Evaluated, leave, reconcile
 from jobs.answer_row import AnswerRow, RowMaker
 from jobs.assessing import Asked, Failure, ask, document, evidence_documents
 from jobs.rule import CANNOT_TELL, MET, Answer, Rule, all_rules, rule
@@ -431,7 +431,10 @@ def _fingerprint(thresholds: Thresholds, as_of: dt.date, feeds: Sequence[FeedSil
 
 
 def _changed(connection: sa.Connection, last: EvaluationRun | None, as_of: dt.date) -> set[int]:
-    """Patients with something new, for whom a day to look again has come, or whose own thresholds begin or end."""
+    """Patients with something new, for whom a day to look again has come, or whose own thresholds begin or end.
+
+    And those with a resolved alert that has been quiet for as long as it may.
+    """
     patient: Any = Patient
     setting: Any = RuleSetting
     queries: list[Any] = [
@@ -447,6 +450,16 @@ def _changed(connection: sa.Connection, last: EvaluationRun | None, as_of: dt.da
                     sa.and_(setting.valid_from > last.as_of, setting.valid_from <= as_of),
                     sa.and_(setting.expires_on > ended[0], setting.expires_on <= ended[1]),
                 ),
+            )
+        )
+        # The quiet after somebody resolved an alert has an end, whether or not anything is new.
+        alert: Any = Alert
+        quiet = dt.timedelta(days=QUIET_AFTER_RESOLVING_DAYS)
+        queries.append(
+            sa.select(alert.patient_id).where(
+                alert.resolved_at.is_not(None),
+                alert.last_true_on >= last.as_of - quiet,
+                alert.last_true_on < as_of - quiet,
             )
         )
     return {int(row[0]) for query in queries for row in fetch(connection, query)}

@@ -115,20 +115,22 @@ def test_a_consequence_is_covered_by_a_cause_that_is_as_severe_or_more(
 
 
 @pytest.mark.parametrize("full", [True, False], ids=["full", "incremental"])
+@pytest.mark.parametrize("resolved", [0, 5], ids=["on its first day", "on its sixth day"])
 def test_a_resolved_alert_that_stays_true_is_quiet_for_28_days_and_back_on_the_29th(
-    engine: Engine, load: Callable[..., None], full: bool
+    engine: Engine, load: Callable[..., None], full: bool, resolved: int
 ) -> None:
     load(patients=[{"mrn": "1"}], observations=[cmas(-14, 27), cmas(0, 24)])
     run(engine, on(0))
+    run(engine, on(resolved))
     (first,) = alerts(engine, DECLINE)
     with writing(engine) as session:
-        resolve(session, first.id or 0, "nora", outcome="contacted-patient", now=morning(on(0)))
-    for offset in (1, 14, 28):
-        run(engine, on(offset), full=full)
-        assert [one.id for one in alerts(engine, DECLINE)] == [first.id], f"quiet on day {offset}"
-    run(engine, on(29), full=full)
+        resolve(session, first.id or 0, "nora", outcome="contacted-patient", now=morning(on(resolved)))
+    for later in (1, 14, 28):
+        run(engine, on(resolved + later), full=full)
+        assert [one.id for one in alerts(engine, DECLINE)] == [first.id], f"quiet {later} days later"
+    run(engine, on(resolved + 29), full=full)
     (_, second) = alerts(engine, DECLINE)
-    assert (second.previous_id, second.opened_for, second.ended_at) == (first.id, on(29), None)
+    assert (second.previous_id, second.opened_for, second.ended_at) == (first.id, on(resolved + 29), None)
 
 
 def test_quiet_ends_also_where_no_run_was_made_for_weeks(engine: Engine, load: Callable[..., None]) -> None:

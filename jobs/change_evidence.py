@@ -146,12 +146,17 @@ def own_variation(values: Sequence[Reading]) -> float:
     logs = [math.log(_amount(value, False)) for value in values[-LONGEST_SCATTER:]]
     steps = [abs(after - before) for before, after in itertools.pairwise(logs)]
     spread = 1.4826 * median(steps) / math.sqrt(2)
-    return math.sqrt(math.expm1(spread * spread))
+    return variation_of(spread)
 
 
 def log_scatter(share: float) -> float:
     """The standard deviation of the logarithm for a variation given as a share (25 % is 0.246)."""
     return math.sqrt(math.log1p(share * share))
+
+
+def variation_of(scatter: float) -> float:
+    """The other way round: the variation as a share for a standard deviation of the logarithm."""
+    return math.sqrt(math.expm1(scatter * scatter))
 
 
 def variance_of_median(values: int) -> float:

@@ -2,9 +2,19 @@
 
 import pytest
 
+from jobs.rules import rising_muscle_enzymes
 from jobs.rules.declining_strength import STABLE_PATIENTS
 from tests.benchmarks import calibration
-from tests.benchmarks.calibration import Truth, escalates, has_shifted, is_corroborated, is_met, share
+from tests.benchmarks.calibration import (
+    Truth,
+    enzyme_share,
+    escalates,
+    has_shifted,
+    is_confirmed,
+    is_corroborated,
+    is_met,
+    share,
+)
 
 PATIENTS, SEED = 1000, 20
 
@@ -28,6 +38,20 @@ def test_few_stable_patients_reach_an_escalation_grade_and_most_true_falls_do():
     assert percent(Truth(fall=6), escalates) >= 90
     assert percent(Truth("mmt8", fall=6), escalates) >= 80
     assert percent(Truth(fall=6, others=False), escalates) >= 70 - 5.8
+
+
+def test_the_rates_of_a_steady_ck_are_those_printed_to_users():
+    def steady(holds):
+        found, of = enzyme_share(Truth(), PATIENTS, SEED, holds)
+        return 100 * found / of
+
+    assert steady(is_met) == pytest.approx(rising_muscle_enzymes.STABLE_POSSIBLE, abs=5.8)
+    assert steady(is_confirmed) == pytest.approx(rising_muscle_enzymes.STABLE_CONFIRMED, abs=3.9)
+
+
+def test_most_true_doublings_of_a_raised_ck_are_found():
+    found, of = enzyme_share(Truth(fall=1, worse=0), PATIENTS, SEED, is_met, raised_only=True)
+    assert found / of >= 0.9
 
 
 def test_the_same_seed_gives_the_same_patients():

@@ -131,9 +131,13 @@ def follow(engine: Engine, *, timezone: str, now: dt.datetime) -> EvaluationRepo
         today = present_day(session, now, timezone)
         query = sa.select(table.id).where(table.status == "active", table.revision != table.evaluated_revision)
         news = [int(row[0]) for row in fetch(session.connection(), query)]
-        left = sa.select(col(Alert.patient_id)).distinct().where(
-            col(Alert.ended_at).is_(None),
-            col(Alert.patient_id).in_(sa.select(table.id).where(table.status != "active")),
+        left = (
+            sa.select(col(Alert.patient_id))
+            .distinct()
+            .where(
+                col(Alert.ended_at).is_(None),
+                col(Alert.patient_id).in_(sa.select(table.id).where(table.status != "active")),
+            )
         )
         news += [int(row[0]) for row in session.connection().execute(left)]
     if not news:

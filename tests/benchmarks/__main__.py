@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.benchmarks import browser, commands, evaluations, facts, ours, requests, rules, waiting
+from tests.benchmarks import browser, calibration, commands, evaluations, facts, ours, requests, rules, waiting
 from tests.benchmarks.clinic import AS_OF, Clinic, made, without
 from tests.benchmarks.measuring import Disagreement, Report, Unavailable, say
 
@@ -21,7 +21,7 @@ LARGE = 50_000
 """From here on a history is shorter (about 100 observations) and only what grows with the panel is measured."""
 NAMES = (
     "commands", "import", "room", "rules", "patient", "evaluate", "night", "result", "replay", "waiting", "requests",
-    "browser",
+    "browser", "calibration",
 )  # fmt: skip
 OF_A_LARGE_PANEL = ("import", "room", "rules", "evaluate", "night", "result", "requests")
 
@@ -96,6 +96,7 @@ def _sections(
         "waiting": lambda: waiting.acknowledging(report, clinic, small),
         "requests": lambda: requests.list_requests(report, clinic, small),
         "browser": lambda: browser.screens(report, clinic, repeats),
+        "calibration": lambda: calibration.print_table(calibration.PATIENTS),
     }
 
 

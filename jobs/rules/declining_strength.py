@@ -270,6 +270,36 @@ def _symptoms(found: Iterable[Happening]) -> str:
     return "; ".join(f"{one.event} on {day_text(one.day)}" for one in found)
 
 
+NOTHING_FOUND: Mapping[str, Any] = MappingProxyType(
+    {
+        "fall_value": None,
+        "by_itself": False,
+        "by_fall": False,
+        "since_mean": None,
+        "since_scores": 0,
+        "shift": False,
+        "shift_since": None,
+        "shift_mean": None,
+        "shift_scores": 0,
+        "shift_reference": None,
+        "shift_reference_scores": 0,
+        "gradual": False,
+        "gradual_began": None,
+        "other_assessor": False,
+        "deep": False,
+        "red_flag": False,
+        "red_flags": "",
+        "new_symptoms": "",
+        "second_instrument": "",
+        "ck_in_limits": False,
+        **{f"evidence_{part}": 0.0 for part in ("strength", *CHANGES, "second", "symptom", "total")},
+        **{f"{name}_{what}": None for name in CHANGES for what in ("before", "now")},
+        **{f"{name}_values": 0 for name in CHANGES},
+    }
+)
+"""The numbers of an answer that found no change."""
+
+
 def _numbers(latest: Reading, compared: Reference | None, parameters: Parameters) -> dict[str, Any]:
     """What `explain` quotes; the parts of the evidence are nothing until a change is found."""
     return {
@@ -277,13 +307,7 @@ def _numbers(latest: Reading, compared: Reference | None, parameters: Parameters
         "latest_day": date_of(latest.day),
         "reference": None if compared is None else round(compared.mean, 2),
         "reference_scores": 0 if compared is None else compared.scores,
-        "shift": False,
-        "gradual": False,
-        "other_assessor": False,
-        "red_flag": False,
-        "red_flags": "",
-        "deep": False,
-        **NO_EVIDENCE,
+        **NOTHING_FOUND,
         "evidence_needed": parameters.needed_weight,
     }
 
@@ -307,19 +331,6 @@ def _fall_numbers(
         "gradual": gradual is not None and first is None,
         "gradual_began": None if gradual is None or first is not None else date_of(scores[gradual.began].day),
     }
-
-
-NO_EVIDENCE: Mapping[str, Any] = MappingProxyType(
-    {
-        "evidence_strength": 0.0,
-        "evidence_ck": 0.0,
-        "evidence_physician_global": 0.0,
-        "evidence_patient_global": 0.0,
-        "evidence_second": 0.0,
-        "evidence_symptom": 0.0,
-        "evidence_total": 0.0,
-    }
-)
 
 
 def _evidence_numbers(evidence: Evidence) -> dict[str, Any]:

@@ -165,6 +165,25 @@ def test_the_limits_for_adults_hold_from_the_birthday_on_and_the_rule_names_that
     assert RULE.ages(parameters) == (1, adult_from)
 
 
+def test_raised_liver_enzymes_wait_for_a_clinics_own_age_of_adults_unless_they_are_dangerous_at_any_age() -> None:
+    """Born on 10 April 2006, in a clinic where adults are 20 or older."""
+    for value, before, after in ((250, (CANNOT_TELL, None), (MET, ACTION)), (401, (MET, URGENT), (MET, URGENT))):
+        for day, expected in ((9, before), (10, after), (12, after)):
+            as_of = dt.date(2026, 4, day)
+            facts = frames(
+                as_of,
+                patients=[{"mrn": "1", "birth_date": "2006-04-10"}],
+                medications=[WEEKLY],
+                observations=[
+                    {"measure": "alt", "value": 30, "upper_limit": 40, "day": -60},
+                    {"measure": "alt", "value": value, "upper_limit": 40, "day": -20},
+                    {"measure": "ck", "value": 100, "upper_limit": 170, "day": -20},
+                ],
+            )
+            (row,) = RULE.on_frames(facts, as_of, Parameters(adult_from=20)).to_dict("records")
+            assert (row["state"], row["severity"]) == expected
+
+
 @pytest.mark.parametrize(
     ("measure", "value", "severity"),
     [

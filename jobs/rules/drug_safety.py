@@ -273,25 +273,55 @@ class Threshold(NamedTuple):
 def _beyond_limits(patient: PatientFacts, taken: Taken, as_of: int, parameters: Parameters) -> Iterator[Answer]:
     """Results beyond the limit at which a drug asks for action, or on the way to it: the gravest of each measure."""
     child = patient.is_child(parameters.adult_from)
-    best: dict[str, Answer] = {}
-    longest: dict[str, str | None] = {}
-    for limit in _limits():
-        newest = patient.latest(limit.measure)
-        if newest is None:
+    for key, limits in _limits_under(tuple(taken)):
+        series = patient.series(key)
+        if not series:
             continue
-        if limit.applies_to not in longest:
-            longest[limit.applies_to] = _longest_running(taken, limit.applies_to)
-        name = longest[limit.applies_to]
-        if name is None:
-            continue
-        for_adults = limit.from_age >= ADULT_FROM_YEARS
-        if not for_adults and patient.age is not None and patient.age < limit.from_age:
-            continue
-        looked = Look(limit, name, taken[name], newest, unknown_for_child=child and for_adults)
-        found = _against(patient, looked, as_of, parameters) or _on_the_way(patient, looked, as_of, parameters)
-        if found is not None and (limit.measure not in best or _weight(found) > _weight(best[limit.measure])):
-            best[limit.measure] = found
-    yield from best.values()
+        newest, before = series[-1], series[-2] if len(series) > 1 else None
+        best: Answer | None = None
+        for limit, names in limits:
+            if _clearly_inside(newest, before, limit):
+                continue
+            for_adults = limit.from_age >= ADULT_FROM_YEARS
+            if not for_adults and patient.age is not None and patient.age < limit.from_age:
+                continue
+            name = min(names, key=lambda one: taken[one].start)
+            looked = Look(limit, name, taken[name], newest, unknown_for_child=child and for_adults)
+            found = _against(patient, looked, as_of, parameters) or _on_the_way(patient, looked, as_of, parameters)
+            if found is not None and (best is None or _weight(found) > _weight(best)):
+                best = found
+        if best is not None:
+            yield best
+
+
+@lru_cache(maxsize=4096)
+def _limits_under(names: tuple[str, ...]) -> tuple[tuple[str, tuple[tuple[ActionLimit, tuple[str, ...]], ...]], ...]:
+    """By measure the limits in use that some drugs ask for, each with the drugs it is for.
+
+    What is only known from memory is not in use.
+    """
+    found: dict[str, list[tuple[ActionLimit, tuple[str, ...]]]] = {}
+    for limit in action_limits().values():
+        concerned = tuple(name for name in sorted(names) if _limited(name, limit.applies_to))
+        if concerned and limit.mark != "memory":
+            found.setdefault(limit.measure, []).append((limit, concerned))
+    return tuple((key, tuple(limits)) for key, limits in found.items())
+
+
+def _clearly_inside(newest: Reading, before: Reading | None, limit: ActionLimit) -> bool:
+    """The quick way for nearly every result: inside a fixed limit, and not nearer to it than the result before."""
+    value, threshold = newest.value, limit.limit
+    if newest.comparator or limit.kind == "relative-rise":
+        return False
+    if limit.kind == "times-limit":
+        if newest.limit is None:
+            return True
+        threshold *= newest.limit
+    if value < threshold if limit.direction == "below" else value > threshold:
+        return False
+    if before is None or limit.consequence != "act" or limit.measure not in TRENDS:
+        return True
+    return before.value <= value if limit.direction == "below" else before.value >= value
 
 
 class Look(NamedTuple):
@@ -307,24 +337,10 @@ class Look(NamedTuple):
     unknown_for_child: bool
 
 
-@lru_cache(maxsize=1)
-def _limits() -> tuple[ActionLimit, ...]:
-    """The limits that are in use; what is only known from memory is not."""
-    return tuple(limit for limit in action_limits().values() if limit.mark != "memory")
-
-
 def _weight(found: Answer) -> tuple[bool, int]:
     return found.state == MET, severity_rank(found.severity)
 
 
-def _longest_running(taken: Taken, applies_to: str) -> str | None:
-    """The longest-taken drug that a limit is for, by the vocabulary's name."""
-    return min(
-        (key for key in sorted(taken) if _limited(key, applies_to)), key=lambda key: taken[key].start, default=None
-    )
-
-
-@lru_cache(maxsize=2048)
 def _limited(key: str, applies_to: str) -> bool:
     row = drug(key)
     if row is None:
@@ -408,6 +424,8 @@ def _on_the_way(patient: PatientFacts, looked: Look, as_of: int, parameters: Par
         return None
     run = _run_towards(patient, limit, newest, parameters.trend_days)
     begun = run[0]
+    if begun is newest:
+        return None
     reached = [one for one in run[1:] if _is_trend(begun, one, limit, parameters)]
     if not reached or reached[-1] is not newest:
         return None

@@ -131,7 +131,7 @@ class Reason(NamedTuple):
     place: int
     interval: int
     treatment: str
-    statement: str
+    course: Course
 
 
 @lru_cache(maxsize=16)
@@ -194,20 +194,15 @@ def _reason(course: Course, requirement: Requirement, last: Reading | Happening 
     due day is never before the row holds: a drug begun today asks today for what was last measured a year ago.
     """
     reached = (course.start if last is None else last.day) + requirement.interval
-    for place, begin in enumerate(course.phases):
-        first = begin + requirement.from_day
-        final = begin + requirement.to_day if requirement.to_day is not None else NEVER_ENDS
-        if place + 1 < len(course.phases):
-            final = min(final, course.phases[place + 1] - 1)
-        due = max(first, reached)
-        if due <= final:
-            return Reason(
-                due, course.start, requirement.place, requirement.interval, requirement.treatment, course.newest.fact
-            )
+    phases, count = course.phases, len(course.phases)
+    for place, begin in enumerate(phases):
+        due = max(begin + requirement.from_day, reached)
+        if requirement.to_day is not None and due > begin + requirement.to_day:
+            continue
+        if place + 1 < count and due >= phases[place + 1]:
+            continue
+        return Reason(due, course.start, requirement.place, requirement.interval, requirement.treatment, course)
     return None
-
-
-NEVER_ENDS = 10_000_000
 
 
 def _answer(
@@ -221,6 +216,7 @@ def _answer(
 ) -> Answer:
     # What asks first speaks for the test; among equals the treatment that began first, then the order of the table.
     reason = min(reasons, key=lambda one: one[:3])
+    statement = reason.course.newest.fact
     due, overdue_from = reason.due, reason.due + parameters.grace_days + 1
     state = MET if as_of >= overdue_from else NOT_MET
     due_state, note, until, because = _due_state(as_of, due, overdue_from, last), "", None, None
@@ -239,7 +235,7 @@ def _answer(
         since=overdue_from if state == MET else None,
         due=due,
         recheck_on=next_after(as_of, due, due + 1, overdue_from, ends, None if until is None else until + 1),
-        evidence=(reason.statement,) if last is None else (last.fact, reason.statement),
+        evidence=(statement,) if last is None else (last.fact, statement),
         cannot_tell_because=because,
         cause=None if because is None else Cause.FEED_SILENT,
         numbers={
@@ -258,14 +254,19 @@ def _answer(
 def last_result(patient: PatientFacts, test: str) -> Reading | Happening | None:
     """The newest valid result of any measure of a test; of an examination the newest record that it was done."""
     newest: Reading | Happening | None = None
-    kinds = events()
-    for key in laboratory_tests()[test].measures:
-        found = patient.last_event(key) if key in kinds else patient.latest(key)
-        if isinstance(found, Happening) and not found.present:
+    for key, is_event in _facts_of(test):
+        found = patient.last_event(key) if is_event else patient.latest(key)
+        if found is None or (isinstance(found, Happening) and not found.present):
             continue
-        if found is not None and (newest is None or (found.day, found.id) > (newest.day, newest.id)):
+        if newest is None or (found.day, found.id) > (newest.day, newest.id):
             newest = found
     return newest
+
+
+@lru_cache(maxsize=256)
+def _facts_of(test: str) -> tuple[tuple[str, bool], ...]:
+    """What counts as a result of a test: measures, or events (true)."""
+    return tuple((key, key in events()) for key in laboratory_tests()[test].measures)
 
 
 def _due_state(as_of: int, due: int, overdue_from: int, last: Reading | Happening | None) -> str:

@@ -95,6 +95,7 @@ class ResultScreen(NamedTuple):
         matters_for: drugs or classes, the first one that a patient takes speaks.
         lasts: name of the parameter that says how long a result holds; empty for what does not pass.
         adults_only: its limits are for adults.
+        is_event: it is recorded as an event, whose text says what was found.
     """
 
     fact: str
@@ -102,6 +103,7 @@ class ResultScreen(NamedTuple):
     judge: Judge
     lasts: str = ""
     adults_only: bool = False
+    is_event: bool = False
 
 
 def _positive(reading: Found) -> bool:
@@ -251,14 +253,14 @@ SCREENS = (
     ResultScreen("anti_hcv", (ACTIVE_TREATMENT,), _hepatitis_c),
     ResultScreen("hiv", (ACTIVE_TREATMENT,), _hiv),
     ResultScreen("igra", ("anti-tnf", "jak-inhibitor", ACTIVE_TREATMENT), _tuberculosis),
-    ResultScreen("tb_screen", ("anti-tnf", "jak-inhibitor", ACTIVE_TREATMENT), _tuberculosis),
+    ResultScreen("tb_screen", ("anti-tnf", "jak-inhibitor", ACTIVE_TREATMENT), _tuberculosis, is_event=True),
     ResultScreen("vzv_igg", (ACTIVE_TREATMENT,), _varicella),
     ResultScreen("tpmt", ("azathioprine",), _tpmt),
     ResultScreen("igg", ("rituximab", ACTIVE_TREATMENT), _immunoglobulin, "changing_days", adults_only=True),
     ResultScreen("glucose", ("glucocorticoid",), _glucose, "changing_days"),
     ResultScreen("hba1c", ("glucocorticoid",), _hba1c, "changing_days"),
     ResultScreen("hcg", HARMS_THE_UNBORN, _pregnancy, "pregnancy_days"),
-    ResultScreen("pregnancy_test", HARMS_THE_UNBORN, _pregnancy, "pregnancy_days"),
+    ResultScreen("pregnancy_test", HARMS_THE_UNBORN, _pregnancy, "pregnancy_days", is_event=True),
 )
 
 
@@ -267,33 +269,34 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
     running = courses(patient)
     if not running:
         return
-    for screen in SCREENS:
-        result = _latest(patient, screen.fact)
-        if result is None:
-            continue
-        course = _course_it_matters_for(running, screen.matters_for)
-        if course is not None:
+    for screen, names in _screens_that_matter(tuple(course.drug for course in running)):
+        result = _latest(patient, screen)
+        if result is not None:
+            course = min((one for one in running if one.drug in names), key=lambda one: one.start)
             yield _answer(patient, screen, result, course, running, as_of, parameters)
 
 
-def _latest(patient: PatientFacts, fact: str) -> Found | None:
+def _latest(patient: PatientFacts, screen: ResultScreen) -> Found | None:
     """The latest result of a measure, or the latest record of a screen."""
-    if fact not in events():
-        return patient.latest(fact)
-    record = patient.last_event(fact)
+    if not screen.is_event:
+        return patient.latest(screen.fact)
+    record = patient.last_event(screen.fact)
     return record if record is not None and record.present else None
 
 
-def _course_it_matters_for(running: Sequence[Course], matters_for: Sequence[str]) -> Course | None:
-    """Of the drugs a screen matters for, the one for which it matters most; among equals the one that began first."""
-    for treatment in matters_for:
-        mine = [course for course in running if _belongs(course.drug, (treatment,))]
-        if mine:
-            return min(mine, key=lambda course: course.start)
-    return None
-
-
 @lru_cache(maxsize=4096)
+def _screens_that_matter(names: tuple[str, ...]) -> tuple[tuple[ResultScreen, tuple[str, ...]], ...]:
+    """The screens that matter for some drugs, each with those of the drugs for which it matters most."""
+    found = []
+    for screen in SCREENS:
+        for treatment in screen.matters_for:
+            mine = tuple(name for name in names if _belongs(name, (treatment,)))
+            if mine:
+                found.append((screen, mine))
+                break
+    return tuple(found)
+
+
 def _belongs(name: str, treatments: tuple[str, ...]) -> bool:
     """Whether a drug is one of some drugs or of their classes."""
     row = drug(name)
@@ -345,7 +348,8 @@ def _answer(
         cause=cause,
         numbers={
             "label": _label(screen.fact),
-            "value": _shown(result),
+            "value": result.detail if isinstance(result, Happening) else result.value,
+            "sign": "" if isinstance(result, Happening) else result.comparator,
             "day": date_of(result.day),
             "drug": key,
             "started": date_of(course.start),
@@ -360,18 +364,19 @@ def _after_immunoglobulin(running: Sequence[Course], day: int) -> bool:
     return any(_belongs(course.drug, ("immunoglobulin",)) and course.start <= day for course in running)
 
 
+@lru_cache(maxsize=64)
 def _label(fact: str) -> str:
     return events()[fact].label if fact in events() else measure(fact).short_label
 
 
-def _shown(result: Found) -> str:
-    """`positive`, `negative`, or the number with its unit."""
-    if isinstance(result, Happening):
-        return result.detail or "done"
-    known = measure(result.measure)
+def _shown(row: Mapping[str, Any]) -> str:
+    """`positive`, `negative`, the text of a record, or the number with its unit."""
+    if row["subject"] in events():
+        return str(row["value"]) or "done"
+    known = measure(str(row["subject"]))
     if known.family == "presence":
-        return "positive" if result.value >= 1 else "negative"
-    return f"{result.comparator}{number(result.value, 1)} {known.unit}".strip()
+        return "positive" if float(row["value"]) >= 1 else "negative"
+    return f"{row['sign']}{number(float(row['value']), 1)} {known.unit}".strip()
 
 
 def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
@@ -380,7 +385,7 @@ def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
     name = str(row["drug"])
     known = drug(name)
     taken = f"{known.label.lower() if known else name} since {day_text(row['started'])}"
-    result = f"{row['label']} {row['value']} on {day_text(row['day'])}"
+    result = f"{row['label']} {_shown(row)} on {day_text(row['day'])}"
     if row["state"] == CANNOT_TELL:
         return f"{result} ({taken}): {row['cannot_tell_because']}."
     if row["state"] == NOT_MET:

@@ -366,15 +366,19 @@ def _numbers(
         "steps_behind": None,
         "taper_day": None,
         "review": None,
-        "read_as": _read_as(found, as_of),
+        "read_as": _read_as(found),
         **known,
     }
 
 
-def _read_as(found: steroids.Exposure, as_of: int) -> str:
-    """What of today's dose rests on an older statement taken to have been replaced; empty where nothing does."""
-    in_force = {one.statement.id for one in found.statements if one.last >= as_of}
-    return "; ".join(one.words for one in found.replaced if one.by.id in in_force)
+def _read_as(found: steroids.Exposure) -> str:
+    """What of the dose rests on an older statement taken to have been replaced; empty where nothing newer is on file."""
+    told = []
+    for one in found.replaced:
+        same = [other.statement for other in (*found.statements, *found.unknown) if other.statement.drug == one.by.drug]
+        if max((statement.start for statement in same), default=one.by.start) <= one.by.start:
+            told.append(one.words)
+    return "; ".join(told)
 
 
 def _limit(row: Mapping[str, Any], parameters: Parameters) -> str:

@@ -2,9 +2,9 @@
 
 Looked at: the steady steroid dose (pulses left out) of the last weeks, and whether strength is declining.
 What counts: while strength declines, a cut of more than one step of the taper template within two weeks that has not
-been taken back. Where a clinic switches it on, also a full stop after three weeks or more above 7.5 mg a day: the
-adrenal glands may not have recovered. What does not: a taper in single steps; the end of a pulse; a dose held for less
-than three days.
+been taken back. Also a full stop after three weeks or more above 7.5 mg a day: the adrenal glands may not have
+recovered. What does not: a taper in single steps; the end of a pulse; a dose held for less than three days. Where an
+older statement without an end may still be taken, nobody can tell whether it was a stop.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -63,10 +63,10 @@ class Parameters:
         28, unit="days", low=7, high=90, meaning="how long a cut that was not taken back is shown"
     )
     judge_stops: str = parameter(
-        OFF,
+        ON,
         unit="on or off",
         choices=(ON, OFF),
-        meaning="whether a full stop after a long course is shown; its limits are to be verified by a clinician first",
+        meaning="whether a full stop after a long course is shown; its limits are to be verified by a clinician",
         source="from memory, no source seen",
         mark="memory",
     )
@@ -108,7 +108,7 @@ class Level(NamedTuple):
 
 
 def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterator[Answer]:
-    """For whoever has a steroid on file: the cut in a flare, and the full stop if that is switched on."""
+    """For whoever has a steroid on file: the cut in a flare, and the full stop unless that is switched off."""
     found = steroids.exposure(patient)
     if not found.statements and not found.unknown:
         return
@@ -248,7 +248,8 @@ def _full_stop(found: steroids.Exposure, as_of: int, parameters: Parameters) -> 
         )
     long = course is not None and course.days >= parameters.stop_after_days
     abrupt = long and course is not None and course.last > taken.last - _NEAR_THE_END_DAYS
-    unsure = abrupt and _dose_unknown_since(found, as_of - parameters.remembered_days)
+    why_unsure, cause = _why_a_stop_is_unsure(found, as_of, parameters)
+    unsure = abrupt and bool(why_unsure)
     return Answer(
         STOP,
         CANNOT_TELL if unsure else MET if abrupt else NOT_MET,
@@ -256,12 +257,23 @@ def _full_stop(found: steroids.Exposure, as_of: int, parameters: Parameters) -> 
         since=taken.last + 1 if abrupt and not unsure else None,
         recheck_on=next_after(as_of, found.next_change, forgotten),
         evidence=steroids.evidence(found, as_of if course is None else course.start),
-        cannot_tell_because=steroids.why_unknown(found) if unsure else None,
-        cause=Cause.DOSE_UNKNOWN if unsure else None,
+        cannot_tell_because=why_unsure if unsure else None,
+        cause=cause if unsure else None,
         numbers=_numbers(
             found, as_of, cut_on=date_of(taken.last + 1), above_mg_days=0 if course is None else course.days
         ),
     )
+
+
+def _why_a_stop_is_unsure(
+    found: steroids.Exposure, as_of: int, parameters: Parameters
+) -> tuple[str | None, Cause | None]:
+    """An unknown dose or end of these weeks, or an older statement without an end that may have gone on."""
+    since = as_of - parameters.remembered_days
+    if _dose_unknown_since(found, since):
+        return steroids.why_unknown(found), Cause.DOSE_UNKNOWN
+    ended = [one for one in found.replaced if one.by.end is not None and one.by.end >= since]
+    return ("; ".join(one.words for one in ended), Cause.FACTS_DISAGREE) if ended else (None, None)
 
 
 def _numbers(found: steroids.Exposure, as_of: int, **known: Any) -> dict[str, Any]:
@@ -348,7 +360,7 @@ RULE = Rule(
             None,
             "no source seen",
             "memory",
-            "limits switched off as shipped",
+            "shown as to be verified by a clinician",
         ),
     ),
     known_false_alarms=(
@@ -360,7 +372,12 @@ RULE = Rule(
     topic="steroid dose",
     limitations=(
         "How fast is too fast is a setting of this program. The full stop after a long course rests on limits from "
-        "memory and is switched off until a clinician has verified them."
+        "memory, which the sentence says; a prescription that is not yet renewed looks the same."
+    ),
+    version="2.0.0",
+    changed=(
+        "A full stop after weeks of steroid is shown as shipped, from the day after the last dose; a dose prescribed "
+        "anew, or changed without an end of the older one, is neither."
     ),
     catalogue=("GC-05", "GC-08"),
     examples=(
@@ -411,6 +428,15 @@ RULE = Rule(
             ),
             patient={"age_years": 40},
             expect={"subject": IN_FLARE, "state": CANNOT_TELL},
+        ),
+        Example(
+            title="60 then 50 mg for four weeks and nothing since eleven days",
+            medications=(
+                {"drug": "prednisone", "dose": 60, "unit": "mg", "frequency": "daily", "start": -39, "end": -18},
+                {"drug": "prednisone", "dose": 50, "unit": "mg", "frequency": "daily", "start": -17, "end": -11},
+            ),
+            patient={"age_years": 56},
+            expect={"subject": STOP, "state": MET, "severity": URGENT, "since": -10},
         ),
     ),
 )

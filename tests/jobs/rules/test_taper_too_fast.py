@@ -58,7 +58,7 @@ def assess(
         ([pred(60, -90, -29), pred(40, -28)], NOT_MET),  # four weeks ago
         ([pred(60, -90, -28), pred(40, -27)], MET),
         ([pred(30, -60), pred(1000, -9, -7, intent="pulse")], NOT_MET),  # the end of a pulse
-        ([pred(30, -60), pred(40, -6, -5)], NOT_MET),  # two days are not held
+        ([pred(30, -60, -7), pred(40, -6, -5), pred(30, -4)], NOT_MET),  # two days are not held
         ([pred(12.5, -60, -8)], MET),  # stopped at once
         ([pred(1, -60, -8)], NOT_MET),  # the last step of the taper
         ([pred(10, -60)], NOT_MET),
@@ -101,9 +101,21 @@ def test_an_unknown_dose_beside_the_cut_cannot_be_told() -> None:
     assert row["state"] == CANNOT_TELL
 
 
-def test_full_stops_are_not_judged_as_shipped() -> None:
+def test_full_stops_are_not_judged_where_switched_off() -> None:
     panel = frames(medications=[pred(20, -60, -3)], patients=ADULT)
-    assert set(RULE.on_frames(panel, AS_OF, Parameters())["subject"]) == {IN_FLARE}
+    assert set(RULE.on_frames(panel, AS_OF, Parameters(judge_stops="off"))["subject"]) == {IN_FLARE}
+
+
+def test_whether_a_steroid_was_stopped_cannot_be_told_while_an_older_statement_has_no_end() -> None:
+    row = assess(pred(20, -60), pred(40, -12, -6), subject=STOP)
+    assert row["state"] == CANNOT_TELL
+    assert "which has no end" in row["cannot_tell_because"]
+
+
+def test_a_dose_changed_without_an_end_of_the_older_one_is_neither_a_stop_nor_a_rise() -> None:
+    row = assess(pred(60, -40), pred(50, -7), subject=STOP)
+    assert (row["state"], row["dose"]) == (NOT_MET, 50)
+    assert assess(pred(60, -40), pred(50, -7))["state"] == NOT_MET
 
 
 @pytest.mark.parametrize(
@@ -118,10 +130,8 @@ def test_full_stops_are_not_judged_as_shipped() -> None:
         ([pred(20, -60)], NOT_MET),
     ],
 )
-def test_a_full_stop_after_a_long_course_is_urgent_where_switched_on(
-    medications: list[dict[str, Any]], state: str
-) -> None:
-    row = assess(*medications, subject=STOP, parameters=Parameters(judge_stops="on"))
+def test_a_full_stop_after_a_long_course_is_urgent(medications: list[dict[str, Any]], state: str) -> None:
+    row = assess(*medications, subject=STOP)
     assert row["state"] == state
     assert row["severity"] == (URGENT if state == MET else None)
 
@@ -130,5 +140,4 @@ def test_the_explanations_name_the_doses() -> None:
     assert "from 60 to 30 mg/day on 15 Nov 2026; one step would have been to 50 mg" in RULE.explain(
         assess(*FAST), Parameters()
     )
-    on = Parameters(judge_stops="on")
-    assert "38 days above 7.5 mg/day" in RULE.explain(assess(pred(20, -40, -3), subject=STOP, parameters=on), on)
+    assert "38 days above 7.5 mg/day" in RULE.explain(assess(pred(20, -40, -3), subject=STOP), Parameters())

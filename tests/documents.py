@@ -138,12 +138,7 @@ def from_memory() -> str:
     for one in sorted(all_rules(), key=lambda one: one.key):
         for field in one.parameter_fields():
             if field.metadata["mark"] == "memory":
-                switch = getattr(one.defaults(), "judge_stops", None)
-                acts = (
-                    f"where `judge_stops` is on; as shipped {switch}"
-                    if switch
-                    else f"the rule's status is {one.status}"
-                )
+                acts = f"the rule's status is {one.status}"
                 rows.append((f"`{one.key}.{field.name}`", _number(field), acts))
     for other in all_escalations():
         for field in dataclasses.fields(other.parameters):

@@ -372,7 +372,7 @@ def _numbers(
 
 
 def _read_as(found: steroids.Exposure) -> str:
-    """What of the dose rests on an older statement taken to have been replaced; empty where nothing newer is on file."""
+    """What of the dose rests on an older statement taken to have been replaced; empty where none is."""
     told = []
     for one in found.replaced:
         same = [other.statement for other in (*found.statements, *found.unknown) if other.statement.drug == one.by.drug]

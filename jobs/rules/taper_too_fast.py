@@ -34,6 +34,10 @@ from models.vocabulary import taper_templates
 
 IN_FLARE, STOP = "reduction-in-flare", "abrupt-stop"
 ON, OFF = "on", "off"
+SUPPRESSION = (
+    "above 7.5 mg/day for more than three weeks: droracle.ai/articles/875307, read second-hand, to be verified; three "
+    "weeks: hospital protocol, redbook.streamliners.co.nz/44735.htm"
+)
 _NEAR_THE_END_DAYS = 7
 
 
@@ -67,8 +71,6 @@ class Parameters:
         unit="on or off",
         choices=(ON, OFF),
         meaning="whether a full stop after a long course is shown; its limits are to be verified by a clinician",
-        source="from memory, no source seen",
-        mark="memory",
     )
     stop_after_days: int = parameter(
         21,
@@ -76,8 +78,8 @@ class Parameters:
         low=7,
         high=180,
         meaning="days above the dose after which a full stop is a risk",
-        source="from memory, no source seen",
-        mark="memory",
+        source=SUPPRESSION,
+        mark="seen",
     )
     stop_above_mg: float = parameter(
         7.5,
@@ -85,8 +87,8 @@ class Parameters:
         low=2.5,
         high=30,
         meaning="the dose above which a full stop is a risk",
-        source="from memory, no source seen",
-        mark="memory",
+        source=SUPPRESSION,
+        mark="seen",
     )
 
 
@@ -358,9 +360,9 @@ RULE = Rule(
         Source(
             "Adrenal suppression after a long course",
             None,
-            "no source seen",
-            "memory",
-            "shown as to be verified by a clinician",
+            "redbook.streamliners.co.nz/44735.htm; droracle.ai/articles/875307 (second-hand)",
+            "seen",
+            "unlikely before three weeks; a taper is called for after more than three weeks above 7.5 mg/day",
         ),
     ),
     known_false_alarms=(
@@ -371,8 +373,8 @@ RULE = Rule(
     clears_when="the dose is back within one step, strength no longer declines, or four weeks have passed",
     topic="steroid dose",
     limitations=(
-        "How fast is too fast is a setting of this program. The full stop after a long course rests on limits from "
-        "memory, which the sentence says; a prescription that is not yet renewed looks the same."
+        "How fast is too fast is a setting of this program. The full stop after a long course rests on limits "
+        "read second-hand, which the sentence says; a prescription that is not yet renewed looks the same."
     ),
     version="2.0.0",
     changed=(

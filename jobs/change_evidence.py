@@ -9,7 +9,6 @@ level adds nothing.
 import itertools
 import math
 from collections.abc import Sequence
-from statistics import median
 from typing import NamedTuple
 
 from models.patient_facts import Happening, PatientFacts, Reading
@@ -94,7 +93,7 @@ def enzyme_change(
         return None
     limits = {value.limit for value in (*judged, *reference)}
     in_limits = len(limits) > 1 and all(limits)
-    before_it = median(_amount(value, in_limits) for value in reference)
+    before_it = median([_amount(value, in_limits) for value in reference])
     now = math.exp(sum(math.log(_amount(value, in_limits)) for value in judged) / len(judged))
     own = len(before) >= own_from
     share = own_variation(before) if own else scatter
@@ -178,6 +177,12 @@ def newly_present(patient: PatientFacts, name: str, when: int, near: int, memory
                 found = one
         before = one
     return found
+
+
+def median(values: Sequence[float]) -> float:
+    """The middle of some values, or the mean of the two in the middle."""
+    ordered, half = sorted(values), len(values) // 2
+    return ordered[half] if len(values) % 2 else (ordered[half - 1] + ordered[half]) / 2
 
 
 def _amount(value: Reading, in_limits: bool) -> float:

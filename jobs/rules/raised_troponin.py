@@ -34,6 +34,10 @@ REACH_DAYS = 540
 """A run of raised values is followed back no further than this from the day on which the newest becomes too old."""
 
 
+DIGITS = 4
+"""Of a value and its limit in sentences, so that 14.02 is seen to lie above 14 (ug/L become ng/L with decimals)."""
+
+
 @dataclass(frozen=True)
 class Parameters:
     """Thresholds of the raised-troponin rule."""
@@ -167,10 +171,11 @@ def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
     """The value, its own limit, and what the other kind says."""
     letter = LETTER[str(row["kind"])]
     assay = f" ({row['assay']})" if row["assay"] else ""
-    value = f"Troponin {letter}{assay} {row['comparator']}{number(row['latest'])} ng/L on {day_text(row['latest_day'])}"
+    amount_of = f"{row['comparator']}{number(row['latest'], DIGITS)} ng/L"
+    value = f"Troponin {letter}{assay} {amount_of} on {day_text(row['latest_day'])}"
     if row["state"] == CANNOT_TELL:
         return f"{value}: {row['cannot_tell_because']}."
-    limit = f"its upper limit {number(row['upper_limit'])} ng/L"
+    limit = f"its upper limit {number(row['upper_limit'], DIGITS)} ng/L"
     if row["state"] == NOT_MET:
         return f"{value}, at or below {limit}."
     text = f"{value}, above {limit}, raised since {day_text(row['since'])}."

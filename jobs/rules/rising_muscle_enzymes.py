@@ -9,10 +9,9 @@ chronically raised, stable value is not a rise; a value after strenuous exercise
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
 from typing import Any, NamedTuple
 
-from jobs.change_evidence import Change, enzyme_change, variation_of
+from jobs.change_evidence import Change, enzyme_change, median, variation_of
 from jobs.newest import strength_verdict
 from jobs.phrasing import amount, listed, subject_label
 from jobs.rule import (
@@ -174,7 +173,7 @@ def baseline_of(values: Sequence[Reading], place: int, parameters: Parameters) -
             readings.append(value)
     if not readings:
         return None
-    return Baseline(median(value.value / value.limit for value in readings if value.limit), tuple(reversed(readings)))
+    return Baseline(median([value.value / value.limit for value in readings if value.limit]), tuple(reversed(readings)))
 
 
 def lasting_rise(values: Sequence[Reading], parameters: Parameters) -> Change | None:

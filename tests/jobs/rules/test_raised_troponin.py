@@ -83,3 +83,11 @@ def test_since_when_it_is_raised_does_not_move_with_what_a_panel_still_reads():
     without = assess(t(18, -400), t(18, -35))["troponin_t"]
     assert with_old["since"] == without["since"]
     assert with_old["evidence"][0] == "o2"
+
+
+@pytest.mark.parametrize(("value", "state"), [(14.02, "met"), (14, "not_met"), (13.98, "not_met")])
+def test_the_value_shown_is_seen_to_lie_on_its_side_of_the_limit(value, state):
+    facts = frames(observations=[{"measure": "troponin_t", "value": value, "upper_limit": 14, "day": 0}])
+    row = RULE.on_frames(facts, AS_OF, Parameters()).iloc[0]
+    assert row["state"] == state
+    assert f"{value} ng/L" in RULE.explain(row, Parameters())

@@ -38,6 +38,14 @@ FUNCTION = ("haq", "chaq")
 ENZYMES = ("ck", "aldolase", "ldh", "ast", "alt")
 SEEN_BY = (*GLOBALS, *FUNCTION, *INSTRUMENTS)
 """What is measured by seeing the patient: a day with one of these is a visit; a blood test alone is none."""
+_CORE_MEASURE = {
+    **dict.fromkeys(INSTRUMENTS, "strength"),
+    **dict.fromkeys(FUNCTION, "haq"),
+    **dict.fromkeys(ENZYMES, "enzyme"),
+}
+_FAR = 1e9
+SPARE = 4
+"""Visits read beyond those needed, for visits at which a measure was not taken and for days with two values."""
 LIMB_TITLES = {
     "a": "physician global and strength",
     "b": "extramuscular activity",
@@ -91,7 +99,7 @@ class _Visit(NamedTuple):
 
 def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterator[Answer]:
     """One answer for a patient who was seen, or who reported a flare."""
-    visits = _visits(patient, 2 * parameters.reference_days)
+    visits = _visits(patient, parameters)
     flare = _flare_without_visit(patient, visits, as_of, parameters)
     capacity = patient.series("fvc_percent")
     if not visits and not capacity and flare is None:
@@ -141,25 +149,27 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
 # ----------------------------------------------------------------------------------------------------------- visits
 
 
-def _visits(patient: PatientFacts, reach: int) -> list[_Visit]:
-    """The days on which the patient was seen, oldest first, with what was measured on each; the newest `reach` days."""
-    newest = patient.newest_of(SEEN_BY)
-    if newest is None:
-        return []
-    earliest = newest.day - reach
+def _visits(patient: PatientFacts, parameters: Parameters) -> list[_Visit]:
+    """The newest days on which the patient was seen, oldest first, with what was measured on each.
+
+    As many values of each measure as the two newest visits and what they are compared with can hold.
+    """
+    enough = parameters.reference_visits + 2 + SPARE
     days: dict[int, dict[str, Reading]] = {}
     for key in SEEN_BY:
-        for reading in reversed(patient.series(key)):
-            if reading.day < earliest:
-                break
-            days.setdefault(reading.day, {}).setdefault(key, reading)
+        for reading in patient.series(key)[-enough:]:
+            days.setdefault(reading.day, {})[key] = reading
+    if not days:
+        return []
+    seen = sorted(days)
+    earliest = max(seen[0], seen[-1] - 2 * parameters.reference_days)
     for key in ENZYMES:
         for reading in reversed(patient.series(key)):
             if reading.day < earliest:
                 break
             if reading.day in days and reading.times_limit is not None:
                 days[reading.day].setdefault(key, reading)
-    return [_Visit(day, days[day]) for day in sorted(days)]
+    return [_Visit(day, days[day]) for day in seen]
 
 
 def _flare_without_visit(
@@ -182,10 +192,21 @@ def _reference(visits: Sequence[_Visit], like: _Visit, parameters: Parameters) -
     """Of each measure of a visit the mean of the patient's own values before; enzymes as multiples of the limit."""
     out = {}
     for key in like.readings:
-        own = [_exact(one.readings[key]) for one in visits if key in one.readings][-parameters.reference_visits :]
+        own = _newest_of(visits, key, parameters.reference_visits)
         if own:
-            out[key] = sum(own, Fraction(0)) / len(own)
+            out[key] = sum(map(_exact, own), Fraction(0)) / len(own)
     return out
+
+
+def _newest_of(visits: Sequence[_Visit], key: str, most: int) -> list[Reading]:
+    """Up to `most` of the newest values of a measure, oldest first."""
+    found = []
+    for one in reversed(visits):
+        if key in one.readings:
+            found.append(one.readings[key])
+            if len(found) == most:
+                break
+    return found[::-1]
 
 
 def _exact(reading: Reading) -> Fraction:
@@ -211,7 +232,7 @@ def _judged(
 ) -> _Finding | None:
     before = _before(visits, places[0], parameters)
     judged = [visits[place] for place in places]
-    if not before or not all(_may_be_worse(one, before, parameters) for one in judged):
+    if not before or not all(_may_be_worse(one, before, parameters) for one in reversed(judged)):
         return None
     instrument = _shared(INSTRUMENTS, judged, before)
     questionnaire = _shared(FUNCTION, judged, before)
@@ -235,16 +256,25 @@ def _judged(
 
 
 def _may_be_worse(visit: _Visit, before: Sequence[_Visit], parameters: Parameters) -> bool:
-    """Cheap look beforehand: without a step of a global or three worse measures no definition can be met."""
-    worse = 0
+    """A look in plain numbers, a tenth more generous than the definitions: what fails it cannot meet one of them."""
+    worse_by: dict[str, float] = {}
+    share: dict[str, float] = {}
     for key, reading in visit.readings.items():
-        own = [_roughly(one.readings[key]) for one in before if key in one.readings][-parameters.reference_visits :]
+        own = _newest_of(before, key, parameters.reference_visits)
         if own:
-            change = _roughly(reading) - sum(own) / len(own)
-            if key in GLOBALS and change >= 1:
-                return True
-            worse += change < 0 if key in INSTRUMENTS else change > 0
-    return worse >= IMACS.core_count
+            mean = sum(map(_roughly, own)) / len(own)
+            worse = mean - _roughly(reading) if key in INSTRUMENTS else _roughly(reading) - mean
+            measured = _CORE_MEASURE.get(key, key)
+            worse_by[key] = worse
+            relative = worse / mean if mean > 0 else (_FAR if worse > 0 else 0.0)
+            share[measured] = max(share.get(measured, -_FAR), relative)
+    step = 0.9 * float(IMACS.global_step)
+    if worse_by.get("extramuscular_global", 0.0) >= step:
+        return True
+    strength = share.get("strength", 0.0) >= 0.9 * float(IMACS.strength_percent) / 100
+    if strength and worse_by.get("physician_global", 0.0) >= step:
+        return True
+    return sum(one >= 0.9 * float(IMACS.core_percent) / 100 for one in share.values()) >= IMACS.core_count
 
 
 def _roughly(reading: Reading) -> float:
@@ -282,11 +312,11 @@ def _global_worse(series: Sequence[Reading], today: int, parameters: Parameters)
     own = own[-parameters.reference_visits :]
     if not own:
         return None
-    mean = sum(Fraction(str(one.value)) for one in own) / len(own)
-    if Fraction(str(newest.value)) - mean < Fraction(str(parameters.global_points)):
+    mean = sum(one.value for one in own) / len(own)
+    if newest.value - mean < parameters.global_points - 1e-9:
         return None
     of = "" if len(own) == 1 else f", the mean of the {len(own)} before"
-    said = f"physician global {number(float(mean))}{of} -> {number(newest.value)} of 10 on {day_text(newest.day)}"
+    said = f"physician global {number(mean)}{of} -> {number(newest.value)} of 10 on {day_text(newest.day)}"
     return _Finding(newest.day, said, tuple(one.fact for one in (*own, newest)))
 
 

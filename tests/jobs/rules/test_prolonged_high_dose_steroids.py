@@ -103,6 +103,19 @@ def test_the_last_weight_on_file_counts() -> None:
     assert assess(pred(10, -28), observations=[weight(18, -40), weight(21, -5)])["state"] == NOT_MET
 
 
+@pytest.mark.parametrize(
+    ("kg", "dose", "unit", "state"), [(6.5, 5, "mg", NOT_MET), (650, 1, "mg/kg", CANNOT_TELL), (65, 1, "mg/kg", MET)]
+)
+def test_a_weight_that_cannot_be_right_never_makes_a_dose_high(kg: float, dose: float, unit: str, state: str) -> None:
+    adult = [{"mrn": "1", "age_years": 56}]
+    assert assess(pred(dose, -58, unit=unit), observations=[weight(kg)], patients=adult)["state"] == state
+
+
+def test_a_slip_in_the_newest_weight_leaves_the_one_before_it() -> None:
+    row = assess(pred(10, -58), observations=[weight(65, -90), weight(6.5, -50)])
+    assert (row["state"], row["weight_kg"]) == (NOT_MET, 65)
+
+
 def test_a_dose_per_kilogram_without_a_weight_cannot_be_told() -> None:
     row = assess(pred(1, -40, unit="mg/kg"))
     assert row["state"] == CANNOT_TELL

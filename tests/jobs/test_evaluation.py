@@ -13,7 +13,8 @@ from sqlmodel import col, select
 from jobs import assessing, evaluation
 from jobs.evaluation import evaluate
 from jobs.importers.load import import_paths
-from jobs.rule import rule
+from jobs.rule import all_rules, rule
+from jobs.thresholds import set_parameter
 from models.alert import Alert
 from models.assessment import Assessment, EvaluationRun
 from models.database import engine_for, reading, upgrade, writing
@@ -187,8 +188,6 @@ def test_a_result_dated_ahead_counts_from_its_day_on(engine, clinic_folder):
 
 
 def test_a_patients_own_threshold_holds_for_that_patient_only_and_ends(engine, clinic_folder):
-    from jobs.thresholds import set_parameter
-
     people = [{"mrn": "1"}, {"mrn": "2"}]
     scores = [row for mrn in "12" for row in (cmas(mrn, -14, 27), cmas(mrn, 0, 24))]
     load(engine, clinic_folder(patients=people, observations=scores))
@@ -282,17 +281,46 @@ def folder_of(batch):
     return {"observations": observations, "medications": medications, "events": events}
 
 
+def adjustable():
+    """Every threshold of a rule that is a number within limits, at values a clinic may set."""
+    found = []
+    for one in all_rules():
+        for field in one.parameter_fields():
+            low, high = field.metadata["low"], field.metadata["high"]
+            if low is None or high is None or isinstance(field.default, bool):
+                continue
+            middle = (low + high) / 2
+            values = [low, high, round(middle) if isinstance(field.default, int) else middle]
+            found += [(one.key, field.name, value) for value in values]
+    return found
+
+
+SETTING = st.tuples(st.sampled_from(adjustable()), st.integers(-90, 60), st.sampled_from([None, 1, 2, 3]))
+
+
+def set_some(engine, settings_made):
+    for (key, name, value), offset, patient in settings_made:
+        with writing(engine) as session:
+            begins = DAY + dt.timedelta(days=offset)
+            set_parameter(
+                session, key, name, value, reason="ours", author="paul", valid_from=begins, now=NOW,
+                patient_id=patient, expires_on=begins + dt.timedelta(days=40) if patient else None,
+            )  # fmt: skip
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    batches=st.lists(st.tuples(st.integers(0, 45), st.lists(ARRIVAL, min_size=0, max_size=14)), min_size=1, max_size=5)
+    batches=st.lists(st.tuples(st.integers(0, 45), st.lists(ARRIVAL, min_size=0, max_size=14)), min_size=1, max_size=5),
+    thresholds=st.lists(SETTING, max_size=6),
 )
-def test_incremental_runs_always_end_in_the_state_of_a_full_one(tmp_path_factory, clinic_folder, batches):
+def test_incremental_runs_always_end_in_the_state_of_a_full_one(tmp_path_factory, clinic_folder, batches, thresholds):
     root = tmp_path_factory.mktemp("histories")
     url = f"sqlite:///{root / 'clinic.db'}"
     upgrade(url)
     engine = engine_for(url)
     people = [{"mrn": str(n), "birth_date": f"{2008 - 20 * n}-03-20", "diagnosis": "DM"} for n in range(3)]
     load(engine, clinic_folder(name=f"{root.name}-people", patients=people))
+    set_some(engine, thresholds)
     today = -60
     for number, (gap, batch) in enumerate(batches):
         today += gap

@@ -13,9 +13,6 @@ from models.answer_store import Key
 from models.patient_facts import PatientFacts
 from models.states import State
 
-KEPT = (State.MET, State.CANNOT_TELL, State.NOT_MET)
-"""States that leave a row; `not_met` only until the pages read the patient's summary instead."""
-
 
 class AnswerRow:
     """One answer that is `met` or cannot be told. `digest` is cheap; sentences and evidence are made when asked for."""
@@ -52,7 +49,6 @@ class AnswerRow:
         if self._full is None:
             answer, one = self.answer, self.rule
             cells = answer.cells()
-            telling = answer.state != State.NOT_MET
             self._full = {
                 "patient_id": self._patient.id,
                 "rule": one.key,
@@ -65,14 +61,12 @@ class AnswerRow:
                 "since": cells["since"],
                 "due": cells["due"],
                 "recheck_on": cells["recheck_on"],
-                "explanation": one.explain(cells, self._parameters) if telling else "",
-                "clears_when": one.clears_when if telling else "",
-                "suggested_action": one.suggested_action(cells, self._parameters) if telling else "",
+                "explanation": one.explain(cells, self._parameters),
+                "clears_when": one.clears_when,
+                "suggested_action": one.suggested_action(cells, self._parameters),
                 "cannot_tell_because": answer.cannot_tell_because,
                 "cause": answer.cause.value if answer.cause else None,
-                "evidence": orjson.dumps(
-                    evidence_documents(self._patient, answer.evidence, self._index) if telling else []
-                ).decode(),
+                "evidence": orjson.dumps(evidence_documents(self._patient, answer.evidence, self._index)).decode(),
                 "numbers": orjson.dumps(dict(answer.numbers), default=str).decode(),
                 "digest": self.digest,
             }
@@ -105,7 +99,7 @@ class RowMaker:
                 continue
             one: Rule | None = None
             for answer in answers:
-                if answer.state not in KEPT:
+                if answer.state == State.NOT_MET:
                     continue
                 if one is None:
                     one = rule(key)

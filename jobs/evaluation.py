@@ -41,7 +41,7 @@ from models.patient_summary import forget_summaries, write_summaries
 from models.rows import fetch
 from models.rule_setting import RuleSetting
 from models.standing import due_again, stand_again
-from models.states import State, severity_rank
+from models.states import severity_rank
 
 log = logging.getLogger(__name__)
 
@@ -346,7 +346,7 @@ class _Run:
             [before[key].id for key in gone],
         )
         self.written.update(rule_key for _, rule_key, _ in (*fresh, *changed, *gone))
-        active = {key: row for key, row in now.items() if row.status == "active" and row.state != State.NOT_MET}
+        active = {key: row for key, row in now.items() if row.status == "active"}
         self.decisions += reconcile(session, active, speaks, thresholds=self.thresholds, as_of=self.as_of, now=self.now)
         if self.rules is None:
             revisions = {one.patient.id: one.patient.revision for one in asked}

@@ -21,13 +21,14 @@ _DAY = re.compile(r"\b\d{1,2} [A-Z][a-z]{2} \d{4}\b")
 
 
 def answers_now(session: Session) -> dict[str, dict[str, int]]:
-    """By rule, how many answers are `met`, `not_met`, `cannot_tell`, and about how many `patients` they are."""
+    """By rule, how many answers are `met` or `cannot_tell`, and of how many `patients` it is met."""
     table: Any = Assessment
-    counts: dict[str, dict[str, int]] = defaultdict(lambda: {"met": 0, "not_met": 0, "cannot_tell": 0, "patients": 0})
+    counts: dict[str, dict[str, int]] = defaultdict(lambda: {"met": 0, "cannot_tell": 0, "patients": 0})
     query = sa.select(table.rule, table.state, sa.func.count()).group_by(table.rule, table.state)
     for rule, state, count in session.execute(query):
         counts[rule][state] = count
-    people = sa.select(table.rule, sa.func.count(sa.distinct(table.patient_id))).group_by(table.rule)
+    people = sa.select(table.rule, sa.func.count(sa.distinct(table.patient_id))).where(table.state == "met")
+    people = people.group_by(table.rule)
     for rule, count in session.execute(people):
         counts[rule]["patients"] = count
     return dict(counts)

@@ -261,7 +261,7 @@ def body(here: Current, shown: Rule) -> Any:
         (number(alerts), "running alerts"),
         (number(recent), f"opened in {RECENT_DAYS} days"),
         (number(said.get("met", 0)), "answers met"),
-        (number(said.get("not_met", 0)), "not met"),
+        (number(said.get("patients", 0)), "patients"),
         (number(said.get("cannot_tell", 0)), "cannot tell"),
     ]
     facts: list[tuple[str, Any]] = [

@@ -9,6 +9,7 @@ Layout (little-endian): magic, the length of the head, number of readings, the n
 reading; the readings, sorted by measure and time; the tail (JSON: the other facts).
 """
 
+import datetime as dt
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache, partial
@@ -18,8 +19,9 @@ import orjson
 from sqlmodel import Field, SQLModel
 
 from models.patient_facts import Happening, NotDone, Pause, PlannedDose, Reading, Statement, TaperAgreed
+from models.plausibility import Doubtful, plausible
 
-MAGIC = b"MF02"
+MAGIC = b"MF03"
 _HEAD = struct.Struct("<4sIIi")
 _ROW = struct.Struct("<iddqHHB")
 """Day, value, limit (NaN: none), id, assay, assessor and comparator; the last three are codes (0: not given)."""
@@ -66,6 +68,8 @@ class RowsOfPatient(NamedTuple):
     not_done: Sequence[Sequence[Any]]
     pauses: Sequence[Sequence[Any]]
     plans: Sequence[Plan]
+    suspect: Sequence[str] = ()
+    """Measures among whose readings is one that cannot be (`models.plausibility`)."""
 
 
 def pack(rows: RowsOfPatient) -> bytes:
@@ -94,7 +98,7 @@ def pack(rows: RowsOfPatient) -> bytes:
     ]
     newest = max((row[1] for row in every), default=NO_DAY)
     plans = [tuple(plan) for plan in rows.plans]
-    tail = orjson.dumps([rows.statements, rows.happenings, rows.not_done, rows.pauses, plans])
+    tail = orjson.dumps([rows.statements, rows.happenings, rows.not_done, rows.pauses, plans, rows.suspect])
     return b"".join(
         (_HEAD.pack(MAGIC, len(head), len(every), newest), head, *places, _PLACE.pack(place), *readings, tail)
     )
@@ -110,14 +114,23 @@ class Unpacked:
     """One patient's packed facts, up to a day; readings are decoded measure by measure."""
 
     __slots__ = (
-        "_assays", "_assessors", "_measures", "_oldest", "_packed", "_places", "_start", "_today", "ahead",
-        "happenings", "not_done", "pauses", "plan", "statements",
+        "_assays", "_assessors", "_birth_date", "_doubtful", "_measures", "_oldest", "_packed", "_places", "_start",
+        "_today", "ahead", "happenings", "not_done", "pauses", "plan", "statements", "suspect",
     )  # fmt: skip
 
-    def __init__(self, packed: bytes, today: int, *, horizon_days: int | None, evening: float) -> None:
+    def __init__(
+        self,
+        packed: bytes,
+        today: int,
+        *,
+        horizon_days: int | None,
+        evening: float,
+        birth_date: dt.date | None = None,
+    ) -> None:
         """Facts after `today` are left out, and readings older than `horizon_days`, save the last day of a measure.
 
         `evening` is the last instant of `today` in seconds since 1970: a taper plan withdrawn later still stood then.
+        What is plausible depends on the age, hence `birth_date`.
         """
         magic, head, rows, newest = _HEAD.unpack_from(packed)
         if magic != MAGIC:
@@ -129,7 +142,12 @@ class Unpacked:
         self._measures, self._assays, self._assessors = _names(packed[_HEAD.size : place])
         self._places = place
         self._start = place + _PLACE.size * (len(self._measures) + 1)
-        statements, happenings, not_done, pauses, plans = orjson.loads(packed[self._start + _ROW.size * rows :])
+        statements, happenings, not_done, pauses, plans, suspect = orjson.loads(
+            packed[self._start + _ROW.size * rows :]
+        )
+        self.suspect = frozenset(suspect)
+        self._birth_date = birth_date
+        self._doubtful: dict[str, list[Doubtful]] = {}
         self.ahead: int | None = None
         if newest > today:
             self._look_ahead(day for measure in self._measures for day in self._days_of(measure))
@@ -192,6 +210,9 @@ class Unpacked:
 
     def latest(self, measure: str) -> Reading | None:
         """The newest valid reading of one measure."""
+        if measure in self.suspect:
+            series = self.series(measure)
+            return series[-1] if series else None
         begin, end = self._span(measure)
         return self._readings(measure, end - 1, end)[0] if end > begin else None
 
@@ -200,9 +221,19 @@ class Unpacked:
         begin, end = self._span(measure)
         if begin == end:
             return ()
-        if self._day(begin) < self._oldest:
-            begin = self._first_within(begin, end)
-        return self._readings(measure, begin, end)
+        first = self._first_within(begin, end) if self._day(begin) < self._oldest else begin
+        if measure not in self.suspect:
+            return self._readings(measure, first, end)
+        # Whether a value can be is judged by those before it, however old.
+        kept, self._doubtful[measure] = plausible(self._readings(measure, begin, end), self._birth_date)
+        oldest = self._day(first)
+        return [reading for reading in kept if reading.day >= oldest]
+
+    def doubtful(self) -> Sequence[Doubtful]:
+        """The readings held back up to today, oldest first of each measure."""
+        for measure in sorted(self.suspect):
+            self.series(measure)
+        return [one for measure in sorted(self._doubtful) for one in self._doubtful[measure]]
 
     def _first_within(self, begin: int, end: int) -> int:
         """The first reading that counts: those before the horizon do not, save the last day among them.

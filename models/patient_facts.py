@@ -204,6 +204,7 @@ class PatientFacts:
         "_derived",
         "_latest",
         "_read",
+        "_read_doubtful",
         "_read_latest",
         "_series",
         "ahead",
@@ -246,6 +247,7 @@ class PatientFacts:
         revision: int = 0,
         read: Callable[[str], Sequence[Reading]] | None = None,
         read_latest: Callable[[str], Reading | None] | None = None,
+        read_doubtful: Callable[[], Sequence[Any]] | None = None,
         measures: Iterable[str] | None = None,
         series: Mapping[str, Sequence[Reading]] | None = None,
         statements: Sequence[Statement] = (),
@@ -281,6 +283,7 @@ class PatientFacts:
         self._series: dict[str, Sequence[Reading]] = dict(series or {})
         self._read = read
         self._read_latest = read_latest
+        self._read_doubtful = read_doubtful
         self._latest: dict[str, Reading | None] = {}
         self._age: int | None = -1
         self._derived: dict[str, Any] = {}
@@ -323,6 +326,10 @@ class PatientFacts:
         if measure not in self._latest:
             self._latest[measure] = self._read_latest(measure)
         return self._latest[measure]
+
+    def doubtful(self) -> Sequence[Any]:
+        """Readings that cannot be (`models.plausibility.Doubtful`): held back from the series, and asked about."""
+        return self._read_doubtful() if self._read_doubtful is not None else ()
 
     def newest_of(self, measures: Iterable[str]) -> Reading | None:
         """The newest reading among several measures; of one day the one recorded last."""

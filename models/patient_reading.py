@@ -18,7 +18,8 @@ from models.medication import MedicationStatement
 from models.observation import VALID, Observation
 from models.packed_facts import PackedFacts, Plan, RowsOfPatient, Unpacked, pack
 from models.patient import Patient
-from models.patient_facts import FeedSilence, PatientFacts, date_of, day_number
+from models.patient_facts import FeedSilence, PatientFacts, Reading, date_of, day_number
+from models.plausibility import plausible
 from models.rows import collector_paused, fetch
 from models.taper_plan import MonitoringPause, TaperPlan, TaperStep
 
@@ -93,12 +94,13 @@ def _facts(
     horizon_days: int | None,
     feeds: Sequence[FeedSilence],
 ) -> PatientFacts:
-    unpacked = Unpacked(packed, today, horizon_days=horizon_days, evening=evening)
+    birth_date = _date(person[2])
+    unpacked = Unpacked(packed, today, horizon_days=horizon_days, evening=evening, birth_date=birth_date)
     return PatientFacts(
         today=today,
         id=person[0],
         mrn=person[1],
-        birth_date=_date(person[2]),
+        birth_date=birth_date,
         sex=person[3] or "unknown",
         diagnosis=person[4] or "UNSPECIFIED",
         diagnosed_on=_date(person[5]),
@@ -109,6 +111,7 @@ def _facts(
         revision=person[10],
         read=unpacked.series,
         read_latest=unpacked.latest,
+        read_doubtful=unpacked.doubtful if unpacked.suspect else None,
         measures=unpacked.measures(),
         statements=unpacked.statements,
         happenings=unpacked.happenings,
@@ -180,6 +183,7 @@ def _packed_rows(
         happenings = _by_patient(happening_rows(connection, some, known_at), day=2)
         pauses = _by_patient(pause_rows(connection, some, known_at))
         plans = _by_patient(plan_rows(connection, some, known_at))
+        births = {row[0]: row[2] for row in patient_rows(connection, some)}
         for who in some:
             out[who] = pack(
                 RowsOfPatient(
@@ -189,9 +193,23 @@ def _packed_rows(
                     not_done.get(who, []),
                     pauses.get(who, []),
                     plans.get(who, []),
+                    _suspect(readings.get(who, {}), births.get(who)),
                 )
             )
     return out
+
+
+def _suspect(readings: Mapping[str, Sequence[Any]], birth_date: dt.date | None) -> list[str]:
+    """The measures among whose readings is one that cannot be."""
+    return [measure for measure, series in readings.items() if plausible(_read(measure, series), birth_date)[1]]
+
+
+def _read(measure: str, series: Sequence[Any]) -> list[Reading]:
+    """Readings out of facts as packed."""
+    return [
+        Reading(day, value, limit, sign or "", number, assay, assessor, measure)
+        for number, day, value, limit, assay, assessor, sign in series
+    ]
 
 
 def _by_patient(rows: Iterable[FactRow], day: int | None = None) -> dict[int, list[Any]]:

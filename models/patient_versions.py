@@ -37,6 +37,7 @@ from models.patient_reading import (
     plan_rows,
     statement_rows,
 )
+from models.plausibility import Doubtful, plausible
 
 NEVER = float("inf")
 
@@ -77,8 +78,18 @@ class PatientVersions:
     ) -> PatientFacts:
         """The facts as they stood on `today`, as known at `evening` (its last instant, seconds since 1970)."""
 
+        doubtful: dict[str, list[Doubtful]] = {}
+
+        def read_doubtful() -> Sequence[Doubtful]:
+            for measure in self.readings:
+                read(measure)
+            return [one for measure in sorted(doubtful) for one in doubtful[measure]]
+
         def read(measure: str) -> Sequence[Reading]:
-            found = [one.fact for one in self.readings.get(measure, ()) if one.day <= today and one.stands(evening)]
+            found, doubtful[measure] = plausible(
+                [one.fact for one in self.readings.get(measure, ()) if one.day <= today and one.stands(evening)],
+                self.person[2],
+            )
             oldest = today - horizon_days
             if found and found[0].day < oldest:
                 days = [one.day for one in found]
@@ -130,6 +141,7 @@ class PatientVersions:
             status=status,
             revision=revision,
             read=read,
+            read_doubtful=read_doubtful,
             measures=self.readings,
             statements=statements,
             happenings=happenings,

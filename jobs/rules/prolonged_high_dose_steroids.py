@@ -375,8 +375,9 @@ def _read_as(found: steroids.Exposure) -> str:
     """What of the dose rests on an older statement taken to have been replaced; empty where none is."""
     told = []
     for one in found.replaced:
-        same = [other.statement for other in (*found.statements, *found.unknown) if other.statement.drug == one.by.drug]
-        if max((statement.start for statement in same), default=one.by.start) <= one.by.start:
+        taken = [other.statement for other in found.statements] + [other.statement for other in found.unknown]
+        starts = [statement.start for statement in taken if statement.drug == one.by.drug]
+        if max(starts, default=one.by.start) <= one.by.start:
             told.append(one.words)
     return "; ".join(told)
 

@@ -271,7 +271,7 @@ def acting_callbacks(clinic: Clinic) -> list[str]:
 def test_a_viewer_cannot_call_anything_that_changes_something(clinic: Clinic) -> None:
     client = clinic.client("vera")
     callbacks = acting_callbacks(clinic)
-    assert any("alerts-grid" in key for key in callbacks)
+    assert any(key.startswith(("alerts-", "..alerts-")) for key in callbacks)
     assert {call(client, key).status_code for key in callbacks} == {403}
 
 

@@ -2,8 +2,9 @@
 
 Looked at: falling strength, CK against the patient's own baseline, the steroid dose of the last weeks, and signs that
 speak for a flare. What counts: weaker, CK not up, and three weeks at high dose or a pulse within a fortnight; or weaker
-after a week at very high doses, when CK does not help because the acute form can raise it. What does not: weakness with
-raised CRP or ESR, rash, difficulty swallowing, raised aldolase or worse activity outside the muscle.
+after a week at very high doses, when CK does not help because the acute form can raise it. Six weeks at high dose are
+remembered for three months while a steroid is still taken. What does not: weakness with rising AST, ALT or LDH, raised
+CRP or ESR, rash, difficulty swallowing, raised aldolase or worse activity outside the muscle.
 It names a pattern, never a diagnosis: a flare with normal CK looks the same, and both can be there at once.
 """
 
@@ -36,6 +37,7 @@ from models.states import Cause, Grade, Severity
 from models.vocabulary import events, measure
 
 SUBJECT = "steroid myopathy"
+RISING_ENZYMES = "rising-muscle-enzymes"
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,12 @@ class Parameters:
         high=14,
         meaning="days at very high dose within a fortnight after which CK does not decide",
         source="the published case had ten (seed 003); the number is a site setting",
+    )
+    remembered_course_days: int = parameter(
+        42, unit="days", low=21, high=182, meaning="a course at high dose this long is remembered after it came down"
+    )
+    remembered_for_days: int = parameter(
+        90, unit="days", low=14, high=182, meaning="how long it is remembered while a steroid is still taken"
     )
     ck_days: int = parameter(28, unit="days", low=7, high=90, meaning="an older CK does not tell")
     ck_rise: float = parameter(
@@ -148,6 +156,7 @@ class Dose(NamedTuple):
 
     Attributes:
         course: the course at high dose that goes on, None where there is none.
+        past: a long course at high dose that came down in the last months, None where one goes on or there was none.
         pulse: the pulse of the last fortnight, None where there was none.
         acute: days enough at a very high dose.
         could_be: long enough if everything unknown had been taken.
@@ -155,6 +164,7 @@ class Dose(NamedTuple):
     """
 
     course: steroids.Run | None
+    past: steroids.Run | None
     pulse: steroids.Run | None
     acute: bool
     could_be: bool
@@ -163,7 +173,12 @@ class Dose(NamedTuple):
 
     @property
     def chronic(self) -> bool:
-        """Weeks at high dose, or a pulse."""
+        """Weeks at high dose, now or remembered, or a pulse."""
+        return self.past is not None or self.now
+
+    @property
+    def now(self) -> bool:
+        """Weeks at high dose until today, or a pulse."""
         return self.pulse is not None or (self.course is not None and self.course.reached)
 
     @property
@@ -217,6 +232,9 @@ def _answer(
         again = next_after(as_of, strength.recheck_on, found.next_change, as_of + 1 if dose.growing else None)
         return Answer(SUBJECT, NOT_MET, recheck_on=again, numbers=_numbers(strength, dose))
     enzyme = enzyme_of(patient, as_of, parameters)
+    if not dose.now and (enzyme.times_limit or 0.0) > parameters.ck_limit + _BY_A_HAIR:
+        # After a dose that has come down long ago CK must be quiet, not only falling.
+        enzyme = enzyme._replace(up=True)
     against = list(signs_of_a_flare(patient, as_of, parameters))
     acute = strength.met and dose.acute
     met, because, cause = acute, None, None
@@ -271,14 +289,18 @@ def dose_of(found: steroids.Exposure, as_of: int, parameters: Parameters) -> Dos
     maybe_very_high = days_above_very_high(found.possible, as_of, parameters)
     long, acute = course is not None and course.reached, very_high >= parameters.very_high_days
     since = steroids.earliest(course.nth_day if course is not None else None, None if pulse is None else pulse.start)
+    past = None if course is not None else _remembered(newest, found, as_of, parameters)
+    if since is None and past is not None:
+        since = past.start
     if acute and not long and pulse is None:
         since = None if newest is None else newest.start
     return Dose(
         course,
+        past,
         pulse,
         acute=acute,
         could_be=(possible is not None and possible.reached) or maybe_very_high >= parameters.very_high_days,
-        growing=bool(course or pulse or possible or very_high or maybe_very_high),
+        growing=bool(course or past or pulse or possible or very_high or maybe_very_high),
         since=since,
     )
 
@@ -293,6 +315,14 @@ def _newest_course(
         gap_days=parameters.gap_days,
         nth=parameters.high_dose_days,
     )
+
+
+def _remembered(
+    newest: steroids.Run | None, found: steroids.Exposure, as_of: int, parameters: Parameters
+) -> steroids.Run | None:
+    if newest is None or newest.days < parameters.remembered_course_days or not found.dose_on(as_of) > 0:
+        return None
+    return newest if as_of - newest.last <= parameters.remembered_for_days else None
 
 
 def _if_running(course: steroids.Run | None, as_of: int, parameters: Parameters) -> steroids.Run | None:
@@ -347,6 +377,10 @@ def signs_of_a_flare(patient: PatientFacts, as_of: int, parameters: Parameters) 
         ratio = newest.times_limit
         if ratio is not None and ratio > above:
             yield Against(f"{measure(key).short_label} {number(ratio)} times its limit", (newest.fact,))
+    for answer in patient.answers_of(RISING_ENZYMES):
+        if answer.state == MET and answer.subject in ("ast", "alt", "ldh"):
+            words = f"{measure(answer.subject).short_label} rising since {day_text(answer.since)}"
+            yield Against(words, tuple(answer.evidence))
     for key in ("dysphagia", "rash"):
         event = patient.last_event(key)
         if event is not None and still_there(event, as_of, parameters.sign_days):
@@ -380,6 +414,8 @@ def _numbers(
         "ck_day": None if ck is None else date_of(ck.day),
         "ck_up": enzyme is not None and enzyme.up,
         "course_start": None if course is None else date_of(course.start),
+        "past_start": None if dose.past is None else date_of(dose.past.start),
+        "past_end": None if dose.past is None else date_of(dose.past.last),
         "pulse_day": None if pulse is None else date_of(pulse.last),
         "against": "; ".join(sign.words for sign in against),
     }
@@ -397,6 +433,8 @@ def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
         exposed.append(f"a pulse until {day_text(row['pulse_day'])}")
     if _given(row["course_start"]):
         exposed.append(f"high-dose steroid since {day_text(row['course_start'])}")
+    if _given(row.get("past_start")):
+        exposed.append(f"high-dose steroid from {day_text(row['past_start'])} to {day_text(row['past_end'])}")
     dose = " and ".join(exposed) or "steroid"
     if row["state"] == CANNOT_TELL:
         return (
@@ -438,6 +476,11 @@ def suggested_action(row: Mapping[str, Any], parameters: Parameters) -> str:
         return ""
     if row["kind"] == "acute":
         return "see today: breathing; discuss with the prescriber whether the dose can come down"
+    if _given(row.get("past_start")):
+        return (
+            "do not increase the steroid for this alone: muscle MRI, EMG, hip against neck flexors, TSH and potassium; "
+            "then discuss the next step of the taper with the prescriber"
+        )
     return (
         "do not increase the steroid for this alone: muscle MRI, EMG, hip against neck flexors, TSH and "
         "potassium; then "
@@ -471,6 +514,7 @@ RULE = Rule(
         "weight",
         "medications",
         "declining-strength",
+        RISING_ENZYMES,
     ),
     sources=(
         Source(
@@ -494,13 +538,21 @@ RULE = Rule(
         "a flare with normal CK, above all in dermatomyositis; damage; potassium, thyroid or a statin",
         "a possible fall of strength that is only scatter: it is watched, not acted upon",
     ),
-    clears_when="strength is regained, CK rises, or the steroid dose has not been high for more than three days",
-    after=("declining-strength",),
+    clears_when=(
+        "strength is regained, an enzyme rises, or the steroid dose has not been high for more than three days (after "
+        "six weeks at high dose: for three months, or no steroid is taken any more)"
+    ),
+    after=("declining-strength", RISING_ENZYMES),
     topic="strength",
     limitations=(
         "No limits for this pattern have been validated; three weeks and a fortnight are site settings. Never "
         "a diagnosis, "
         "and never a reason to stop a steroid at once."
+    ),
+    version="2.0.0",
+    changed=(
+        "Six weeks at high dose are remembered for three months while a steroid is still taken, with quiet CK only; "
+        "rising AST, ALT or LDH speak for a flare."
     ),
     catalogue=("PH-04", "PH-04b", "GC-06"),
     examples=(
@@ -526,6 +578,19 @@ RULE = Rule(
             ),
             medications=({"drug": "prednisone", "dose": 60, "start": -35},),
             expect={"subject": SUBJECT, "state": MET, "severity": WATCH, "grade": POSSIBLE, "since": 0},
+        ),
+        Example(
+            title="40 mg for five months, then 20 mg for one: remembered",
+            observations=(
+                {"measure": "cmas", "value": 27, "day": -14},
+                {"measure": "cmas", "value": 24, "day": 0},
+                {"measure": "ck", "value": 90, "upper_limit": 200, "day": 0},
+            ),
+            medications=(
+                {"drug": "prednisone", "dose": 40, "start": -180, "end": -31},
+                {"drug": "prednisone", "dose": 20, "start": -30},
+            ),
+            expect={"subject": SUBJECT, "state": MET, "severity": WATCH, "since": 0},
         ),
         Example(
             title="the same with CK at three times its limit",

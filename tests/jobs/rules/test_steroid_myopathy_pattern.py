@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from jobs.rule import ACTION, CANNOT_TELL, MET, NOT_MET, URGENT, WATCH
-from jobs.rules import declining_strength
+from jobs.rules import declining_strength, rising_muscle_enzymes
 from jobs.rules.steroid_myopathy_pattern import RULE, Parameters
 from tests.frames_builder import AS_OF, frames
 
@@ -140,3 +140,59 @@ def test_it_began_when_weakness_and_exposure_had_both_begun() -> None:
     row = assess({**FIVE_WEEKS, "start": -22}, observations=[*LOWER_TWICE, QUIET_CK])
     assert row is not None
     assert row["since"] == pd.Timestamp(AS_OF) - pd.Timedelta(days=2)  # the 21st day at high dose
+
+
+REMEMBERED = (
+    {"drug": "prednisone", "dose": 40, "start": -180, "end": -31},
+    {"drug": "prednisone", "dose": 20, "start": -30},
+)
+
+
+@pytest.mark.parametrize(
+    ("length", "ago", "still", "expected"),
+    [
+        (150, 30, True, MET),
+        (42, 30, True, MET),
+        (41, 30, True, NOT_MET),  # too short to be remembered
+        (150, 90, True, MET),
+        (150, 91, True, NOT_MET),  # too long ago
+        (150, 30, False, NOT_MET),  # no steroid any more
+    ],
+)
+def test_a_long_course_at_high_dose_is_remembered_while_a_steroid_is_taken(
+    length: int, ago: int, still: bool, expected: str
+) -> None:
+    high = {"drug": "prednisone", "dose": 40, "start": -ago - length + 1, "end": -ago}
+    low = {"drug": "prednisone", "dose": 20, "start": -ago + 1, "end": None if still else -1}
+    assert state(high, low, observations=[*LOWER_ONCE, QUIET_CK]) == expected
+
+
+def test_a_remembered_course_offers_the_next_step_of_the_taper() -> None:
+    row = assess(*REMEMBERED, observations=[*LOWER_ONCE, QUIET_CK])
+    assert row is not None
+    assert "high-dose steroid from" in RULE.explain(row, Parameters())
+    assert "next step of the taper" in RULE.suggested_action(row, Parameters())
+
+
+def test_a_remembered_course_needs_a_quiet_ck() -> None:
+    falling = [
+        {"measure": "ck", "value": 2000, "upper_limit": 200, "day": -40},
+        {"measure": "ck", "value": 320, "upper_limit": 200, "day": 0},
+    ]
+    row = assess(*REMEMBERED, observations=[*LOWER_ONCE, *falling])
+    assert row is not None
+    assert row["state"] == NOT_MET
+    assert "CK is up (1.6 times its limit)" in RULE.explain(row, Parameters())
+
+
+@pytest.mark.parametrize("enzyme", ["ast", "alt", "ldh"])
+def test_a_rising_enzyme_speaks_for_a_flare(enzyme: str) -> None:
+    rising = [
+        {"measure": enzyme, "value": value, "upper_limit": 40, "day": day} for value, day in ((30, -40), (120, 0))
+    ]
+    panel = frames(medications=REMEMBERED, observations=[*LOWER_ONCE, QUIET_CK, *rising])
+    for rule in (declining_strength.RULE, rising_muscle_enzymes.RULE):
+        panel.assessments[rule.key] = rule.on_frames(panel, AS_OF, rule.defaults())
+    (row,) = RULE.on_frames(panel, AS_OF, Parameters()).to_dict("records")
+    assert row["state"] == NOT_MET
+    assert "rising since 22 Nov 2026" in RULE.explain(row, Parameters())

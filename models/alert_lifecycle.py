@@ -21,7 +21,8 @@ from models.errors import ActionRefused
 from models.patient_summary import mark
 from models.user import User
 
-STATES = ("open", "acknowledged", "snoozed", "settled", "resolved", "withdrawn")
+RUNNING = ("open", "acknowledged", "snoozed")
+STATES = (*RUNNING, "settled", "resolved", "withdrawn")
 LONGEST_SNOOZE: Mapping[str, int] = MappingProxyType({"urgent": 3, "action": 31, "watch": 92})
 """Days a snooze may last at most, by severity [default]."""
 ACKNOWLEDGEMENT_LASTS: Mapping[str, int] = MappingProxyType({"urgent": 2, "action": 14, "watch": 42})

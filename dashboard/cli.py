@@ -376,7 +376,7 @@ def alerts(
             query = query.where(Patient.mrn == patient)
         today = present_day(session, utc_now(), settings.timezone)
         found = [(one, mrn) for one, mrn in session.exec(query) if state in {"all", state_of(one, today)}]
-        # A table has no column for what happened to each; a clinic's open alerts have tens of thousands of such moments.
+        # A table has no column for what happened to each, and a clinic's open alerts have a long history.
         told = [one.id for one, _ in found if one.id is not None] if format is not Format.TABLE else []
         events = history(session, told)
         rows = [alert_document(one, mrn, events.get(one.id or 0, []), today) for one, mrn in found]

@@ -1,4 +1,7 @@
-"""The clinic under measurement: a synthetic cohort imported once, and what the peers read of it."""
+"""The clinic under measurement: a synthetic cohort imported once, and a plain copy of its facts.
+
+Without pandas, so that what we measure of ourselves does not carry what only the peers need.
+"""
 
 import datetime as dt
 import shutil
@@ -6,15 +9,16 @@ import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-import pandas as pd
+import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from jobs.importers.load import import_paths
-from models.database import engine_for, upgrade
-from models.vocabulary import drug, frequencies
-from seed_data.cohort import write_cohort
+from models.database import engine_for, newest_version, upgrade
+from models.medication import MedicationStatement
+from models.observation import Observation
+from models.patient import Patient
 from tests.benchmarks.measuring import say
 
 AS_OF = dt.date(2026, 6, 30)
@@ -23,12 +27,11 @@ SEED = 20261
 STRENGTH = ("cmas", "mmt8", "mmt8_bilateral", "mmt_total")
 REQUIRED = {"ck": ("ck",), "troponin": ("troponin_t", "troponin_i"), "crp": ("crp",)}
 NOT_COUNTED = ("topical", "inhaled", "intra-articular")
-CONTINUING = "9999-12-31"
 
 
 @dataclass(frozen=True)
 class Clinic:
-    """A folder with the cohort (`csv`), the database and the peers' Parquet copies."""
+    """A folder with the cohort (`csv`), the database and the peers' copies."""
 
     folder: Path
     patients: int
@@ -43,6 +46,11 @@ class Clinic:
     def database(self) -> Path:
         """The database right after the import; measured code works on copies where it writes."""
         return self.folder / "clinic.db"
+
+    @property
+    def plain(self) -> Path:
+        """The facts believed now in plain tables, for the reference and the SQL peer."""
+        return self.folder / "plain.db"
 
     def engine(self) -> Engine:
         """An engine on the database, as the application makes it."""
@@ -69,86 +77,66 @@ def checkpoint(path: Path) -> None:
 
 
 def made(folder: Path, patients: int, years: float) -> Clinic:
-    """A clinic of that size in `folder`, or the one that an earlier run of the same size left there."""
+    """A clinic of that size in `folder`, or the one that an earlier run of the same size and schema left there."""
+    from seed_data.cohort import write_cohort
+    from tests.benchmarks.parquet import write_parquet
+
     folder.mkdir(parents=True, exist_ok=True)
-    said = folder / f"imported-{patients}-{years:g}"
-    database = folder / "clinic.db"
+    said = folder / f"made-{patients}-{years:g}-{newest_version()}"
     if said.exists():
         say(f"Using the clinic of {patients} patients in {folder.name}")
         return Clinic(folder, patients, int(said.read_text()))
     say(f"Writing {patients} invented patients of {years:g} years ...")
+    for name in ("patients", "observations", "medications", "events", "truth"):
+        (folder / "csv" / f"{name}.csv").unlink(missing_ok=True)
     write_cohort(folder / "csv", patients, SEED, AS_OF, years)
-    without(database)
-    upgrade(f"sqlite:///{database}")
-    engine = engine_for(f"sqlite:///{database}")
+    url = f"sqlite:///{without(folder / 'clinic.db')}"
+    upgrade(url)
+    engine = engine_for(url)
     say("Importing them ...")
     report = import_paths(engine, [folder / "csv"], timezone="UTC", by="benchmark", now=NOW)
-    engine.dispose()
-    checkpoint(database)
     if report.total.rejected:
         raise RuntimeError(f"{report.total.rejected} rows of the cohort were rejected")
-    write_parquet(database, folder)
+    write_plain(engine, without(folder / "plain.db"))
+    engine.dispose()
+    checkpoint(folder / "clinic.db")
+    write_parquet(folder / "plain.db", folder)
     said.write_text(str(report.total.read))
     return Clinic(folder, patients, report.total.read)
 
 
-def write_parquet(database: Path, folder: Path) -> None:
-    """The peers' own copies: current valid scores and tests, current medications with doses already converted.
+def write_plain(engine: Engine, target: Path) -> None:
+    """The facts believed now in the plainest tables: what the reference reads, and the database of the SQL peer.
 
-    In the order in which a clinic's table grows. What they cost to keep up to date is not in any peer's time.
+    In the order in which they were true, days as text, indexed by patient. Corrections have been followed and units
+    converted, in the peers' favour.
     """
-    wanted = [*STRENGTH, *(key for keys in REQUIRED.values() for key in keys), "weight"]
-    with closing(sqlite3.connect(database)) as connection:
-        observations = pd.read_sql_query(
-            "select o.patient_id, measure, effective_on day, value from observation o"
-            " join patient p on p.id = o.patient_id where p.status = 'active' and known_to is null"
-            " and o.status in ('final', 'corrected') and effective_on <= ?"
-            f" and measure in ({','.join('?' * len(wanted))}) order by effective_at, o.id",
-            connection,
-            params=[AS_OF.isoformat(), *wanted],
-        )
-        taken = pd.read_sql_query(
-            "select m.patient_id, drug, dose, unit, frequency, route, start_on start, end_on, m.status from"
-            " medication_statement m join patient p on p.id = m.patient_id"
-            " where p.status = 'active' and known_to is null"
-            " and m.status <> 'entered-in-error' and start_on <= ? order by start_on, m.id",
-            connection,
-            params=[AS_OF.isoformat()],
-        )
-    observations["day"] = pd.to_datetime(observations["day"])
-    observations["measure"] = observations["measure"].astype("category")
-    observations.to_parquet(folder / "observations.parquet", index=False)
-    known = {name: drug(name) for name in taken["drug"].unique()}
-    factor = {name: (row.prednisone_factor if row else None) or np.nan for name, row in known.items()}
-    often = frequencies()
-    every = {key: row.every_days or 0 for key, row in often.items()}
-    doses = {key: float(row.doses) for key, row in often.items()}
-    local = taken["route"].isin(NOT_COUNTED)
-    steroid = taken["drug"].map({name: bool(row and row.is_glucocorticoid) for name, row in known.items()}).astype(bool)
-    acts = taken["drug"].map({name: (row.acts_for_days if row else None) or 0 for name, row in known.items()})
-    once = taken["frequency"] == "once"
-    end = taken["end_on"].where(~once, taken["start"])
-    open_stop = (taken["status"] == "stopped") & end.isna()
-    through = pd.to_datetime(end.where(~open_stop, taken["start"]))
-    per_dose = taken["dose"] * taken["drug"].map(factor).where(~local) * taken["frequency"].map(doses)
-    per_dose *= np.where(taken["unit"] == "g", 1000.0, 1.0)
-    days = taken["frequency"].map(every)
-    frame = pd.DataFrame(
-        {
-            "patient_id": taken["patient_id"],
-            "drug": taken["drug"].astype("category"),
-            "active": taken["drug"]
-            .map({n: bool(r and r.counts_as_active_treatment) for n, r in known.items()})
-            .astype(bool)
-            & ~(steroid & local),
-            "start": pd.to_datetime(taken["start"]),
-            "end": through,
-            "through": through + pd.to_timedelta(acts.where(once | end.notna(), 0), unit="D"),
-            # An alternate-day dose counts as its daily mean, a rarer one in full on its day.
-            "mg": per_dose / np.where(days == 2, 2, 1),
-            "every": days.astype("int64"),
-            "per_kg": taken["unit"].eq("mg/kg") | taken["unit"].eq("g/kg"),
-            "certain": ~open_stop & taken["unit"].isin(["mg", "g", "mg/kg", "g/kg"]),
-        }
-    )
-    frame.to_parquet(folder / "medications.parquet", index=False)
+    tables: tuple[tuple[str, Any, tuple[str, ...], tuple[str, ...]], ...] = (
+        ("patient", Patient, ("id", "status"), ("id",)),
+        (
+            "observation", Observation, ("patient_id", "measure", "effective_on", "value", "status"),
+            ("effective_at", "id"),
+        ),
+        (
+            "medication_statement", MedicationStatement,
+            ("patient_id", "drug", "dose", "unit", "frequency", "route", "start_on", "end_on", "status"),
+            ("start_on", "id"),
+        ),
+    )  # fmt: skip
+    with closing(sqlite3.connect(target)) as plain, engine.connect() as connection:
+        for name, table, columns, order in tables:
+            plain.execute(f"create table {name} ({', '.join(columns)})")
+            query = sa.select(*(getattr(table, column) for column in columns))
+            if table is not Patient:
+                query = query.where(table.known_to.is_(None))
+            rows = connection.execution_options(yield_per=10_000).execute(
+                query.order_by(*(getattr(table, column) for column in order))
+            )
+            plain.executemany(
+                f"insert into {name} values ({', '.join('?' * len(columns))})",
+                ([one.isoformat() if isinstance(one, dt.date) else one for one in row] for row in rows),
+            )
+        plain.execute("create index by_patient on observation (patient_id, measure, effective_on)")
+        plain.execute("create index by_start on medication_statement (patient_id, start_on)")
+        plain.commit()
+        plain.execute("analyze")

@@ -1,35 +1,34 @@
 """Our side of each measurement. What is not an entry point that others rely on is called from here and nowhere else.
 
-Stable are `evaluate`, `replay`, `import_paths`, the `myopanel` command and the web server; the insides are `look` (the
-rules without their sentences) and `stored` (one fact as the page stores it).
+Stable are `evaluate`, `follow`, `replay`, `import_paths`, the `myopanel` command and the web server; of the insides,
+`stored` takes one fact as the page stores it, and `PANEL_ROWS` is what the panel's own script asks for.
 """
 
 import datetime as dt
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from sqlalchemy.engine import Engine
 from sqlmodel import select
 
-from jobs.evaluation import EvaluationReport, assess, evaluate
+from jobs.evaluation import EvaluationReport, evaluate, follow
 from jobs.importers.canonical import ObservationRow
 from jobs.importers.load import import_paths, record_facts
 from jobs.rule import all_rules
-from jobs.thresholds import thresholds_on
 from models.accounts import add_user
 from models.alert import Alert
 from models.database import engine_for, reading, writing
-from models.frame_reading import HORIZON_DAYS, read_frames
 from tests.benchmarks.clinic import AS_OF, NOW, REQUIRED, Clinic, checkpoint
 from tests.benchmarks.reference import Found
 
 HEADLINE = ("declining-strength", "overdue-labs", "prolonged-high-dose-steroids")
 NURSE, PASSWORD = "nora", "a long enough password"
 EVALUATED = "evaluated.db"
+PANEL_ROWS = "/panel/rows?start=0&count=100"
+"""The first part of the list, as the panel's script asks for it when the page is opened."""
 
 
 def number_of_rules() -> int:
@@ -37,18 +36,15 @@ def number_of_rules() -> int:
     return len(all_rules())
 
 
-def look(engine: Engine, as_of: dt.date, rules: Collection[str] | None = None) -> None:
-    """Facts read and every active rule (or those named) answered for the whole panel; nothing said or written.
+def look(engine: Engine, as_of: dt.date, rules: Sequence[str] | None = None) -> None:
+    """Facts read and every active rule (or those named) answered for the whole panel; nothing listed or written.
 
     Raises:
         RuntimeError: a rule failed.
     """
-    with reading(engine) as session:
-        thresholds = thresholds_on(session, as_of)
-        frames = read_frames(session.connection(), as_of, timezone="UTC", horizon_days=HORIZON_DAYS)
-        answers = assess(frames, thresholds, rules)
-    if answers.failures:
-        raise RuntimeError(f"rules failed: {answers.failures}")
+    done = evaluate(engine, as_of, timezone="UTC", now=NOW, rules=rules, dry_run=True, collect=False)
+    if done.failures:
+        raise RuntimeError(f"rules failed: {done.failures}")
 
 
 def met(engine: Engine, as_of: dt.date) -> dict[str, Found]:
@@ -105,6 +101,12 @@ def stored(engine: Engine, rows: Sequence[Any], now: dt.datetime) -> None:
         record_facts(session, rows, by="benchmark", now=now, timezone="UTC")
 
 
+def followed(engine: Engine, now: dt.datetime) -> int:
+    """What whoever stores facts does next: the patients concerned brought up to date; returns how many."""
+    done = follow(engine, timezone="UTC", now=now)
+    return done.computed if done is not None else 0
+
+
 def creatine_kinase(mrn: str, day: dt.date, value: int = 600) -> ObservationRow:
     """A CK with an upper limit of 200."""
     return ObservationRow(
@@ -119,14 +121,13 @@ def active_patients(database: Path) -> list[tuple[int, str]]:
         return [(int(who), str(mrn)) for who, mrn in rows]
 
 
-def alerts_of(database: Path, without: Collection[str] = ()) -> pd.DataFrame:
-    """Every alert with everything but its number and the columns named, sorted."""
+def alerts_of(database: Path) -> list[dict[str, str]]:
+    """Every alert with everything but its number, in an order of their own."""
     engine = engine_for(f"sqlite:///{database}")
     try:
         with reading(engine) as session:
-            rows = [alert.model_dump() for alert in session.exec(select(Alert))]
+            rows = [alert.model_dump(exclude={"id"}) for alert in session.exec(select(Alert))]
     finally:
         engine.dispose()
-    left_out = {"id", *without}
-    frame = pd.DataFrame([{key: str(value) for key, value in row.items() if key not in left_out} for row in rows])
-    return frame.sort_values(list(frame.columns)).reset_index(drop=True) if len(frame) else frame
+    found = [{key: str(value) for key, value in row.items()} for row in rows]
+    return sorted(found, key=lambda row: tuple(row.values()))

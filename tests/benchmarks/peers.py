@@ -166,10 +166,10 @@ def _pandas_high_dose(observations: pd.DataFrame, taken: pd.DataFrame, today: pd
 
 # ------------------------------------------------------------------------------------------------------ index-seek SQL
 
-_CURRENT = "{0}.known_to is null and {0}.status in ('final', 'corrected')"
+_CURRENT = "{0}.status in ('final', 'corrected')"
 _DECLINING = f"""
 select p.id, i.measure from patient p cross join instrument i
-join observation l on l.id = (select o.id from observation o where o.patient_id = p.id and o.measure = i.measure
+join observation l on l.rowid = (select o.rowid from observation o where o.patient_id = p.id and o.measure = i.measure
   and {_CURRENT.format("o")} and o.effective_on <= :today order by o.effective_on desc limit 1)
 where p.status = 'active' and l.effective_on >= :latest
 and (select max(b.value) from observation b where b.patient_id = p.id and b.measure = i.measure
@@ -178,21 +178,21 @@ and (select max(b.value) from observation b where b.patient_id = p.id and b.meas
 _OVERDUE = f"""
 select distinct p.id, t.test from patient p cross join (select distinct test from required) t
 where p.status = 'active' and exists (select 1 from medication_statement m join active a on a.drug = m.drug
-  where m.patient_id = p.id and m.known_to is null and m.status <> 'entered-in-error' and m.start_on <= :today
+  where m.patient_id = p.id and m.status <> 'entered-in-error' and m.start_on <= :today
   and (m.end_on is null or m.end_on >= :today) and m.frequency <> 'once')
 and coalesce((select max((select o.effective_on from observation o where o.patient_id = p.id and o.measure = r.measure
   and {_CURRENT.format("o")} and o.effective_on <= :today order by o.effective_on desc limit 1))
   from required r where r.test = t.test), '') < :due"""
 _DOSE = """(select coalesce(sum(m.dose * f.factor * g.times), 0) from medication_statement m
   join factor f on f.drug = m.drug join per_day g on g.frequency = m.frequency
-  where m.patient_id = {who} and m.known_to is null and m.status <> 'entered-in-error' and m.start_on <= {day}
+  where m.patient_id = {who} and m.status <> 'entered-in-error' and m.start_on <= {day}
   and (m.end_on is null or m.end_on >= {day}))"""
 _HIGH = f"""
 select p.id, 'steroids' from patient p where p.status = 'active'
 and {_DOSE.format(who="p.id", day=":today")} > 30 and {_DOSE.format(who="p.id", day=":first")} > 30
-and not exists (select 1 from medication_statement c where c.patient_id = p.id and c.known_to is null
+and not exists (select 1 from medication_statement c where c.patient_id = p.id
   and c.start_on > :first and c.start_on <= :today and {_DOSE.format(who="p.id", day="c.start_on")} <= 30)
-and not exists (select 1 from medication_statement c where c.patient_id = p.id and c.known_to is null
+and not exists (select 1 from medication_statement c where c.patient_id = p.id
   and c.end_on >= :first and c.end_on < :today and {_DOSE.format(who="p.id", day="date(c.end_on, '+1 day')")} <= 30)"""
 
 
@@ -215,9 +215,9 @@ def seek_sql(connection: sqlite3.Connection, as_of: dt.date) -> dict[str, Found]
     }
 
 
-def sql_connection(database: Path) -> sqlite3.Connection:
-    """A plain connection with the small tables of the vocabulary that the queries join."""
-    connection = sqlite3.connect(database)
+def sql_connection(plain: Path) -> sqlite3.Connection:
+    """A connection to the plain copy of the facts, with the small tables of the vocabulary that the queries join."""
+    connection = sqlite3.connect(plain)
     drugs = vocabulary().drugs.values()
     connection.execute("PRAGMA cache_size=-65536")
     for table, columns, rows in (
@@ -350,7 +350,7 @@ class Ready:
 
 
 def ready_rows(database: Path, beyond: Path | None = None) -> list[Ready]:
-    """Every row of every table, in the order they were written; with `beyond`, only tables whose rows differ in it."""
+    """Every row of every table; with `beyond`, only tables whose rows differ in it."""
     found = []
     with closing(sqlite3.connect(database)) as connection, closing(sqlite3.connect(beyond or database)) as before:
         tables = [
@@ -362,9 +362,9 @@ def ready_rows(database: Path, beyond: Path | None = None) -> list[Ready]:
         for table in tables:
             if table == "alembic_version":
                 continue
-            cursor = connection.execute(f"select * from {table} order by rowid")
+            cursor = connection.execute(f"select * from {table}")
             rows = cursor.fetchall()
-            if beyond is not None and rows == before.execute(f"select * from {table} order by rowid").fetchall():
+            if beyond is not None and rows == before.execute(f"select * from {table}").fetchall():
                 continue
             if rows:
                 found.append(Ready(table, tuple(column[0] for column in cursor.description), rows))

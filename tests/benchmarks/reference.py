@@ -36,8 +36,11 @@ def agree(name: str, found: dict[str, Found], expected: dict[str, Found]) -> Non
             )
 
 
-def headline(database: Path, as_of: dt.date) -> dict[str, Found]:
-    """(patient id, subject) for which each headline rule is met on the day; overdue labs: CK, troponin, CRP."""
+def headline(plain: Path, as_of: dt.date) -> dict[str, Found]:
+    """(patient id, subject) for which each headline rule is met on the day; overdue labs: CK, troponin, CRP.
+
+    Read from the plain copy that `tests.benchmarks.clinic.write_plain` makes.
+    """
     tests = [key for keys in REQUIRED.values() for key in keys]
     scores: defaultdict[tuple[int, str], list[tuple[int, float]]] = defaultdict(list)
     newest: dict[tuple[int, str], int] = {}
@@ -45,13 +48,13 @@ def headline(database: Path, as_of: dt.date) -> dict[str, Found]:
     weight: dict[int, float] = {}
     taken: defaultdict[int, list[tuple[str, float, str, str, str, int, int | None, str]]] = defaultdict(list)
     today = as_of.toordinal()
-    with closing(sqlite3.connect(database)) as connection:
+    with closing(sqlite3.connect(plain)) as connection:
         people = {row[0] for row in connection.execute("select id from patient where status = 'active'")}
         wanted = [*STRENGTH, *tests, "weight"]
         for who, key, day, value, status in connection.execute(
-            "select patient_id, measure, effective_on, value, status from observation where known_to is null"
-            f" and measure in ({','.join('?' * len(wanted))}) and effective_on <= ?"
-            " order by patient_id, effective_at, id",
+            "select patient_id, measure, effective_on, value, status from observation"
+            f" where measure in ({','.join('?' * len(wanted))}) and effective_on <= ?"
+            " order by patient_id, rowid",
             [*wanted, as_of.isoformat()],
         ):
             number = dt.date.fromisoformat(day).toordinal()
@@ -67,8 +70,7 @@ def headline(database: Path, as_of: dt.date) -> dict[str, Found]:
                 newest[who, key] = max(number, newest.get((who, key), 0))
         for who, name, dose, unit, frequency, route, start, end, status in connection.execute(
             "select patient_id, drug, dose, unit, frequency, route, start_on, end_on, status from medication_statement"
-            " where known_to is null and status <> 'entered-in-error' and start_on <= ?"
-            " order by patient_id, start_on, id",
+            " where status <> 'entered-in-error' and start_on <= ? order by patient_id, rowid",
             [as_of.isoformat()],
         ):
             last = dt.date.fromisoformat(end).toordinal() if end else None

@@ -10,7 +10,7 @@ from tests.benchmarks.reference import agree, headline
 
 def population_pass(report: Report, clinic: Clinic, repeats: int) -> None:
     """All rules over the panel; the headline rules alone; memory."""
-    expected = headline(clinic.database, AS_OF)
+    expected = headline(clinic.plain, AS_OF)
     engine = clinic.engine()
     agree("our rules", ours.met(engine, AS_OF), expected)
     agree("pandas", peers.pandas_from_parquet(clinic.folder, AS_OF), expected)
@@ -18,7 +18,7 @@ def population_pass(report: Report, clinic: Clinic, repeats: int) -> None:
         "met, the same for ours, pandas and plain Python: "
         + ", ".join(f"{rule} {len(found)}" for rule, found in expected.items())
     )
-    sql = peers.sql_connection(clinic.database)
+    sql = peers.sql_connection(clinic.plain)
     medians = in_turns(
         {
             "all": lambda: ours.look(engine, AS_OF),
@@ -54,7 +54,7 @@ def per_patient(report: Report, clinic: Clinic, repeats: int) -> None:
     everybody = sorted({int(one) for one in observations["patient_id"].unique()})
     who = everybody[:: max(len(everybody) // 100, 1)]
     sample = set(who)
-    expected = headline(clinic.database, AS_OF)
+    expected = headline(clinic.plain, AS_OF)
     wanted = {rule: {one for one in found if one[0] in sample} for rule, found in expected.items()}
     agree("the ORM loop", peers.orm_per_patient(engine, who, AS_OF), wanted)
     observations["measure"] = observations["measure"].astype(str)

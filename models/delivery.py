@@ -9,7 +9,7 @@ from sqlmodel import Field, SQLModel
 
 from models.column_types import Day
 
-MOST_NAMED = 50
+MOST_NAMED = 8
 """Of so many results on a day it is kept whose they were: what a rare feed is judged by."""
 
 

@@ -35,3 +35,8 @@ class Recorded(SQLModel):
     batch_id: int | None = Field(default=None, foreign_key="import_batch.id", ondelete="RESTRICT")
     line: int | None = Field(default=None, description="Line in the file it came from.")
     entered_by: str | None = Field(default=None, description="User name, when entered by hand.")
+
+
+def own_columns(model: type[Recorded]) -> tuple[str, ...]:
+    """The columns that say what the fact is: those of its table without whose it is and what every fact carries."""
+    return tuple(name for name in model.model_fields if name not in {"id", "patient_id", *Recorded.model_fields})

@@ -4,6 +4,7 @@ UTF-8 with or without BOM, comma or semicolon. The splitting is our own where qu
 closing mark would otherwise swallow all rows up to the next mark, and nobody would miss them.
 """
 
+import codecs
 import csv
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -51,7 +52,7 @@ def find_csv(paths: Sequence[Path]) -> tuple[list[CsvFile], list[str]]:
     """The files behind the paths in the order in which they have to be loaded, and warnings about what was left out.
 
     Raises:
-        UsageError: a path does not exist, holds nothing that can be imported, or its kind cannot be told.
+        UsageError: a path does not exist, holds nothing that can be imported, is not UTF-8, or its kind cannot be told.
     """
     found: list[tuple[Kind, Path]] = []
     warnings: list[str] = []
@@ -68,6 +69,8 @@ def find_csv(paths: Sequence[Path]) -> tuple[list[CsvFile], list[str]]:
             found.append((_kind(path), path))
         else:
             raise UsageError(f"{path} does not exist.")
+    for _, path in found:
+        _check_encoding(path)
     names = [path.name for _, path in found]
     files = [CsvFile(path, kind, path.name if names.count(path.name) == 1 else str(path)) for kind, path in found]
     return sorted(files, key=lambda file: KINDS.index(file.kind)), warnings
@@ -109,6 +112,15 @@ def _refusing_other_encodings(path: Path) -> Iterator[None]:
         raise UsageError(f"{path.name}: {_where_not_utf8(path)} is not UTF-8. Save the file as CSV UTF-8.") from error
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _check_encoding(path: Path) -> None:
+    """Refuse a file that is not UTF-8 to its end before anything of it is taken over."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with _refusing_other_encodings(path), path.open("rb") as stream:
+        while part := stream.read(1 << 20):
+            decoder.decode(part)
+        decoder.decode(b"", final=True)
 
 
 def _where_not_utf8(path: Path) -> str:

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +15,12 @@ from models.errors import UsageError
 
 @dataclass(frozen=True)
 class WorkbookSheet:
-    """One sheet of a workbook on disk and the kind of rows it has."""
+    """One sheet of a workbook and the kind of rows it has. It is read whole, so that damage is found at once."""
 
     path: Path
     title: str
     kind: Kind
+    records: Sequence[Record]
 
     @property
     def name(self) -> str:
@@ -28,18 +29,17 @@ class WorkbookSheet:
 
     @contextmanager
     def open(self) -> Iterator[Sheet]:
-        """The sheet; rows are read one by one, never the whole workbook."""
-        with _workbook(self.path) as book:
-            rows = _records(book[self.title])
-            header = next((cells for _, cells, _ in rows if any(cell.strip() for cell in cells)), [])
-            while header and not header[-1].strip():
-                header = header[:-1]
-            if header:
-                yield Sheet(self.kind, self.name, tuple(header), rows, decimal_comma=True)
-            else:
-                sheet = Sheet(self.kind, self.name, COLUMNS[self.kind], iter(()), decimal_comma=True)
-                sheet.warnings.append(f"{self.name}: the sheet is empty")
-                yield sheet
+        """The sheet."""
+        rows = iter(self.records)
+        header = next((cells for _, cells, _ in rows if any(cell.strip() for cell in cells)), [])
+        while header and not header[-1].strip():
+            header = header[:-1]
+        if header:
+            yield Sheet(self.kind, self.name, tuple(header), rows, decimal_comma=True)
+        else:
+            sheet = Sheet(self.kind, self.name, COLUMNS[self.kind], iter(()), decimal_comma=True)
+            sheet.warnings.append(f"{self.name}: the sheet is empty")
+            yield sheet
 
 
 def find_sheets(paths: list[Path]) -> tuple[list[WorkbookSheet], list[str]]:
@@ -53,7 +53,11 @@ def find_sheets(paths: list[Path]) -> tuple[list[WorkbookSheet], list[str]]:
     for path in paths:
         with _workbook(path) as book:
             titles = list(book.sheetnames)
-        here = [WorkbookSheet(path, title, kind) for title in titles if (kind := kind_of_name(title)) is not None]
+            here = [
+                WorkbookSheet(path, title, kind, list(_records(book[title])))
+                for title in titles
+                if (kind := kind_of_name(title)) is not None
+            ]
         if not here:
             raise UsageError(f"{path}: no sheet is named {', '.join(KINDS)}; found {', '.join(titles)}.")
         ignored = [title for title in titles if kind_of_name(title) is None]

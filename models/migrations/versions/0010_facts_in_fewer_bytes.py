@@ -50,7 +50,7 @@ def upgrade() -> None:
     named = "group_concat(patient_id, ',')" if _sqlite() else "string_agg(patient_id::text, ',')"
     op.execute(
         "INSERT INTO delivery (sender, measure, received_on, results, patients) "
-        f"SELECT sender, measure, received_on, count(*), CASE WHEN count(*) > 50 THEN '' ELSE ',' || {named} END"
+        f"SELECT sender, measure, received_on, count(*), CASE WHEN count(*) > 8 THEN '' ELSE ',' || {named} END"
         " FROM observation GROUP BY sender, measure, received_on"
     )
 

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from jobs.importers import load
+from jobs.importers import bulk, load
 from jobs.importers.canonical import EventRow, MedicationRow, ObservationRow, PatientRow
 from jobs.importers.load import FactsRefused, ImportReport, import_paths, record_facts
 from models.database import engine_for, reading, writing
@@ -336,8 +336,8 @@ def test_facts_of_unknown_patients_are_rejected(engine: Engine, clinic_folder: F
 def test_versions_across_chunks_form_one_chain(
     sqlite_engine: Engine, clinic_folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(load, "CHUNK", 2)
-    monkeypatch.setattr(load, "IDS_PER_QUERY", 1)
+    monkeypatch.setattr(load, "BLOCK", 2)
+    monkeypatch.setattr(bulk, "VALUES_PER_QUERY", 1)
     observations = [ck(500 + n, source_id="L1", received_at=f"2026-05-0{n + 1}T08:00Z") for n in (0, 4, 1, 3, 2)]
     report = run(sqlite_engine, clinic_folder(patients=[{"mrn": "P1"}], observations=observations))
     assert totals(report) == (6, 2, 4, 0, 0)

@@ -1,0 +1,82 @@
+"""What an import says of itself: how many rows became what, which were refused, and whom it touched."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from models.errors import MyopanelError
+
+
+@dataclass
+class Counts:
+    """What became of the rows: read = created + updated + unchanged + rejected."""
+
+    read: int = 0
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    rejected: int = 0
+
+    def add(self, other: "Counts") -> None:
+        """Add another file's counts."""
+        for name in ("read", "created", "updated", "unchanged", "rejected"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+@dataclass
+class FileCounts(Counts):
+    """The counts of one file."""
+
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Reject:
+    """A row that was not taken over: where it stands, which cell is to blame, and what to do."""
+
+    file: str
+    line: int
+    column: str
+    value: str
+    why: str
+
+    def sentence(self) -> str:
+        """For people: `observations.csv line 17, column unit: ...`."""
+        where = f"{self.file} line {self.line}"
+        return f"{where}, column {self.column}: {self.why}" if self.column else f"{where}: {self.why}"
+
+
+@dataclass
+class ImportReport:
+    """What an import did, or with `dry_run` would have done."""
+
+    total: Counts = field(default_factory=Counts)
+    files: list[FileCounts] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    dry_run: bool = False
+    batch_id: int | None = None
+    patient_ids: list[int] = field(default_factory=list)
+    """Patients of whom something was created or updated, in order; empty in a dry run."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The shape other programs rely on."""
+        return {
+            "total": asdict(self.total),
+            "files": [{"name": file.name} | asdict(file) for file in self.files],
+            "rejects": [asdict(reject) for reject in self.rejects],
+            "warnings": list(self.warnings),
+            "dry_run": self.dry_run,
+        }
+
+
+class FactsRefused(MyopanelError, ValueError):
+    """Facts typed in that cannot be taken over; `problems` has (row, column, value, why) for each of them."""
+
+    def __init__(self, problems: Sequence[tuple[int, str, str, str]]) -> None:
+        super().__init__("; ".join(f"{column}: {why}" if column else why for _, column, _, why in problems))
+        self.problems = tuple(problems)
+
+    def by_column(self, row: int = 0) -> dict[str, str]:
+        """Column -> message for one row, as a form shows it."""
+        return {column: why for number, column, _, why in self.problems if number == row}

@@ -1,0 +1,61 @@
+"""Which format the files of an import have, and the tables in them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from jobs.importers.csv_folder import find_csv
+from jobs.importers.excel import find_sheets
+from jobs.importers.fhir_r4 import SUFFIXES as FHIR_SUFFIXES
+from jobs.importers.fhir_r4 import find_resources
+from jobs.importers.hl7v2_oru import SUFFIXES as HL7_SUFFIXES
+from jobs.importers.hl7v2_oru import find_messages
+from jobs.importers.sheet import SheetSource
+from models.errors import UsageError
+
+FORMATS = ("auto", "csv", "xlsx", "fhir", "hl7")
+
+
+def find_sources(paths: list[Path], format: str, timezone: str) -> tuple[Sequence[SheetSource], str, list[str]]:
+    """The tables behind the paths in the order in which they have to be loaded, their format, and warnings.
+
+    Raises:
+        UsageError: no such format, nothing named, formats mixed, or a file that cannot be read at all.
+    """
+    if format not in FORMATS:
+        raise UsageError(f"{format!r} is not an import format; known are {', '.join(FORMATS)}.")
+    if not paths:
+        raise UsageError("Name at least one folder or file to import.")
+    told = {_format_of(path) for path in paths} if format == "auto" else {format}
+    if len(told) > 1:
+        raise UsageError(
+            f"Files of different formats ({', '.join(sorted(told))}) cannot be imported in one go; import one after "
+            "the other."
+        )
+    used = told.pop()
+    sources: Sequence[SheetSource]
+    if used == "fhir":
+        sources, warnings = find_resources(paths, timezone)
+    elif used == "hl7":
+        sources, warnings = find_messages(paths)
+    elif used == "xlsx":
+        sources, warnings = find_sheets(paths)
+    else:
+        sources, warnings = find_csv(paths)
+    return sources, used, warnings
+
+
+_FORMAT_OF_SUFFIX = {
+    ".csv": "csv",
+    ".xlsx": "xlsx",
+    ".xlsm": "xlsx",
+    **dict.fromkeys(FHIR_SUFFIXES, "fhir"),
+    **dict.fromkeys(HL7_SUFFIXES, "hl7"),
+}
+
+
+def _format_of(path: Path) -> str:
+    """By the suffix; of a folder by what lies in it: one table makes it a CSV folder, whatever lies beside it."""
+    if not path.is_dir():
+        return _FORMAT_OF_SUFFIX.get(path.suffix.lower(), "csv")
+    inside = {_FORMAT_OF_SUFFIX.get(one.suffix.lower()) for one in path.iterdir() if one.is_file()}
+    return next((format for format in ("csv", "fhir", "hl7") if format in inside), "csv")

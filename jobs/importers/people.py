@@ -86,9 +86,10 @@ class People:
         return state
 
     def _imagine(self, new: Mapping[str, dict[str, Any]], changed: Mapping[str, dict[str, Any]]) -> None:
-        self._imagined.update({**new, **changed})
-        for mrn in new:
-            self._ids[mrn] = -1 - len(self._imagined)
+        for mrn, known in {**new, **changed}.items():
+            self._imagined[mrn] = known
+            if mrn in new:
+                self._ids[mrn] = -len(self._imagined)
 
 
 def last_word_of(facts: Iterable[PatientFact]) -> dict[str, dict[str, Any]]:

@@ -11,6 +11,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from models.clock import end_of_day, start_of_day
 from models.event import ClinicalEvent
@@ -137,9 +138,12 @@ def refresh(connection: sa.Connection, patient_ids: Iterable[int], *, timezone: 
         if not revisions:
             continue
         packed = _packed_rows(connection, sorted(revisions), timezone, None)
-        connection.execute(sa.delete(PackedFacts).where(entry.patient_id.in_(list(revisions))))
+        # An import and an evaluation may both pack a patient; whichever is of an older revision is packed again.
+        made: Any = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+        insert = made(PackedFacts)
+        changed = {"revision": insert.excluded.revision, "packed": insert.excluded.packed}
         connection.execute(
-            sa.insert(PackedFacts),
+            insert.on_conflict_do_update(index_elements=["patient_id"], set_=changed),
             [{"patient_id": who, "revision": revisions[who], "packed": value} for who, value in packed.items()],
         )
         count += len(packed)

@@ -397,6 +397,7 @@ def _pack(engine: Engine, patient_ids: Sequence[int], timezone: str) -> None:
     """Pack the facts of those the import touched once, so that the next evaluation need not read them row by row."""
     for start in range(0, len(patient_ids), PACKED_AT_ONCE):
         with writing(engine) as session:
+            one_import_at_a_time(session)
             refresh(session.connection(), patient_ids[start : start + PACKED_AT_ONCE], timezone=timezone)
 
 

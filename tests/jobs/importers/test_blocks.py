@@ -129,7 +129,7 @@ def test_an_import_hands_back_whom_it_touched(engine: Engine, clinic_folder: Fol
     moved = [ck(1, "P1", source_id="a", received_at="2026-06-01"), ck(2, "P2"), ck(3, "nobody")]
     second = run(engine, clinic_folder(observations=moved))
     with reading(engine) as session:
-        ids = dict(session.execute(sa.select(Patient.mrn, Patient.id)).tuples().all())
+        ids = dict(session.execute(sa.select(Patient.mrn, Patient.id)).all())
     assert second.patient_ids == sorted(ids[mrn] for mrn in ("P1", "P2", "P3"))
     assert run(engine, clinic_folder(observations=moved)).patient_ids == []
 

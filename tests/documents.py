@@ -98,12 +98,14 @@ def settings() -> str:
 def interfaces() -> str:
     """What can be imported, and what other programs may ask over HTTP: the modules there are, in their own words."""
     rows = []
-    ours = {"__init__", "canonical", "coded", "load", "sheet"}
+    ours = {"__init__", "canonical", "coded", "load", "loading", "sheet"}
     for folder, how in (("jobs/importers", "import"), ("dashboard/api", "HTTP")):
-        for path in sorted((REPOSITORY / folder).glob("*.py")):
-            if path.stem not in ours:
+        there = {path.stem: path for path in (REPOSITORY / folder).glob("*.py")}
+        there |= {path.parent.name: path for path in (REPOSITORY / folder).glob("*/__init__.py")}
+        for name, path in sorted(there.items()):
+            if name not in ours:
                 said = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-                rows.append((how, " ".join(said.split("\n\n")[0].split()), f"`{folder}/{path.name}`"))
+                rows.append((how, " ".join(said.split("\n\n")[0].split()), f"`{path.relative_to(REPOSITORY)}`"))
     return table(("way", "what", "where"), rows)
 
 

@@ -17,17 +17,17 @@ from typing import Any, cast
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from jobs.importers.bulk import table_of
 from jobs.importers.canonical import COLUMNS, LONGEST_NAME, Reading, Refused, reader
 from jobs.importers.canonical.repeated import RepeatedCells
-from jobs.importers.one_at_a_time import one_import_at_a_time
-from jobs.importers.people import last_word_of
-from jobs.importers.rejects import RejectsFile, rejects_file
-from jobs.importers.report import Counts, FactsRefused, FileCounts, ImportReport, Reject
+from jobs.importers.loading.bulk import table_of
+from jobs.importers.loading.one_at_a_time import one_import_at_a_time
+from jobs.importers.loading.people import last_word_of
+from jobs.importers.loading.rejects import RejectsFile, rejects_file
+from jobs.importers.loading.report import Counts, FactsRefused, FileCounts, ImportReport, Reject
+from jobs.importers.loading.sources import FORMATS, find_sources
+from jobs.importers.loading.store import Said, Store
+from jobs.importers.loading.typed_in import record_facts, row_from_form
 from jobs.importers.sheet import Sheet, SheetSource
-from jobs.importers.sources import FORMATS, find_sources
-from jobs.importers.store import Said, Store
-from jobs.importers.typed_in import record_facts, row_from_form
 from models.database import reading, writing
 from models.import_batch import ImportBatch, ImportFile, RejectedRow
 from models.patient_reading import refresh

@@ -22,6 +22,7 @@ def free_text(column: str, text: str, longest: int = LONGEST_TEXT) -> str | None
 
 
 def record_number(text: str) -> str:
+    """A record number, compared exactly as text."""
     if not text:
         raise Refused("mrn", "", "the record number is missing; every row needs one")
     if len(text) > LONGEST_NAME:
@@ -51,10 +52,12 @@ def choice(column: str, text: str, known: Collection[str], what: str) -> str:
 
 
 def required(column: str, text: str, what: str) -> str:
+    """A cell that may not be blank."""
     if not text:
         raise Refused(column, "", f"{what} is missing")
     return text
 
 
 def received(reading: Reading, text: str) -> dt.datetime | None:
+    """When a fact became known, None where not given."""
     return reading.instant("received_at", text)[0] if text else None

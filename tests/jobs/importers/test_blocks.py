@@ -15,8 +15,8 @@ from jobs.importers import load
 from jobs.importers.canonical import COLUMNS, Reading, Refused, reader
 from jobs.importers.canonical.observation import GROUPS
 from jobs.importers.load import ImportReport, import_paths, import_sources
+from jobs.importers.loading.sources import find_sources
 from jobs.importers.sheet import Sheet
-from jobs.importers.sources import find_sources
 from models.database import reading, writing
 from models.delivery import Delivery
 from models.observation import Observation

@@ -13,9 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from jobs.importers import bulk, load
+from jobs.importers import load
 from jobs.importers.canonical import EventRow, MedicationRow, ObservationRow, PatientRow
 from jobs.importers.load import FactsRefused, ImportReport, import_paths, record_facts
+from jobs.importers.loading import bulk
 from models.database import engine_for, reading, writing
 from models.errors import UsageError
 from models.tables import (

@@ -10,11 +10,11 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 
-from jobs.importers.bulk import Writer, count_deliveries, parts, table_of, versions_on_file
 from jobs.importers.canonical import Fact, Kind, ObservationFact, PatientFact, Refused
 from jobs.importers.canonical.observation import GROUPS
-from jobs.importers.people import People
-from jobs.importers.versions import Chain, Version, place
+from jobs.importers.loading.bulk import Writer, count_deliveries, parts, table_of, versions_on_file
+from jobs.importers.loading.people import People
+from jobs.importers.loading.versions import Chain, Version, place
 from models.clock import clinic_date
 from models.event import ClinicalEvent
 from models.medication import MedicationStatement

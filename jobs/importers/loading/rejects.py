@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from jobs.importers.canonical import FILE_COLUMNS, KINDS, Kind
-from jobs.importers.report import Reject
+from jobs.importers.loading.report import Reject
 from models.errors import UsageError
 
 
@@ -60,6 +60,7 @@ class RejectsFile:
 
 @contextmanager
 def rejects_file(path: Path | None) -> Iterator[RejectsFile | None]:
+    """The file of rejects while an import runs; None where none is wanted."""
     if path is None:
         yield None
         return

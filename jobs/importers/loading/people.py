@@ -6,8 +6,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from jobs.importers.bulk import parts, table_of
 from jobs.importers.canonical import PatientFact
+from jobs.importers.loading.bulk import parts, table_of
 from models.patient import Patient
 
 

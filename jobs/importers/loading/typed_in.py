@@ -8,10 +8,10 @@ from pydantic import ValidationError
 from sqlmodel import Session
 
 from jobs.importers.canonical import KINDS, ROWS, Kind, Reading, Refused, reader
-from jobs.importers.one_at_a_time import one_import_at_a_time
-from jobs.importers.people import last_word_of
-from jobs.importers.report import Counts, FactsRefused
-from jobs.importers.store import Said, Store
+from jobs.importers.loading.one_at_a_time import one_import_at_a_time
+from jobs.importers.loading.people import last_word_of
+from jobs.importers.loading.report import Counts, FactsRefused
+from jobs.importers.loading.store import Said, Store
 from models.patient_reading import refresh
 
 

@@ -1,0 +1,167 @@
+"""An Observation, or each of its components, as a row of observations."""
+
+from collections.abc import Iterable, Mapping
+
+from jobs.importers.canonical import PRESENCE_WORDS, Refused
+from jobs.importers.coded import Coding, in_unit_of_value, limits_of_text, measure_of, one_unit
+from jobs.importers.fhir_r4.codes import UCUM, system_of
+from jobs.importers.fhir_r4.condition import source_id_of
+from jobs.importers.fhir_r4.elements import (
+    Body,
+    code_of,
+    codings_of,
+    dict_of,
+    dicts_of,
+    first_of,
+    name_of,
+    names_of,
+    number_of,
+    text_of,
+    values_in,
+)
+from jobs.importers.fhir_r4.entries import Entry
+from jobs.importers.fhir_r4.index import Index
+from jobs.importers.fhir_r4.paths import IN_COMPONENT, PATHS
+from jobs.importers.fhir_r4.rows import Cells
+from jobs.importers.fhir_r4.times import known_since
+from models import vocabulary
+
+_STATUSES = {
+    "final": "final",
+    "corrected": "corrected",
+    "amended": "corrected",
+    "appended": "corrected",
+    "entered-in-error": "entered-in-error",
+    "cancelled": "cancelled",
+}
+_NOT_DONE = frozenset({"not-performed", "not-asked", "asked-declined", "not-applicable", "unsupported"})
+_COMPARATORS = {"<": "<", "<=": "<", ">": ">", ">=": ">"}
+_PRESENCE_CODES = {
+    "10828004": "positive",
+    "260385009": "negative",
+    "260373001": "detected",
+    "260415000": "not detected",
+}
+
+
+def read_observation(entry: Entry, index: Index) -> Iterable[tuple[Cells, Mapping[str, str]]]:
+    """The rows of an Observation: its own value and those of its components.
+
+    Raises:
+        Refused: it is not final, or one of its values cannot be read.
+    """
+    resource = entry.resource
+    status = text_of(resource.get("status"))
+    known = _STATUSES.get(status)
+    if known is None:
+        why = "has no status" if not status else f"is {status}, not final"
+        raise Refused("status", status, f"the result {why}; it is taken over once it is")
+    mrn = index.mrn(resource, entry.sender, "subject")
+    period = dict_of(resource.get("effectivePeriod"))
+    contained = dicts_of(resource.get("contained"))
+    common = {
+        "mrn": mrn,
+        "observed_at": text_of(resource.get("effectiveDateTime"))
+        or text_of(resource.get("effectiveInstant"))
+        or text_of(period.get("start")),
+        "assay": name_of(resource.get("method")) or index.name(resource.get("device"), entry.sender, contained),
+        "assessor": index.name(first_of(resource.get("performer")), entry.sender, contained),
+        "received_at": known_since(resource, corrected=known != "final"),
+        "status": known,
+        "source_id": source_id_of(resource),
+        "comment": " ".join(filter(None, (text_of(note.get("text")) for note in dicts_of(resource.get("note"))))),
+    }
+    if text_of(resource.get("effectiveInstant")) == "" and resource.get("effectiveTiming") is not None:
+        raise Refused("observed_at", "", "a timing is no point in time; give effectiveDateTime")
+    parts = dicts_of(resource.get("component"))
+    has_value = any(values_in(resource))
+    if not parts or has_value or resource.get("dataAbsentReason") is not None:
+        yield _result(resource, common), PATHS["Observation"]
+    for place, part in enumerate(parts):
+        inside = f"Observation.component[{place}]"
+        paths = {**PATHS["Observation"], **{
+            column: path.replace("Observation", inside, 1) for column, path in PATHS["Observation"].items()
+            if column in IN_COMPONENT
+        }}  # fmt: skip
+        try:
+            cells = _result(part, common)
+        except Refused as refused:
+            raise Refused(paths.get(refused.column, refused.column), refused.value, refused.why) from None
+        yield cells, paths
+
+
+def _result(part: Body, common: Mapping[str, str]) -> Cells:
+    """The cells of one value: that of an observation, or that of one of its components."""
+    code = part.get("code")
+    codings = [
+        Coding(system_of(text_of(one.get("system"))), text_of(one.get("code")), text_of(one.get("display")))
+        for one in codings_of(code)
+    ]
+    measure = measure_of(codings, text_of(dict_of(code).get("text")))
+    cells = {**common, "measure": measure.key}
+    value, unit = _value(part, measure)
+    absent = code_of(part.get("dataAbsentReason"))
+    if not value and part.get("dataAbsentReason") is not None and common["status"] in {"final", "corrected"}:
+        why = name_of(part.get("dataAbsentReason"))
+        if absent not in _NOT_DONE and absent != "error":
+            raise Refused("value", absent, f"there is no value: {why or 'no reason'}")
+        cells |= {"status": "cancelled" if absent == "error" else "not-done", "reason": why}
+    low, high = _limits(part, measure, unit)
+    return cells | {"value": value, "unit": unit, "lower_limit": low, "upper_limit": high}
+
+
+def _value(part: Body, measure: vocabulary.Measure) -> tuple[str, str]:
+    """Value as text, with its comparator, and the unit; both '' where there is none."""
+    if part.get("valueQuantity") is not None:
+        quantity = dict_of(part["valueQuantity"])
+        if quantity.get("value") is None:
+            return "", ""
+        comparator = text_of(quantity.get("comparator"))
+        if comparator and comparator not in _COMPARATORS:
+            raise Refused("comparator", comparator, f"{comparator!r} is no comparator of a measured value")
+        number = number_of(quantity["value"], "value")
+        return f"{_COMPARATORS.get(comparator, '')}{number}", _unit(measure, quantity)
+    if part.get("valueInteger") is not None:
+        return number_of(part["valueInteger"], "value"), ""
+    if part.get("valueBoolean") is not None and measure.family == "presence":
+        return ("1" if part["valueBoolean"] is True else "0"), ""
+    if part.get("valueString") is not None:
+        return text_of(part["valueString"]), ""
+    if part.get("valueCodeableConcept") is not None:
+        concept = part["valueCodeableConcept"]
+        codes = [_PRESENCE_CODES.get(text_of(one.get("code")), "") for one in codings_of(concept)]
+        said = [word for word in (*codes, *(name.lower() for name in names_of(concept))) if word in PRESENCE_WORDS]
+        if len({PRESENCE_WORDS[word] for word in said}) > 1:
+            raise Refused("value", name_of(concept), "its code and its words say the opposite of each other")
+        return said[0] if said else name_of(concept), ""
+    other = next(values_in(part), "")
+    if other:
+        raise Refused("value", other, f"{other} is not a value of {measure.label}; send valueQuantity")
+    return "", ""
+
+
+def _unit(measure: vocabulary.Measure, quantity: Body) -> str:
+    code, system = text_of(quantity.get("code")), text_of(quantity.get("system"))
+    return one_unit(measure.key, [code if system in {UCUM, ""} else "", text_of(quantity.get("unit"))])
+
+
+def _limits(part: Body, measure: vocabulary.Measure, unit: str) -> tuple[str, str]:
+    """Lower and upper limit in the unit of the value; '' where none, or more than one, is reported."""
+    ranges = [one for one in dicts_of(part.get("referenceRange")) if code_of(one.get("type")) in {"", "normal"}]
+    found: set[tuple[str, str]] = set()
+    for one in ranges:
+        sides = []
+        for side in ("low", "high"):
+            quantity = dict_of(one.get(side))
+            if quantity.get("value") is None:
+                sides.append("")
+                continue
+            number = number_of(quantity["value"], f"{'lower' if side == 'low' else 'upper'}_limit")
+            sides.append(in_unit_of_value(measure.key, number, _unit(measure, quantity), unit))
+        if not any(sides):
+            told = limits_of_text(text_of(one.get("text")))
+            sides = [in_unit_of_value(measure.key, limit, told.unit, unit) for limit in (told.low, told.high)]
+        if any(sides):
+            found.add((sides[0], sides[1]))
+    # Ranges for several ages or sexes: which of them is meant cannot be told from here.
+    return next(iter(found)) if len(found) == 1 else ("", "")

@@ -1,0 +1,176 @@
+"""Which resources of a file hold which kind of fact, as sheets in the order in which they have to be loaded."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobs.importers.canonical import KINDS, Kind, Refused
+from jobs.importers.coded import CodedRow, CodedSheet
+from jobs.importers.fhir_r4.condition import myositis_of, read_condition, read_procedure
+from jobs.importers.fhir_r4.elements import Body, list_of, text_of, values_in
+from jobs.importers.fhir_r4.entries import SUFFIXES, Content, Entry, sender_name
+from jobs.importers.fhir_r4.index import MEDICATIONS, SUPPORTING, Index
+from jobs.importers.fhir_r4.medication import read_medication
+from jobs.importers.fhir_r4.observation import read_observation
+from jobs.importers.fhir_r4.paths import PATHS
+from jobs.importers.fhir_r4.patient import read_patient
+from jobs.importers.fhir_r4.rows import Reader
+from jobs.importers.sheet import Record, Sheet
+from models.errors import UsageError
+
+
+@dataclass(frozen=True)
+class ResourceSheet:
+    """The facts of one kind that one sender has in one file."""
+
+    content: Content
+    kind: Kind
+    sender: str
+    diagnoses: bool
+    index: Index
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return self.content.name
+
+    @contextmanager
+    def open(self) -> Iterator[Sheet]:
+        """The sheet; the file is read again for each kind, and lines are never all in memory."""
+        records = self._diagnosed() if self.diagnoses else self._records()
+        warnings: list[str] = []
+        sheet = CodedSheet(self.kind, self.name, self._told(records, warnings), sender_name(self.sender))
+        sheet.warnings = warnings
+        yield sheet
+
+    def _told(self, records: Iterator[Record], warnings: list[str]) -> Iterator[Record]:
+        """The records; at their end it is known how many patients were named by a reference alone."""
+        self.index.taken_as_number.clear()
+        yield from records
+        many = len(self.index.taken_as_number)
+        if many:
+            warnings.append(
+                f"{self.name}: {many} {'patient was' if many == 1 else 'patients were'} named by a reference alone; "
+                "its id was taken as the record number"
+            )
+
+    def _mine(self) -> Iterator[Entry]:
+        for entry in self.content.entries():
+            if entry.sender == self.sender and _sorted_into(entry) == (self.kind, self.diagnoses):
+                yield entry
+
+    def _records(self) -> Iterator[Record]:
+        for entry in self._mine():
+            yield from _records_of(entry, self.kind, self.index)
+
+    def _diagnosed(self) -> Iterator[Record]:
+        # The last word counts, so the newest diagnosis comes last, and "unspecified" never hides a known one.
+        entries = sorted(
+            self._mine(),
+            key=lambda entry: (
+                getattr(myositis_of(entry.resource), "code", "") != "UNSPECIFIED",
+                text_of(entry.resource.get("recordedDate")) or text_of(entry.resource.get("onsetDateTime")),
+            ),
+        )
+        for entry in entries:
+            yield from _records_of(entry, self.kind, self.index)
+
+
+def find_resources(paths: Sequence[Path], timezone: str = "UTC") -> tuple[list[ResourceSheet], list[str]]:
+    """The facts in files and folders of resources, in the order in which they have to be loaded, and warnings.
+
+    Raises:
+        UsageError: a path does not exist, a folder holds no such file, or a file is not FHIR.
+    """
+    files: list[Path] = []
+    warnings: list[str] = []
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(one for one in path.iterdir() if one.is_file() and not one.name.startswith("."))
+            wanted = [one for one in inside if one.suffix.lower() in SUFFIXES]
+            if not wanted:
+                raise UsageError(f"{path}: no {', '.join(SUFFIXES)} file is in this folder.")
+            ignored = [one.name for one in inside if one not in wanted]
+            if ignored:
+                warnings.append(f"{path.name or path}: files ignored: {', '.join(ignored)}")
+            files += wanted
+        elif path.is_file():
+            files.append(path)
+        else:
+            raise UsageError(f"{path} does not exist.")
+    names = [path.name for path in files]
+    contents = [Content(path.name if names.count(path.name) == 1 else str(path), path) for path in files]
+    sheets, more = sheets_of(contents, timezone)
+    return sheets, warnings + more
+
+
+def sheets_of(contents: Sequence[Content], timezone: str = "UTC") -> tuple[list[ResourceSheet], list[str]]:
+    """The same for messages that were never files.
+
+    Raises:
+        UsageError: one of them is not FHIR.
+    """
+    index = Index(timezone)
+    warnings: list[str] = []
+    there: list[tuple[int, int, ResourceSheet]] = []
+    for place, content in enumerate(contents):
+        groups: dict[tuple[Kind, bool, str], None] = {}
+        ignored: Counter[str] = Counter()
+        for entry in content.entries():
+            index.add(entry)
+            sorted_into = _sorted_into(entry)
+            if sorted_into is not None:
+                groups[(*sorted_into, entry.sender)] = None
+            elif entry.type not in SUPPORTING:
+                ignored[entry.type] += 1
+        for kind, diagnoses, sender in groups:
+            order = 2 * KINDS.index(kind) + diagnoses
+            there.append((order, place, ResourceSheet(content, kind, sender, diagnoses, index)))
+        if ignored:
+            listed = ", ".join(f"{number} {name}" for name, number in ignored.items())
+            warnings.append(f"{content.name}: resources without a fact for this clinic ignored: {listed}")
+    return [sheet for _, _, sheet in sorted(there, key=lambda one: one[:2])], warnings
+
+
+def _sorted_into(entry: Entry) -> tuple[Kind, bool] | None:
+    """Which kind of fact an entry is, and whether it is a diagnosis; None for what holds none."""
+    kind = entry.type
+    if entry.why or kind == "Observation":
+        # A panel holds results by reference and has no value of its own.
+        return None if _is_panel(entry.resource) else ("observations", False)
+    if kind == "Patient":
+        return "patients", False
+    if kind in MEDICATIONS:
+        return "medications", False
+    if kind == "Condition":
+        return ("patients", True) if myositis_of(entry.resource) is not None else ("events", False)
+    return ("events", False) if kind == "Procedure" else None
+
+
+def _is_panel(resource: Body) -> bool:
+    return bool(
+        list_of(resource.get("hasMember")) and not list_of(resource.get("component")) and not any(values_in(resource))
+    )
+
+
+def _records_of(entry: Entry, kind: Kind, index: Index) -> Iterator[Record]:
+    sent = entry.resource or entry.sent
+    try:
+        if entry.why:
+            raise Refused("", "", entry.why)
+        for cells, paths in _READERS[entry.type](entry, index):
+            yield entry.line, CodedRow(kind, cells, paths, sent), ""
+    except Refused as refused:
+        paths = PATHS.get(entry.type, {})
+        yield entry.line, CodedRow(kind, {}, paths, sent, refused), refused.why
+
+
+_READERS: Mapping[str, Reader] = {
+    "Patient": read_patient,
+    "Condition": read_condition,
+    "Procedure": read_procedure,
+    "Observation": read_observation,
+    **dict.fromkeys(MEDICATIONS, read_medication),
+}

@@ -361,7 +361,9 @@ def alerts(
     from models.alert import Alert
     from models.alert_lifecycle import RUNNING, STATES, alert_document, history, present_day, state_of
     from models.database import reading
+    from models.list_order import in_order
     from models.patient import Patient
+    from models.standing import last_reviews
 
     if state not in {*STATES, "all"}:
         raise UsageError(f"--state is one of {', '.join(STATES)} or all, not {state!r}.")
@@ -379,9 +381,11 @@ def alerts(
         # A table has no column for what happened to each, and a clinic's open alerts have a long history.
         told = [one.id for one, _ in found if one.id is not None] if format is not Format.TABLE else []
         events = history(session, told)
-        rows = [alert_document(one, mrn, events.get(one.id or 0, []), today) for one, mrn in found]
-    order = {"urgent": 0, "action": 1, "watch": 2}
-    rows.sort(key=lambda row: (order.get(row["severity"], 3), row["since"] or "", row["mrn"], row["id"]))
+        seen = last_reviews(session.connection(), sorted({one.patient_id for one, _ in found}))
+        ordered = in_order(
+            [one.model_dump() | {"state": state_of(one, today), "alert": one, "mrn": mrn} for one, mrn in found], seen
+        )
+        rows = [alert_document(row["alert"], row["mrn"], events.get(row["id"], []), today) for row in ordered]
     print_rows(
         rows,
         format,

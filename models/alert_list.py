@@ -62,8 +62,7 @@ def _joined(condition: Any) -> Any:
 
 def _ordered(session: Session, found: Sequence[Any], today: dt.date) -> list[dict[str, Any]]:
     rows = [_alert_row(row, today) for row in found]
-    people = sorted({row["patient_id"] for row in rows})
-    seen = {who: at for part in chunks(people) for who, at in last_reviews(session.connection(), part).items()}
+    seen = last_reviews(session.connection(), sorted({row["patient_id"] for row in rows}))
     return list(in_order(rows, seen))
 
 

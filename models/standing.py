@@ -139,10 +139,11 @@ def last_reviews(connection: sa.Connection, patient_ids: Sequence[int]) -> dict[
     review: Any = PatientReview
     query = (
         sa.select(review.patient_id, sa.func.max(review.at))
-        .where(review.patient_id.in_(patient_ids), review.undone_at.is_(None))
+        .where(review.undone_at.is_(None))
         .group_by(review.patient_id)
     )
-    return {row[0]: row[1] for row in connection.execute(query)}
+    parts = (query.where(review.patient_id.in_(part)) for part in chunks(patient_ids))
+    return {row[0]: row[1] for part in parts for row in connection.execute(part)}
 
 
 def due_again(connection: sa.Connection, today: dt.date) -> list[int]:

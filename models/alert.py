@@ -26,6 +26,7 @@ class Alert(SQLModel, table=True):
         sa.Index("ix_alert_patient", "patient_id"),
         sa.Index(
             "ix_alert_open",
+            "ended_at",
             "severity",
             "covered_by",
             "snoozed_until",
@@ -35,6 +36,12 @@ class Alert(SQLModel, table=True):
             "patient_id",
             sqlite_where=sa.text("ended_at IS NULL"),
             postgresql_where=sa.text("ended_at IS NULL"),
+        ),
+        sa.Index(
+            "ix_alert_unseen",
+            "ended_at",
+            sqlite_where=sa.text("ended_at IS NOT NULL AND seen_at IS NULL AND resolved_at IS NULL"),
+            postgresql_where=sa.text("ended_at IS NOT NULL AND seen_at IS NULL AND resolved_at IS NULL"),
         ),
         sa.CheckConstraint("(acknowledged_at IS NULL) = (acknowledged_by IS NULL)", name="ck_alert_acknowledged"),
         sa.CheckConstraint("(snoozed_until IS NULL) = (snoozed_by IS NULL)", name="ck_alert_snoozed"),

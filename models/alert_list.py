@@ -17,7 +17,7 @@ from models.list_order import WATCH, floor, in_order
 from models.medication import MedicationStatement
 from models.observation import Observation
 from models.panel import name_of
-from models.patient import Patient
+from models.patient import Patient, ids_of_left
 from models.patient_summary import PatientSummary, chunks
 from models.standing import last_reviews
 
@@ -111,14 +111,11 @@ def _whose(owner: str | None) -> Any:
 def alert_counts(session: Session, today: dt.date, *, owner: str | None = None) -> Counter[str]:
     """How many alerts stand in each of `VIEWS`. `owner`: see `alert_page`."""
     view = _view(today)
-    query = (
-        sa.select(view, sa.func.count())
-        .select_from(_A)
-        .join(_P, _P.id == _A.patient_id)
-        .where(_RUNNING, _whose(owner))
-        .group_by(view)
-    )
+    query = sa.select(view, sa.func.count()).select_from(_A).where(_A.ended_at.is_(None), _whose(owner)).group_by(view)
     counts = Counter({str(row[0]): int(row[1]) for row in session.execute(query)})
+    # Alerts of who left end with the next evaluation.
+    for name, count in session.execute(query.where(_A.patient_id.in_(ids_of_left()))):
+        counts[str(name)] -= int(count)
     unseen = sa.select(_A.id).where(_UNSEEN, _whose(owner)).limit(UNSEEN_SHOWN).subquery()
     counts["settled"] = int(session.execute(sa.select(sa.func.count()).select_from(unseen)).scalar_one())
     return counts

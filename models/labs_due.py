@@ -15,7 +15,7 @@ from sqlmodel import Session, col, select
 
 from models.errors import ActionRefused
 from models.observation import Observation
-from models.patient import Patient
+from models.patient import Patient, ids_of_left
 from models.patient_summary import LAB_STATES, NOT_TAKEN, PatientLab, PatientSummary, bits_of
 from models.taper_plan import MonitoringPause
 from models.vocabulary import tests
@@ -127,8 +127,8 @@ def most_pressing(session: Session, wanted: Wanted, which: Any, count: int) -> l
         sa.select(_L.patient_id)
         .join(_P, _P.id == _L.patient_id)
         .where(*wanted.conditions(), which)
-        .group_by(_L.patient_id, *_NAMED)
-        .order_by(sa.func.min(rank), sa.func.min(_L.due), *_NAMED)
+        .group_by(_L.patient_id)
+        .order_by(sa.func.min(rank), sa.func.min(_L.due), sa.func.min(_P.family_name), _L.patient_id)
         .limit(count)
     )
     return [int(row[0]) for row in session.execute(query)]
@@ -143,7 +143,7 @@ def patients_by_lab_states(session: Session, wanted: Wanted | None = None) -> di
         return {int(row[0]): int(row[1]) for row in session.execute(query)}
     found = {int(row[0]): int(row[1]) for row in session.execute(query)}
     # Who left and was not evaluated since is taken off, so that the index alone tells the rest.
-    left = query.join(_P, _P.id == _S.patient_id).where(_P.status != "active")
+    left = query.where(_S.patient_id.in_(ids_of_left()))
     for bits, count in session.execute(left):
         found[int(bits)] -= int(count)
     return found

@@ -15,10 +15,9 @@ from models.alert import Alert
 from models.assessment import Assessment
 from models.labs_due import patients_by_lab_states
 from models.list_order import ACTION, CANNOT_TELL, IN_HAND, NOTHING, URGENT, floor
-from models.patient import STATUSES, Patient
+from models.patient import Patient, ids_of_left
 from models.patient_summary import LATE, PatientGap, PatientSummary
 
-LEFT = tuple(status for status in STATUSES if status != "active")
 WAITING = "waiting"
 """The cause of patients whose newest facts no run has looked at: silence about them means nothing."""
 NEVER_EVALUATED, NOT_YET = "not evaluated yet", "newest facts not evaluated yet"
@@ -83,9 +82,10 @@ def nav_counts(session: Session, today: dt.date) -> dict[str, int]:
         sa.or_(col(Alert.snoozed_until).is_(None), col(Alert.snoozed_until) <= today),
         sa.or_(col(Alert.acknowledged_at).is_(None), col(Alert.lapses_on) <= today),
     )
-    alerts = session.execute(
-        sa.select(sa.func.count()).select_from(Alert).join(Patient).where(open_now, col(Patient.status) == "active")
-    ).scalar_one()
+    asking = sa.select(sa.func.count()).select_from(Alert).where(open_now)
+    # Alerts of who left end with the next evaluation.
+    gone = asking.where(col(Alert.patient_id).in_(ids_of_left()))
+    alerts = session.execute(asking).scalar_one() - session.execute(gone).scalar_one()
     late = sum(count for bits, count in patients_by_lab_states(session).items() if bits & LATE)
     return {"Alerts": alerts, "Labs due": late}
 
@@ -134,6 +134,8 @@ def _says(word: str, *, start_of_mrn: bool = False) -> Any:
 _P: Any = Patient
 _S: Any = PatientSummary
 _IS_WAITING = sa.and_(_P.status == "active", _P.revision != _P.evaluated_revision)
+# Spelled as the index `ix_patient_summary_untold` is, so that SQLite uses it.
+_HAS_GAP = sa.text("patient_summary.untold")
 _COLUMNS = (
     _P.id, _P.mrn, _P.given_name, _P.family_name, _P.diagnosis, _P.birth_date, _P.sex, _P.site, _P.clinician,
     _P.revision, _P.evaluated_revision, _S.place, _S.untold, _S.reasons, _S.strength, _S.ck, _S.steroid_mg,
@@ -254,11 +256,17 @@ def panel_counts(session: Session, asked: Asked) -> Counts:
     if not asked.everybody:
         sums = _sums(_S.place, _UNTOLD)
         return Counts(*(int(value or 0) for value in session.execute(_chosen(asked, *sums)).one()))
-    sums = _sums(_S.place, _S.untold)
-    # The index of places tells it without a look at a single row; who left and was not evaluated since is taken off.
-    kept = session.execute(sa.select(*sums).select_from(_S)).one()
+    # Each of these is read off an index; who left and was not evaluated since is taken off.
+    low, high = BETWEEN["action"]
+    kinds = (
+        sa.true(),
+        _S.place >= BETWEEN["urgent"][0],
+        sa.and_(_S.place >= low, _S.place < high),
+        _HAS_GAP,
+    )
+    kept = [_scalar(session, sa.select(sa.func.count()).select_from(_S).where(kind)) for kind in kinds]
     gone = session.execute(
-        sa.select(*sums).select_from(_P).join(_S, _S.patient_id == _P.id).where(_P.status.in_(LEFT))
+        sa.select(*_sums(_S.place, _S.untold)).select_from(_S).where(_S.patient_id.in_(ids_of_left()))
     ).one()
     # Of those who wait, the ones whose row does not say already that something is untold.
     waiting = (
@@ -271,8 +279,12 @@ def panel_counts(session: Session, asked: Asked) -> Counts:
         .where(_IS_WAITING)
     )
     new, untold = session.execute(waiting).one()
-    patients, today, week, cannot_tell = (int(a or 0) - int(b or 0) for a, b in zip(kept, gone, strict=True))
+    patients, today, week, cannot_tell = (a - int(b or 0) for a, b in zip(kept, gone, strict=True))
     return Counts(patients + int(new or 0), today, week, cannot_tell + int(untold or 0))
+
+
+def _scalar(session: Session, query: Any) -> int:
+    return int(session.execute(query).scalar_one())
 
 
 def _sums(place: Any, untold: Any) -> tuple[Any, ...]:
@@ -295,9 +307,7 @@ def causes(session: Session) -> list[tuple[str, str, int]]:
     counted = {(row[0], row[1]): int(row[2]) for row in session.execute(query)}
     gone = (
         sa.select(gap.rule, gap.words, sa.func.count())
-        .select_from(_P)
-        .join(gap, gap.patient_id == _P.id)
-        .where(_P.status.in_(LEFT))
+        .where(gap.patient_id.in_(ids_of_left()))
         .group_by(gap.rule, gap.words)
     )
     for rule, words, count in session.execute(gone):
@@ -337,9 +347,11 @@ def choices(session: Session) -> dict[str, list[tuple[str, int]]]:
 
 
 def sites(session: Session) -> list[str]:
-    """Every site that a patient belongs to."""
-    query = sa.select(_P.site).distinct().where(_P.site != "").order_by(_P.site)
-    return [str(row[0]) for row in session.execute(query)]
+    """Every site that a patient belongs to, each found by one step through the index."""
+    found = [""]
+    while (after := session.execute(sa.select(sa.func.min(_P.site)).where(_P.site > found[-1])).scalar()) is not None:
+        found.append(str(after))
+    return found[1:]
 
 
 def anybody(session: Session) -> bool:

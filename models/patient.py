@@ -1,11 +1,13 @@
 """A patient of the clinic, as the panel needs them."""
 
 import datetime as dt
+from typing import Any
 
 import sqlalchemy as sa
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field, SQLModel, col
 
 STATUSES = ("active", "discharged", "deceased", "moved")
+LEFT = tuple(status for status in STATUSES if status != "active")
 SEXES = ("female", "male", "other", "unknown")
 
 
@@ -16,9 +18,10 @@ class Patient(SQLModel, table=True):
         # Few at any time: whose newest facts no evaluation has looked at.
         sa.Index(
             "ix_patient_waiting",
-            "id",
-            sqlite_where=sa.text("status = 'active' AND revision <> evaluated_revision"),
-            postgresql_where=sa.text("status = 'active' AND revision <> evaluated_revision"),
+            "status",
+            "evaluated_revision",
+            sqlite_where=sa.text("revision <> evaluated_revision"),
+            postgresql_where=sa.text("revision <> evaluated_revision"),
         ),
     )
 
@@ -49,3 +52,8 @@ class Patient(SQLModel, table=True):
     def name(self) -> str:
         """Given and family name, or the record number where neither is known."""
         return " ".join(part for part in (self.given_name, self.family_name) if part) or self.mrn
+
+
+def ids_of_left() -> Any:
+    """Patients who are no longer under the clinic's care, as a query of ids."""
+    return sa.select(col(Patient.id)).where(col(Patient.status).in_(LEFT))

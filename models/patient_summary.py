@@ -36,7 +36,13 @@ class PatientSummary(SQLModel, table=True):
 
     __tablename__ = "patient_summary"
     __table_args__ = (
-        sa.Index("ix_patient_summary_place", "place", "patient_id", "untold"),
+        sa.Index("ix_patient_summary_place", "place", "patient_id"),
+        sa.Index(
+            "ix_patient_summary_untold",
+            "patient_id",
+            sqlite_where=sa.text("untold"),
+            postgresql_where=sa.text("untold"),
+        ),
         sa.Index("ix_patient_summary_stands", "stands_until"),
         sa.Index("ix_patient_summary_next_lab", "next_lab_due"),
         sa.Index("ix_patient_summary_take", "to_take_from"),

@@ -80,7 +80,7 @@ def layout(**query: str) -> Any:
                 className="page",
             )
         where, untold = sites(session), causes(session)
-        patients = panel_counts(session, Asked(severity="cannot_tell")).patients if untold else 0
+        patients = panel_counts(session, Asked()).cannot_tell if untold else 0
     return html.Div(
         [
             page_head("Panel", html.Span(id=COUNTS, role="status"), _filters(where, query)),
@@ -319,7 +319,7 @@ def _grid() -> Any:
             "rowHeight": 57,
             "headerHeight": 32,
             "rowBuffer": 10,
-            "cacheBlockSize": 100,
+            "cacheBlockSize": 50,
             "maxConcurrentDatasourceRequests": 2,
             "blockLoadDebounceMillis": 40,
             "suppressCellFocus": False,

@@ -48,7 +48,7 @@
     var names = path === "/" ? ["q", "who", "sev", "rule", "site", "dx", "why"] : ["who", "show"];
     var wanted = new URLSearchParams();
     names.forEach(function (name) { if ((query.get(name) || "").trim()) { wanted.set(name, query.get(name).trim()); } });
-    wanted.set("start", 0); wanted.set("count", path === "/" ? 100 : 200);
+    wanted.set("start", 0); wanted.set("count", path === "/" ? 50 : 200);
     var address = (path === "/" ? "/panel/rows?" : "/alerts/rows?") + wanted.toString();
     ahead[address] = ask(address);
     ahead[address].catch(function () { delete ahead[address]; });

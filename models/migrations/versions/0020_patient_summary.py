@@ -10,7 +10,9 @@ branch_labels = None
 depends_on = None
 
 RUNNING = sa.text("ended_at IS NULL")
-WAITING = sa.text("status = 'active' AND revision <> evaluated_revision")
+WAITING = sa.text("revision <> evaluated_revision")
+UNSEEN = sa.text("ended_at IS NOT NULL AND seen_at IS NULL AND resolved_at IS NULL")
+UNTOLD = sa.text("untold")
 TEXT = sqlmodel.sql.sqltypes.AutoString()
 
 
@@ -37,7 +39,10 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["patient_id"], ["patient.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("patient_id"),
     )
-    op.create_index("ix_patient_summary_place", "patient_summary", ["place", "patient_id", "untold"])
+    op.create_index("ix_patient_summary_place", "patient_summary", ["place", "patient_id"])
+    op.create_index(
+        "ix_patient_summary_untold", "patient_summary", ["patient_id"], sqlite_where=UNTOLD, postgresql_where=UNTOLD
+    )
     op.create_index("ix_patient_summary_stands", "patient_summary", ["stands_until"])
     op.create_index("ix_patient_summary_next_lab", "patient_summary", ["next_lab_due"])
     op.create_index("ix_patient_summary_take", "patient_summary", ["to_take_from"])
@@ -74,11 +79,27 @@ def upgrade() -> None:
         batch_op.alter_column("danger", server_default=None)
         batch_op.create_index(
             "ix_alert_open",
-            ["severity", "covered_by", "snoozed_until", "acknowledged_at", "lapses_on", "owner", "patient_id"],
+            [
+                "ended_at",
+                "severity",
+                "covered_by",
+                "snoozed_until",
+                "acknowledged_at",
+                "lapses_on",
+                "owner",
+                "patient_id",
+            ],
             sqlite_where=RUNNING,
             postgresql_where=RUNNING,
         )
-    op.create_index("ix_patient_waiting", "patient", ["id"], sqlite_where=WAITING, postgresql_where=WAITING)
+    op.create_index("ix_alert_unseen", "alert", ["ended_at"], sqlite_where=UNSEEN, postgresql_where=UNSEEN)
+    op.create_index(
+        "ix_patient_waiting",
+        "patient",
+        ["status", "evaluated_revision"],
+        sqlite_where=WAITING,
+        postgresql_where=WAITING,
+    )
     # Which alerts mean danger is said by the rules from now on; those that run already are brought up to date here.
     for danger, rule, subject in (
         (3, "raised-troponin", "troponin_i%"),
@@ -107,6 +128,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_index("ix_patient_waiting", table_name="patient")
     with op.batch_alter_table("alert", schema=None) as batch_op:
+        batch_op.drop_index("ix_alert_unseen")
         batch_op.drop_index("ix_alert_open")
         batch_op.drop_column("danger")
     for table in ("patient_lab", "patient_gap", "patient_summary"):

@@ -57,7 +57,7 @@ def ask(patient: PatientFacts, thresholds: Thresholds, rules: Collection[str] | 
         own = thresholds.patients.get(rule.key)
         parameters = thresholds.clinic[rule.key] if own is None else own.get(patient.id, thresholds.clinic[rule.key])
         try:
-            answers = _answers(rule, patient, today, parameters)
+            answers = tuple(rule.assess(patient, today, parameters))
         except Exception as error:
             asked.failed[rule.key] = told(error)
             log.warning("rule %s failed: %s", rule.key, asked.failed[rule.key])
@@ -67,14 +67,6 @@ def ask(patient: PatientFacts, thresholds: Thresholds, rules: Collection[str] | 
         if look is not None:
             asked.looks[rule.key] = look
     return asked
-
-
-def _answers(rule: Rule, patient: PatientFacts, today: int, parameters: Any) -> tuple[Answer, ...]:
-    if rule.assess is None:
-        from jobs.frame_adapter import answers_from_frames
-
-        return answers_from_frames(rule, patient, parameters)
-    return tuple(rule.assess(patient, today, parameters))
 
 
 def _look_again(patient: PatientFacts, rule: Rule, parameters: Any, answers: Sequence[Answer]) -> int | None:

@@ -1,9 +1,9 @@
 """What a rule file must declare, and the shape of what it answers.
 
-A rule is one clinical question: a pure function over data frames with a date, in one file, together with its
-thresholds, sources and explanation. It answers with an assessment for every patient and subject it looked at, in
-one of three states: `met`, `not_met`, `cannot_tell`. Silence is never recovery: when the facts a rule needs are
-missing or too old it says `cannot_tell`, and an open alert stays open.
+A rule is one clinical question: a pure function of one patient's facts and a day, in one file, together with its
+thresholds, sources and explanation. It answers for every subject it looked at, in one of three states: `met`,
+`not_met`, `cannot_tell`. Silence is never recovery: when the facts a rule needs are missing or too old it says
+`cannot_tell`, and an open alert stays open.
 """
 
 import dataclasses
@@ -17,10 +17,6 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Protocol
 
-import numpy as np
-import pandas as pd
-
-from models.frames import Frames
 from models.list_order import Danger
 from models.patient_facts import PatientFacts, date_of
 from models.states import Cause, Grade, Severity, State
@@ -28,25 +24,8 @@ from models.states import Cause, Grade, Severity, State
 MET, NOT_MET, CANNOT_TELL = State.MET, State.NOT_MET, State.CANNOT_TELL
 POSSIBLE, CONFIRMED, CORROBORATED = Grade.POSSIBLE, Grade.CONFIRMED, Grade.CORROBORATED
 URGENT, ACTION, WATCH = Severity.URGENT, Severity.ACTION, Severity.WATCH
-SEVERITY_ORDER: Mapping[str | None, int] = MappingProxyType({URGENT: 3, ACTION: 2, WATCH: 1, None: 0})
-GRADE_ORDER: Mapping[str | None, int] = MappingProxyType({CORROBORATED: 3, CONFIRMED: 2, POSSIBLE: 1, None: 0})
 STATUSES = ("draft", "shadow", "active", "retired")
 NO_NUMBERS: Mapping[str, Any] = MappingProxyType({})
-
-COLUMNS = (
-    "patient_id",
-    "subject",
-    "state",
-    "grade",
-    "severity",
-    "since",
-    "due",
-    "recheck_on",
-    "evidence",
-    "cannot_tell_because",
-)
-"""Columns every assessment frame has. `since`, `due`, `recheck_on` are datetime64; `evidence` a tuple of fact ids
-such as `("o17", "m4", "e2")` (observation, medication statement, event); the rule's own columns follow."""
 
 
 @dataclass(frozen=True)
@@ -155,14 +134,6 @@ class Assess(Protocol):
         ...
 
 
-class Evaluate(Protocol):
-    """The pure function at the heart of a rule file."""
-
-    def __call__(self, frames: Frames, as_of: dt.date, parameters: Any) -> pd.DataFrame:
-        """Assess every patient of `frames.patients` on the clinic day `as_of`."""
-        ...
-
-
 class Phrase(Protocol):
     """How the answers `met` that make one line are said in a list; empty where the explanation says it better."""
 
@@ -214,8 +185,7 @@ class Rule:
     known_false_alarms: tuple[str, ...]
     clears_when: str
     suggested_action: Callable[[Mapping[str, Any], Any], str]
-    evaluate: Evaluate | None = None
-    assess: Assess | None = None
+    assess: Assess
     ages: Callable[[Any], tuple[int, ...]] = lambda parameters: ()
     phrase: Phrase | None = None
     one_line: Callable[[Mapping[str, Any]], str] = one_line_each
@@ -246,14 +216,6 @@ class Rule:
     def parameter_fields(self) -> tuple[dataclasses.Field[Any], ...]:
         """The declared parameters, with unit, range, meaning, source and mark in `.metadata`."""
         return dataclasses.fields(self.parameters)
-
-    def on_frames(self, frames: Frames, as_of: dt.date, parameters: Any) -> pd.DataFrame:
-        """The answers for every patient of `frames`, as long as not every rule is asked patient by patient."""
-        if self.evaluate is not None:
-            return self.evaluate(frames, as_of, parameters)
-        from jobs.frame_adapter import assess_frames
-
-        return assess_frames(self, frames, parameters)
 
 
 @lru_cache(maxsize=1)
@@ -297,84 +259,6 @@ def rule(key: str) -> Rule:
     return _by_key()[key]
 
 
-def choose(condition: Any, then: Any, otherwise: Any = None) -> np.ndarray:
-    """`then` where the condition holds, else `otherwise`, as an object array (None stays None)."""
-    mask = np.asarray(condition, dtype=bool)
-    out = np.empty(len(mask), dtype=object)
-    out[:] = otherwise if isinstance(otherwise, np.ndarray) else [otherwise] * len(mask)
-    out[mask] = then[mask] if isinstance(then, np.ndarray) else then
-    return out
-
-
-def empty() -> pd.DataFrame:
-    """An assessment frame without rows."""
-    return assessments(patient_id=np.array([], dtype="int64"), subject="", state=NOT_MET)
-
-
-def assessments(
-    *,
-    patient_id: Any,
-    subject: Any,
-    state: Any,
-    grade: Any = None,
-    severity: Any = None,
-    since: Any = None,
-    due: Any = None,
-    recheck_on: Any = None,
-    evidence: Any = None,
-    cannot_tell_because: Any = None,
-    **own: Any,
-) -> pd.DataFrame:
-    """Put an assessment frame together; scalars are spread over the rows, dates become datetime64[s]."""
-    identifiers = np.asarray(patient_id, dtype="int64")
-    count = len(identifiers)
-
-    def text(value: Any) -> np.ndarray:
-        if isinstance(value, pd.Series | np.ndarray):
-            return np.asarray(value, dtype=object)
-        out = np.empty(count, dtype=object)
-        if isinstance(value, list):
-            out[:] = value
-        else:
-            out[:] = [value] * count
-        return out
-
-    def day(value: Any) -> np.ndarray:
-        if value is None:
-            return np.full(count, np.datetime64("NaT", "s"))
-        if isinstance(value, dt.date):
-            return np.full(count, np.datetime64(value, "s"))
-        return np.asarray(value, dtype="datetime64[s]")
-
-    if evidence is None:
-        facts = np.empty(count, dtype=object)
-        facts[:] = [()] * count
-    else:
-        facts = np.empty(count, dtype=object)
-        facts[:] = list(evidence)
-    columns: dict[str, Any] = {
-        "patient_id": identifiers,
-        "subject": text(subject),
-        "state": text(state),
-        "grade": text(grade),
-        "severity": text(severity),
-        "since": day(since),
-        "due": day(due),
-        "recheck_on": day(recheck_on),
-        "evidence": facts,
-        "cannot_tell_because": text(cannot_tell_because),
-    }
-    for name, value in own.items():
-        columns[name] = (
-            value if isinstance(value, np.ndarray) else np.asarray(value if np.ndim(value) else [value] * count)
-        )
-    # Columns of text stay columns of objects: pandas would make them strings and every None in them a NaN.
-    kept = {
-        name: pd.Series(value, dtype=object) if value.dtype.kind == "O" else value for name, value in columns.items()
-    }
-    return pd.DataFrame(kept, copy=False)
-
-
 def number(value: float | None, digits: int = 1) -> str:
     """A number for a sentence: `27`, `3.2`, never `27.0`."""
     if value is None or math.isnan(value):
@@ -383,13 +267,11 @@ def number(value: float | None, digits: int = 1) -> str:
     return str(int(rounded)) if rounded == int(rounded) else f"{rounded:.{digits}f}".rstrip("0").rstrip(".")
 
 
-def day_text(value: Any) -> str:
+def day_text(value: dt.date | int | None) -> str:
     """A date (or a day number) for a sentence: `3 Mar 2026`."""
-    if isinstance(value, int):
-        value = date_of(value)
-    if value is None or (not isinstance(value, dt.date) and pd.isna(value)):
+    if value is None:
         return "an unknown day"
-    day = value if isinstance(value, dt.date) else pd.Timestamp(value)
+    day = date_of(value) if isinstance(value, int) else value
     return f"{day.day} {_MONTHS[day.month]} {day.year}"
 
 

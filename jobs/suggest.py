@@ -6,11 +6,10 @@ or merged is listed with its reason, so that a missing suggestion can always be 
 """
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
 from sqlalchemy.engine import Engine
 from sqlmodel import select
 
@@ -27,7 +26,6 @@ from jobs.escalation import (
     all_escalations,
     thresholds_of,
 )
-from jobs.frame_adapter import answers_by_patient, patients_of
 from jobs.phenotype import (
     GBS_PATTERN,
     ICI_MYOSITIS,
@@ -42,7 +40,6 @@ from jobs.phenotype import (
 from jobs.thresholds import advice_on, thresholds_on
 from models.database import reading
 from models.errors import UnknownPatient
-from models.frames import Frames
 from models.patient import STATUSES, Patient
 from models.patient_reading import read_patients
 from models.vocabulary import answers as coded_answers
@@ -214,62 +211,6 @@ def _missing(situation: Situation) -> list[str]:
     if chart.patient.birth_date is None:
         out.append("birth date")
     return list(dict.fromkeys(out))
-
-
-def suggest_from(
-    frames: Frames,
-    as_of: dt.date,
-    assessments: Mapping[str, pd.DataFrame],
-    patient_id: int,
-    *,
-    parameters: Parameters | None = None,
-    settings: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
-    """The suggestion answer for one patient of `frames`; `assessments` are the rules' answers by key. Pure.
-
-    `parameters` are those of the phenotype branch, `settings` those of the suggestions by key; as shipped otherwise.
-
-    Raises:
-        KeyError: the patient is not in the frames.
-        ValueError: `as_of` is not the day the frames were read for.
-    """
-    return next(iter(suggest_for(frames, as_of, assessments, (patient_id,), parameters=parameters, settings=settings)))
-
-
-def suggest_for(
-    frames: Frames,
-    as_of: dt.date,
-    assessments: Mapping[str, pd.DataFrame],
-    patient_ids: Iterable[int] | None = None,
-    *,
-    parameters: Parameters | None = None,
-    settings: Mapping[str, Any] | None = None,
-) -> Iterator[dict[str, Any]]:
-    """The suggestion answers for some patients (all of the frames where none are named), for counts and exports. Pure.
-
-    `parameters` and `settings` as in `suggest_from`, the same for all of them.
-
-    Raises:
-        KeyError: a patient is not in the frames.
-        ValueError: `as_of` is not the day the frames were read for.
-    """
-    if as_of != frames.as_of:
-        raise ValueError(f"the frames are of {frames.as_of}, not of {as_of}")
-    wanted = frames.patients.index.tolist() if patient_ids is None else patient_ids
-    for chart in charts_from(frames, assessments, wanted):
-        yield answer_for(chart, parameters=parameters, settings=settings)
-
-
-def charts_from(frames: Frames, assessments: Mapping[str, pd.DataFrame], patient_ids: Iterable[int]) -> Iterator[Chart]:
-    """The charts of some patients of `frames`, with the rules' answers by key.
-
-    Raises:
-        KeyError: a patient is not in the frames.
-    """
-    people = patients_of(frames)
-    answers = {key: answers_by_patient(frame) for key, frame in assessments.items()}
-    for who in patient_ids:
-        yield chart_of(people[int(who)], {key: of_rule.get(int(who), ()) for key, of_rule in answers.items()})
 
 
 def suggest(

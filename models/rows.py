@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import sqlalchemy as sa
 
 
@@ -36,19 +35,3 @@ def fetch(connection: sa.Connection, query: sa.Select[Any]) -> list[Sequence[Any
         return list(cursor.fetchall())
     finally:
         cursor.close()
-
-
-def columns_of(rows: list[Sequence[Any]], count: int) -> list[Sequence[Any]]:
-    """Rows turned into columns."""
-    return list(zip(*rows, strict=True)) if rows else [()] * count
-
-
-def floats(values: Sequence[Any]) -> np.ndarray:
-    """Numbers as float64; None becomes NaN."""
-    return np.array(values, dtype="float64")
-
-
-def days(values: Sequence[Any]) -> np.ndarray:
-    """Dates, ISO texts or None as datetime64[s]; None becomes NaT."""
-    cleaned = [value if value is not None else "NaT" for value in values]
-    return np.array(cleaned, dtype="datetime64[D]").astype("datetime64[s]")

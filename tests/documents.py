@@ -18,6 +18,7 @@ from jobs.escalation import all_escalations
 from jobs.rule import Example, Rule, all_rules, day_text, number, rule
 from models.settings import Settings
 from models.vocabulary import measures
+from tests.frame_answers import on_frames
 from tests.frames_builder import AS_OF, of_example
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -162,11 +163,11 @@ def _example(one: Rule, example: Example) -> tuple[str, str]:
     frames = of_example(example)
     for key in one.after:
         before = rule(key)
-        frames.assessments[key] = before.on_frames(frames, AS_OF, before.defaults())
+        frames.assessments[key] = on_frames(before, frames, AS_OF, before.defaults())
     subject = example.expect.get("subject")
     rows = [
         row
-        for row in one.on_frames(frames, AS_OF, one.defaults()).to_dict("records")
+        for row in on_frames(one, frames, AS_OF, one.defaults()).to_dict("records")
         if subject in (None, row["subject"])
     ]
     facts = "; ".join(_facts(example)) or "nothing"

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jobs.chart import Chart
+from jobs.chart import Chart, chart_of
 from jobs.rule import all_rules
-from jobs.suggest import charts_from, suggest_from
-from models.frames import Frames
+from jobs.suggest import answer_for
+from models.patient_facts import PatientFacts
+from tests.frame_answers import patients_of
 from tests.frames_builder import AS_OF, frames
 
 Rows = Sequence[Mapping[str, Any]]
@@ -48,24 +49,24 @@ FALLING = (cmas(27, -14), cmas(24, 0))
 
 def answered(
     *, patient: Mapping[str, Any] = JUVENILE, observations: Rows = (), medications: Rows = (), events: Rows = ()
-) -> Frames:
-    """Frames of one patient with the answers of every rule in `assessments`."""
+) -> PatientFacts:
+    """The facts of one patient, of whom every rule has been asked."""
     built = frames(AS_OF, patients=[patient], observations=observations, medications=medications, events=events)
+    facts = patients_of(built)[1]
     for rule in all_rules():
-        built.assessments[rule.key] = rule.on_frames(built, AS_OF, rule.defaults())
-    return built
+        facts.answers[rule.key] = tuple(rule.assess(facts, facts.today, rule.defaults()))
+    return facts
 
 
 def chart(**facts: Any) -> Chart:
     """The chart of one patient."""
-    built = answered(**facts)
-    return next(charts_from(built, built.assessments, (1,)))
+    patient = answered(**facts)
+    return chart_of(patient, patient.answers)
 
 
 def suggestions(**facts: Any) -> dict[str, Any]:
     """The suggestion answer for one patient."""
-    built = answered(**facts)
-    return suggest_from(built, AS_OF, built.assessments, 1)
+    return answer_for(chart(**facts))
 
 
 def card(answer: Mapping[str, Any], key: str) -> dict[str, Any] | None:

@@ -16,11 +16,11 @@ import pandas as pd
 from dashboard.components.formats import number
 from dashboard.figures.timeline import TimelineData
 from dashboard.secure import Current
-from jobs.array_treatment import current_courses
 from jobs.evaluation import evaluate
 from jobs.exposure import exposure, exposure_report
 from jobs.rules.prolonged_high_dose_steroids import RULE as STEROID_RULE
 from jobs.thresholds import OwnThreshold, Thresholds, own_thresholds, thresholds_on
+from jobs.treatment import courses
 from models import patient_record
 from models.age import age_on
 from models.alert import Alert, AlertEvent
@@ -165,7 +165,7 @@ def gather(here: Current, mrn: str, known: dt.date | None = None) -> PatientView
         known_at=known_at,
         frames=frames,
         facts=facts,
-        courses=_courses(frames),
+        courses=_courses(facts),
         steroid=_steroid(facts, thresholds),
         alerts=alerts,
         assessments=assessments,
@@ -206,21 +206,17 @@ def is_supportive(name: str) -> bool:
     return known is not None and bool(known.classes) and all(one in SUPPORTIVE for one in known.classes)
 
 
-def _courses(frames: Frames) -> list[Course]:
-    statements = {row.id: row for row in rows_of(frames.medications)}
-    found = []
-    for row in rows_of(current_courses(frames)):
-        newest = statements[row.ids[-1]]
-        known = drug(str(row.drug))
-        found.append(
-            Course(
-                drug=str(row.drug),
-                label=known.label if known else str(row.drug).capitalize(),
-                dose=dose_text(float(newest.dose), str(newest.unit), str(newest.frequency)),
-                start=dt.date(1970, 1, 1) + dt.timedelta(days=int(row.start)),
-                is_steroid=bool(known and known.is_glucocorticoid),
-            )
+def _courses(facts: PatientFacts) -> list[Course]:
+    found = [
+        Course(
+            drug=one.drug,
+            label=one.row.label if one.row else one.drug.capitalize(),
+            dose=dose_text(one.newest.dose, one.newest.unit, one.newest.frequency),
+            start=date_of(one.start),
+            is_steroid=bool(one.row and one.row.is_glucocorticoid),
         )
+        for one in courses(facts)
+    ]
     return sorted(found, key=lambda course: (not course.is_steroid, course.start))
 
 
@@ -236,7 +232,7 @@ SHORT_FREQUENCY = {
 }
 
 
-def dose_text(dose: float, unit: str, frequency: str) -> str:
+def dose_text(dose: float | None, unit: str, frequency: str) -> str:
     """`15 mg weekly`."""
     often = SHORT_FREQUENCY.get(frequency) or (
         frequencies()[frequency].label if frequency in frequencies() else frequency

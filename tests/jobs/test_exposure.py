@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from jobs import exposure as steroids
 from jobs.exposure import Segment, daily, exposure, exposure_report
-from jobs.frame_adapter import patients_of
 from models.patient_facts import PatientFacts, day_number
+from tests.frame_answers import patients_of
 from tests.frames_builder import AS_OF, frames
 
 TODAY = day_number(AS_OF)

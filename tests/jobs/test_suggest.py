@@ -12,12 +12,12 @@ from sqlmodel import Session
 
 from jobs.escalation import all_escalations
 from jobs.phenotype import STATES
-from jobs.suggest import suggest, suggest_for
+from jobs.suggest import suggest
 from models.errors import UnknownPatient
 from models.medication import MedicationStatement
 from models.observation import Observation
 from models.patient import Patient
-from tests.frames_builder import AS_OF, frames
+from tests.frames_builder import AS_OF
 from tests.suggestion_cases import (
     ADULT,
     EARLIER_PULSE,
@@ -26,7 +26,6 @@ from tests.suggestion_cases import (
     METHOTREXATE,
     PREDNISONE,
     TREATED,
-    answered,
     card,
     ck,
     cmas,
@@ -383,14 +382,6 @@ def test_nothing_is_suggested_for_a_patient_who_left_and_the_reason_is_given(sta
     assert "nothing is suggested" in held_back(answer)["add-ivig"]
 
 
-def test_frames_of_another_day_are_refused() -> None:
-    with pytest.raises(ValueError, match="not of"):
-        list(suggest_for(frames(AS_OF), AS_OF + dt.timedelta(days=1), {}))
-
-
-# ------------------------------------------------------------ the shape
-
-
 def test_every_card_shows_what_a_reader_needs_to_check_it() -> None:
     answer = suggestions(observations=(*FALLING, ck(2)), medications=TREATED)
     json.dumps(answer)
@@ -607,8 +598,3 @@ def test_a_result_not_yet_known_leaves_the_suggestion_waiting(engine: Engine) ->
 def test_an_unknown_record_number_is_refused(engine: Engine) -> None:
     with pytest.raises(UnknownPatient):
         suggest(engine, "7", AS_OF)
-
-
-def test_a_panel_is_answered_patient_by_patient() -> None:
-    built = answered(observations=(*FALLING, ck(2)), medications=TREATED)
-    assert [answer["state"] for answer in suggest_for(built, AS_OF, built.assessments)] == ["true_myositis"]

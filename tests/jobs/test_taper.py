@@ -7,8 +7,8 @@ import pytest
 
 from jobs import taper
 from jobs.exposure import Segment, exposure
-from jobs.frame_adapter import patients_of
 from models.patient_facts import PatientFacts, day_number
+from tests.frame_answers import patients_of
 from tests.frames_builder import AS_OF, frames
 
 TODAY = day_number(AS_OF)

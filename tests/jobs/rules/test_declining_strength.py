@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.rules.declining_strength import RULE, Parameters
+from tests.frame_answers import on_frames
 from tests.frames_builder import AS_OF, frames
 
 PARAMETERS = Parameters()
@@ -21,7 +22,7 @@ def assess(scores, *, measure="cmas", as_of=AS_OF, **facts):
     """The rule's row about one instrument of one patient, scores as (day offset, value)."""
     rows = [{"measure": measure, "value": value, "day": day} for day, value in scores]
     extra = facts.pop("observations", [])
-    found = RULE.on_frames(frames(as_of, observations=[*rows, *extra], **facts), as_of, PARAMETERS)
+    found = on_frames(RULE, frames(as_of, observations=[*rows, *extra], **facts), as_of, PARAMETERS)
     return found[found["subject"] == measure].iloc[0]
 
 
@@ -55,7 +56,7 @@ def test_instruments_are_never_compared_with_each_other():
             {"measure": "mmt8", "value": 78, "day": 0},
         ]
     )
-    assert list(RULE.on_frames(facts, AS_OF, PARAMETERS)["state"]) == ["not_met", "not_met"]
+    assert list(on_frames(RULE, facts, AS_OF, PARAMETERS)["state"]) == ["not_met", "not_met"]
 
 
 def test_a_latest_score_90_days_old_still_tells_and_one_of_91_days_does_not():
@@ -84,8 +85,8 @@ def test_a_score_regained_to_the_last_bit_is_regained_whoever_else_is_in_the_pan
         {"mrn": "3", "measure": "cmas", "value": 20.2, "day": -10},
     ]
     panel = frames(patients=[{"mrn": mrn} for mrn in "123"], observations=[*mine, *others])
-    assert RULE.on_frames(panel, AS_OF, PARAMETERS).iloc[0]["state"] == "not_met"
-    assert RULE.on_frames(frames(observations=mine), AS_OF, PARAMETERS).iloc[0]["state"] == "not_met"
+    assert on_frames(RULE, panel, AS_OF, PARAMETERS).iloc[0]["state"] == "not_met"
+    assert on_frames(RULE, frames(observations=mine), AS_OF, PARAMETERS).iloc[0]["state"] == "not_met"
 
 
 def test_an_unregained_fall_leaves_after_182_days():
@@ -254,7 +255,7 @@ def test_another_assessor_is_said():
             {"measure": "cmas", "value": 24, "day": 0, "assessor": "PT2"},
         ]
     )
-    row = RULE.on_frames(facts, AS_OF, PARAMETERS).iloc[0]
+    row = on_frames(RULE, facts, AS_OF, PARAMETERS).iloc[0]
     assert "another assessor" in RULE.explain(row, PARAMETERS)
 
 
@@ -428,7 +429,7 @@ def test_every_claim_of_the_explanation_is_true_of_the_facts(seed):
             values = [round(min(max(chance.gauss(3, 1), 0), 10), 1) for _ in range(4)]
             observations += globals_of(measure, *values, last=-chance.randint(0, 30))
     events = [{"event": "dysphagia", "day": -chance.randint(0, 120)}] if chance.random() < 0.2 else []
-    found = RULE.on_frames(frames(observations=observations, events=events), AS_OF, PARAMETERS)
+    found = on_frames(RULE, frames(observations=observations, events=events), AS_OF, PARAMETERS)
     row = found[found["subject"] == "cmas"].iloc[0]
     text = RULE.explain(row, PARAMETERS)
     if row["state"] != "met":
@@ -478,7 +479,7 @@ def test_until_its_recheck_date_time_alone_changes_nothing(values, gap, later):
     today = assess(scores)
     then = AS_OF + dt.timedelta(days=later)
     shifted = [{**fact, "day": fact["day"] - later} for fact in facts]
-    row = RULE.on_frames(frames(then, observations=shifted), then, PARAMETERS).iloc[0]
+    row = on_frames(RULE, frames(then, observations=shifted), then, PARAMETERS).iloc[0]
     recheck = today["recheck_on"]
     if recheck == recheck and then < recheck.date():
         assert row["state"] == today["state"]

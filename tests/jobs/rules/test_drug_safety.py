@@ -8,6 +8,7 @@ import pytest
 from jobs.rule import ACTION, CANNOT_TELL, MET, NOT_MET, URGENT, WATCH
 from jobs.rules.drug_safety import RULE, Parameters
 from models.age import birthday
+from tests.frame_answers import on_frames
 from tests.frames_builder import AS_OF, frames
 
 WEEKLY = {"drug": "methotrexate", "dose": 15, "frequency": "weekly", "start": -100}
@@ -15,7 +16,7 @@ AZATHIOPRINE = {"drug": "azathioprine", "dose": 150, "start": -100}
 
 
 def assess(*medications: dict[str, Any], **facts: Any) -> dict[str, dict[str, Any]]:
-    rows = RULE.on_frames(frames(medications=medications, **facts), AS_OF, Parameters()).to_dict("records")
+    rows = on_frames(RULE, frames(medications=medications, **facts), AS_OF, Parameters()).to_dict("records")
     assert len({row["subject"] for row in rows}) == len(rows)
     return {row["subject"]: row for row in rows}
 
@@ -160,7 +161,7 @@ def test_the_limits_for_adults_hold_from_the_birthday_on_and_the_rule_names_that
             medications=[WEEKLY],
             observations=[{"measure": "white_cells", "value": 3.0, "day": -3}],
         )
-        (row,) = RULE.on_frames(facts, as_of, parameters).to_dict("records")
+        (row,) = on_frames(RULE, facts, as_of, parameters).to_dict("records")
         assert row["state"] == state
     assert RULE.ages(parameters) == (1, adult_from)
 
@@ -180,7 +181,7 @@ def test_raised_liver_enzymes_wait_for_a_clinics_own_age_of_adults_unless_they_a
                     {"measure": "ck", "value": 100, "upper_limit": 170, "day": -20},
                 ],
             )
-            (row,) = RULE.on_frames(facts, as_of, Parameters(adult_from=20)).to_dict("records")
+            (row,) = on_frames(RULE, facts, as_of, Parameters(adult_from=20)).to_dict("records")
             assert (row["state"], row["severity"]) == expected
 
 

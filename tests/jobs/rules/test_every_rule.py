@@ -10,6 +10,7 @@ import pytest
 
 from jobs.rule import CANNOT_TELL, COLUMNS, MET, NOT_MET, STATUSES, Rule, all_rules, rule
 from models.frames import Frames
+from tests.frame_answers import on_frames
 from tests.frames_builder import AS_OF, frames, of_example
 from tests.jobs.rules.test_examples import evaluated
 
@@ -282,7 +283,7 @@ def answers(one: Rule, day: dt.date, panel: Frames) -> dict[int, dict[str, dict[
         if key not in panel.assessments:
             panel.assessments[key] = rule(key).on_frames(panel, day, rule(key).defaults())
     out: dict[int, dict[str, dict[str, Any]]] = {}
-    for row in one.on_frames(panel, day, one.defaults()).to_dict("records"):
+    for row in on_frames(one, panel, day, one.defaults()).to_dict("records"):
         cells = {name: "absent" if value is None or value != value else value for name, value in row.items()}
         mine = out.setdefault(row["patient_id"], {})
         assert row["subject"] not in mine, f"two answers for {row['subject']}"
@@ -355,7 +356,7 @@ def test_every_answer_of_the_random_histories_is_explained_and_can_be_stored(
 ) -> None:
     _, day, _, panel = passing_days[0]
     answers(one, day, panel)
-    table = one.on_frames(panel, day, one.defaults())
+    table = on_frames(one, panel, day, one.defaults())
     for row in table.to_dict("records"):
         said = one.explain(row, one.defaults())
         assert said.strip()

@@ -7,6 +7,7 @@ import pytest
 
 from jobs.rule import Example, Rule, all_rules, rule
 from models.frames import Frames
+from tests.frame_answers import on_frames
 from tests.frames_builder import AS_OF, of_example
 
 EXAMPLES = [(one, example) for one in all_rules() for example in one.examples]
@@ -17,7 +18,7 @@ def evaluated(one: Rule, frames: Frames) -> pd.DataFrame:
     for key in one.after:
         if key not in frames.assessments:
             frames.assessments[key] = evaluated(rule(key), frames)
-    return one.on_frames(frames, AS_OF, one.defaults())
+    return on_frames(one, frames, AS_OF, one.defaults())
 
 
 def as_expected(value: Any, name: str) -> Any:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from jobs.rule import CANNOT_TELL, MET, NOT_MET, Rule
 from jobs.rules import steroid_monotherapy, taper_too_fast
 from jobs.rules.missing_prophylaxis import BONE_DRUG, PNEUMOCYSTIS, RULE, SCAN, SUPPLEMENTS, Parameters
+from tests.frame_answers import on_frames
 from tests.frames_builder import AS_OF, frames
 
 P = Parameters()
@@ -28,7 +29,7 @@ def agent(drug: str, start: int, end: int | None = None, frequency: str = "daily
 
 def assess(subject: str, *medications: dict[str, Any], **facts: Any) -> dict[str, Any]:
     facts.setdefault("patients", ADULT)
-    rows = RULE.on_frames(frames(medications=medications, **facts), AS_OF, P).to_dict("records")
+    rows = on_frames(RULE, frames(medications=medications, **facts), AS_OF, P).to_dict("records")
     rows = [row for row in rows if row["subject"] == subject]
     assert len(rows) == 1
     return rows[0]
@@ -58,7 +59,7 @@ def test_a_scan_is_due_half_a_year_after_the_start() -> None:
 
 
 def test_children_have_no_rows_for_scan_and_bone_drug() -> None:
-    table = RULE.on_frames(frames(medications=[pred(5, -120)], patients=CHILD), AS_OF, P)
+    table = on_frames(RULE, frames(medications=[pred(5, -120)], patients=CHILD), AS_OF, P)
     assert set(table["subject"]) == {SUPPLEMENTS, PNEUMOCYSTIS}
 
 
@@ -110,7 +111,7 @@ def test_a_bone_drug_is_called_for_by_osteoporosis_or_a_very_high_dose(
 )
 def test_protection_against_pneumocystis(medications: list[dict[str, Any]], state: str | None) -> None:
     if state is None:
-        assert RULE.on_frames(frames(medications=medications), AS_OF, P).empty
+        assert on_frames(RULE, frames(medications=medications), AS_OF, P).empty
     else:
         assert assess(PNEUMOCYSTIS, *medications)["state"] == state
 
@@ -171,7 +172,7 @@ def test_an_answer_only_changes_on_the_day_it_said_to_look_again(
         panel = frames(
             day, patients=ADULT, medications=rows, events=[{**row, "day": row["day"] - shift} for row in events]
         )
-        return rule.on_frames(panel, day, parameters)
+        return on_frames(rule, panel, day, parameters)
 
     before = on(0)
     if before.empty:

@@ -6,12 +6,13 @@ import pytest
 
 from jobs.rule import CANNOT_TELL, MET, NOT_MET
 from jobs.rules.missing_safety_screen import RULE, Parameters
+from tests.frame_answers import on_frames
 from tests.frames_builder import AS_OF, frames
 
 
 def states(*medications: dict[str, Any], parameters: Parameters | None = None, **facts: Any) -> dict[str, str]:
     panel = frames(medications=medications, **facts)
-    rows = RULE.on_frames(panel, AS_OF, parameters or Parameters()).to_dict("records")
+    rows = on_frames(RULE, panel, AS_OF, parameters or Parameters()).to_dict("records")
     assert len({row["subject"] for row in rows}) == len(rows)
     return {row["subject"]: row["state"] for row in rows}
 
@@ -104,7 +105,7 @@ def test_a_screen_wanted_within_a_year_is_not_missing_before() -> None:
 
 
 def test_what_can_kill_is_for_this_week() -> None:
-    rows = RULE.on_frames(frames(medications=[taken("azathioprine")]), AS_OF, Parameters()).to_dict("records")
+    rows = on_frames(RULE, frames(medications=[taken("azathioprine")]), AS_OF, Parameters()).to_dict("records")
     assert {row["subject"]: row["severity"] for row in rows if row["severity"] == "action"} == {
         "azathioprine:tpmt": "action"
     }
@@ -116,7 +117,7 @@ MYCOPHENOLATE = {"drug": "mycophenolate mofetil", "dose": 1000, "frequency": "tw
 def asked_about_pregnancy(*, drug=MYCOPHENOLATE, patient=None, **facts):
     who = {"mrn": "1", "sex": "female", "age_years": 30, **(patient or {})}
     built = frames(AS_OF, patients=[who], medications=[drug], **facts)
-    rows = RULE.on_frames(built, AS_OF, Parameters()).to_dict("records")
+    rows = on_frames(RULE, built, AS_OF, Parameters()).to_dict("records")
     return [row for row in rows if row["subject"].endswith(":pregnancy")]
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from jobs.rule import CANNOT_TELL, MET, NOT_MET
 from jobs.rules.no_response_after_pulse import RULE, Parameters
+from tests.frame_answers import on_frames
 from tests.frames_builder import AS_OF, frames
 
 
@@ -26,7 +27,7 @@ def ck(value: float, day: int) -> dict[str, Any]:
 
 def assess(*observations: dict[str, Any], last: int = -35, **facts: Any) -> dict[str, Any] | None:
     panel = frames(observations=observations, medications=[pulse(last)], **facts)
-    rows = RULE.on_frames(panel, AS_OF, Parameters()).to_dict("records")
+    rows = on_frames(RULE, panel, AS_OF, Parameters()).to_dict("records")
     assert len(rows) <= 1
     return rows[0] if rows else None
 

@@ -8,6 +8,7 @@ import pytest
 from jobs.rule import CANNOT_TELL, MET, NOT_MET
 from jobs.rules import declining_strength
 from jobs.rules.overdue_assessment import DECLINE, HIGH_DOSE, NEW_TREATMENT, RAISED_CK, RULE, STEADY, Parameters
+from tests.frame_answers import on_frames
 from tests.frames_builder import AS_OF, frames
 
 STEADY_METHOTREXATE = {"drug": "methotrexate", "dose": 15, "frequency": "weekly", "start": -700}
@@ -16,10 +17,10 @@ HIGH = {"drug": "prednisone", "dose": 60, "start": -20}
 
 def assess(**facts: Any) -> dict[str, Any] | None:
     panel = frames(**facts)
-    panel.assessments["declining-strength"] = declining_strength.RULE.on_frames(
-        panel, AS_OF, declining_strength.Parameters()
+    panel.assessments["declining-strength"] = on_frames(
+        declining_strength.RULE, panel, AS_OF, declining_strength.Parameters()
     )
-    rows = RULE.on_frames(panel, AS_OF, Parameters()).to_dict("records")
+    rows = on_frames(RULE, panel, AS_OF, Parameters()).to_dict("records")
     assert len(rows) <= 1
     return rows[0] if rows else None
 

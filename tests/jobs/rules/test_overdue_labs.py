@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from jobs.rules.overdue_labs import RULE, Parameters
+from tests.frame_answers import on_frames
 from tests.frames_builder import AS_OF, frames
 
 PARAMETERS = Parameters()
@@ -20,7 +21,7 @@ def labs(day, *measures):
 
 def assess(subject="ck", *, as_of=AS_OF, parameters=PARAMETERS, **facts):
     """The rule's row about one test of one patient; None if the test is not required."""
-    found = RULE.on_frames(frames(as_of, **facts), as_of, parameters)
+    found = on_frames(RULE, frames(as_of, **facts), as_of, parameters)
     rows = found[found["subject"] == subject]
     return None if rows.empty else rows.iloc[0]
 

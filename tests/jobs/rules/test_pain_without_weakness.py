@@ -7,6 +7,7 @@ import pytest
 from jobs.rule import CANNOT_TELL, MET, NOT_MET
 from jobs.rules import declining_strength
 from jobs.rules.pain_without_weakness import RULE, Parameters
+from tests.frame_answers import on_frames
 from tests.frames_builder import AS_OF, frames
 
 PAIN = {"measure": "pain", "value": 6, "day": -2}
@@ -16,10 +17,10 @@ QUIET_CK = {"measure": "ck", "value": 160, "upper_limit": 200, "day": -2}
 
 def assess(*observations: dict[str, Any], **facts: Any) -> dict[str, Any] | None:
     panel = frames(observations=observations, **facts)
-    panel.assessments["declining-strength"] = declining_strength.RULE.on_frames(
-        panel, AS_OF, declining_strength.Parameters()
+    panel.assessments["declining-strength"] = on_frames(
+        declining_strength.RULE, panel, AS_OF, declining_strength.Parameters()
     )
-    rows = RULE.on_frames(panel, AS_OF, Parameters()).to_dict("records")
+    rows = on_frames(RULE, panel, AS_OF, Parameters()).to_dict("records")
     assert len(rows) <= 1
     return rows[0] if rows else None
 

@@ -6,6 +6,7 @@ import pytest
 
 from jobs.rule import CANNOT_TELL, MET, NOT_MET
 from jobs.rules.plasmapheresis_after_ivig import RULE, Parameters
+from tests.frame_answers import on_frames
 from tests.frames_builder import AS_OF, frames
 
 
@@ -18,7 +19,7 @@ def exchange(day: int, **more: Any) -> dict[str, Any]:
 
 
 def state(medications: list[dict[str, Any]], events: list[dict[str, Any]]) -> str | None:
-    rows = RULE.on_frames(frames(medications=medications, events=events), AS_OF, Parameters()).to_dict("records")
+    rows = on_frames(RULE, frames(medications=medications, events=events), AS_OF, Parameters()).to_dict("records")
     assert len(rows) <= 1
     return rows[0]["state"] if rows else None
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from jobs.rule import ACTION, CANNOT_TELL, MET, NOT_MET, WATCH
 from jobs.rules.prolonged_high_dose_steroids import RULE, Parameters
+from tests.frame_answers import on_frames
 from tests.frames_builder import AS_OF, frames
 
 
@@ -24,7 +25,7 @@ def weight(kg: float, day: int = -50) -> dict[str, Any]:
 
 def assess(*medications: dict[str, Any], parameters: Parameters | None = None, **facts: Any) -> dict[str, Any]:
     panel = frames(medications=medications, **facts)
-    rows = RULE.on_frames(panel, AS_OF, parameters or Parameters()).to_dict("records")
+    rows = on_frames(RULE, panel, AS_OF, parameters or Parameters()).to_dict("records")
     assert len(rows) == 1
     return rows[0]
 
@@ -220,7 +221,7 @@ def test_a_planned_end_is_looked_at_again_on_the_day_after() -> None:
 
 def test_whoever_never_took_a_steroid_has_no_row() -> None:
     panel = frames(medications=[{"drug": "methotrexate", "dose": 15, "frequency": "weekly", "start": -60}])
-    assert RULE.on_frames(panel, AS_OF, Parameters()).empty
+    assert on_frames(RULE, panel, AS_OF, Parameters()).empty
 
 
 def test_the_explanation_holds_the_numbers() -> None:
@@ -278,7 +279,7 @@ def test_an_answer_only_changes_on_the_day_it_said_to_look_again(statements: lis
         )
         for row in statements
     ]
-    before = RULE.on_frames(frames(first, medications=rows), first, Parameters())
+    before = on_frames(RULE, frames(first, medications=rows), first, Parameters())
     recheck = before["recheck_on"].iloc[0]
     until = later if pd.isna(recheck) else min(later, (recheck.date() - first).days - 1)
     if until < 1:
@@ -288,7 +289,7 @@ def test_an_answer_only_changes_on_the_day_it_said_to_look_again(statements: lis
         {**row, "start": row["start"] - until, "end": None if row["end"] is None else row["end"] - until}
         for row in rows
     ]
-    after = RULE.on_frames(frames(day, medications=shifted), day, Parameters())
+    after = on_frames(RULE, frames(day, medications=shifted), day, Parameters())
     pd.testing.assert_frame_equal(before, after)
     assert np.all(before["state"].to_numpy() != MET)
 

@@ -3,6 +3,7 @@
 import pytest
 
 from jobs.rules.raised_troponin import RULE, Parameters
+from tests.frame_answers import on_frames
 from tests.frames_builder import AS_OF, frames
 
 PARAMETERS = Parameters()
@@ -10,7 +11,7 @@ PARAMETERS = Parameters()
 
 def assess(*observations):
     """All rows about one patient, by subject."""
-    found = RULE.on_frames(frames(observations=list(observations)), AS_OF, PARAMETERS)
+    found = on_frames(RULE, frames(observations=list(observations)), AS_OF, PARAMETERS)
     return {row["subject"]: row for _, row in found.iterrows()}
 
 
@@ -88,6 +89,6 @@ def test_since_when_it_is_raised_does_not_move_with_what_a_panel_still_reads():
 @pytest.mark.parametrize(("value", "state"), [(14.02, "met"), (14, "not_met"), (13.98, "not_met")])
 def test_the_value_shown_is_seen_to_lie_on_its_side_of_the_limit(value, state):
     facts = frames(observations=[{"measure": "troponin_t", "value": value, "upper_limit": 14, "day": 0}])
-    row = RULE.on_frames(facts, AS_OF, Parameters()).iloc[0]
+    row = on_frames(RULE, facts, AS_OF, Parameters()).iloc[0]
     assert row["state"] == state
     assert f"{value} ng/L" in RULE.explain(row, Parameters())

@@ -7,15 +7,16 @@ import pytest
 from jobs.rule import CANNOT_TELL, MET, NOT_MET
 from jobs.rules import declining_strength
 from jobs.rules.red_flag_symptoms import CHECKPOINT, RULE, Parameters
+from tests.frame_answers import on_frames
 from tests.frames_builder import AS_OF, frames
 
 
 def assess(subject: str, **facts: Any) -> dict[str, Any] | None:
     panel = frames(**facts)
-    panel.assessments["declining-strength"] = declining_strength.RULE.on_frames(
-        panel, AS_OF, declining_strength.Parameters()
+    panel.assessments["declining-strength"] = on_frames(
+        declining_strength.RULE, panel, AS_OF, declining_strength.Parameters()
     )
-    rows = [row for row in RULE.on_frames(panel, AS_OF, Parameters()).to_dict("records") if row["subject"] == subject]
+    rows = [row for row in on_frames(RULE, panel, AS_OF, Parameters()).to_dict("records") if row["subject"] == subject]
     assert len(rows) <= 1
     return rows[0] if rows else None
 

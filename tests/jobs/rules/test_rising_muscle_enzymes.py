@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from jobs.rule import MET, assessments
 from jobs.rules.rising_muscle_enzymes import RULE, Parameters
+from tests.frame_answers import on_frames
 from tests.frames_builder import AS_OF, frames
 
 PARAMETERS = Parameters()
@@ -25,7 +26,7 @@ def assess(values, *, measure="ck", limit=200, events=(), strength=None):
     facts = frames(observations=rows, events=list(events))
     if strength:
         facts.assessments["declining-strength"] = assessments(patient_id=[1], subject="cmas", state=strength)
-    return RULE.on_frames(facts, AS_OF, PARAMETERS).iloc[0]
+    return on_frames(RULE, facts, AS_OF, PARAMETERS).iloc[0]
 
 
 @pytest.mark.parametrize(

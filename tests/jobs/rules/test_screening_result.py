@@ -7,6 +7,7 @@ import pytest
 
 from jobs.rule import ACTION, CANNOT_TELL, MET, NOT_MET, URGENT, WATCH
 from jobs.rules.screening_result import RULE, Parameters
+from tests.frame_answers import on_frames
 from tests.frames_builder import AS_OF, frames
 
 PREDNISONE = {"drug": "prednisone", "dose": 20, "start": -100}
@@ -20,7 +21,7 @@ MYCOPHENOLATE = {"drug": "mycophenolate mofetil", "dose": 1000, "frequency": "tw
 
 
 def assess(*medications: dict[str, Any], **facts: Any) -> dict[str, dict[str, Any]]:
-    rows = RULE.on_frames(frames(medications=medications, **facts), AS_OF, Parameters()).to_dict("records")
+    rows = on_frames(RULE, frames(medications=medications, **facts), AS_OF, Parameters()).to_dict("records")
     return {row["subject"]: row for row in rows}
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from jobs.rule import ACTION, CANNOT_TELL, MET, NOT_MET
 from jobs.rules.steroid_monotherapy import RULE, Parameters
+from tests.frame_answers import on_frames
 from tests.frames_builder import AS_OF, frames
 
 P = Parameters()
@@ -22,7 +23,7 @@ def agent(drug: str, start: int, end: int | None = None, frequency: str = "daily
 
 
 def assess(*medications: dict[str, Any], **facts: Any) -> dict[str, Any]:
-    rows = RULE.on_frames(frames(medications=medications, **facts), AS_OF, P).to_dict("records")
+    rows = on_frames(RULE, frames(medications=medications, **facts), AS_OF, P).to_dict("records")
     assert len(rows) == 1
     return rows[0]
 

@@ -8,6 +8,7 @@ import pytest
 from jobs.rule import ACTION, CANNOT_TELL, MET, NOT_MET, URGENT, WATCH
 from jobs.rules import declining_strength, rising_muscle_enzymes
 from jobs.rules.steroid_myopathy_pattern import RULE, Parameters
+from tests.frame_answers import on_frames
 from tests.frames_builder import AS_OF, frames
 
 LOWER_ONCE = [{"measure": "cmas", "value": 27, "day": -14}, {"measure": "cmas", "value": 24, "day": 0}]
@@ -20,10 +21,10 @@ FIVE_WEEKS = {"drug": "prednisone", "dose": 60, "start": -35}
 
 def assess(*medications: dict[str, Any], **facts: Any) -> dict[str, Any] | None:
     panel = frames(medications=medications, **facts)
-    panel.assessments["declining-strength"] = declining_strength.RULE.on_frames(
-        panel, AS_OF, declining_strength.Parameters()
+    panel.assessments["declining-strength"] = on_frames(
+        declining_strength.RULE, panel, AS_OF, declining_strength.Parameters()
     )
-    rows = RULE.on_frames(panel, AS_OF, Parameters()).to_dict("records")
+    rows = on_frames(RULE, panel, AS_OF, Parameters()).to_dict("records")
     assert len(rows) <= 1
     return rows[0] if rows else None
 

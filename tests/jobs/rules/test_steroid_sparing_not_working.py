@@ -7,6 +7,7 @@ import pytest
 from jobs.rule import CANNOT_TELL, MET, NOT_MET
 from jobs.rules import declining_strength
 from jobs.rules.steroid_sparing_not_working import RULE, Parameters
+from tests.frame_answers import on_frames
 from tests.frames_builder import AS_OF, frames
 
 
@@ -24,10 +25,10 @@ def ck(value: float, day: int) -> dict[str, Any]:
 
 def assess(*medications: dict[str, Any], **facts: Any) -> list[dict[str, Any]]:
     panel = frames(medications=medications, **facts)
-    panel.assessments["declining-strength"] = declining_strength.RULE.on_frames(
-        panel, AS_OF, declining_strength.Parameters()
+    panel.assessments["declining-strength"] = on_frames(
+        declining_strength.RULE, panel, AS_OF, declining_strength.Parameters()
     )
-    return RULE.on_frames(panel, AS_OF, Parameters()).to_dict("records")
+    return on_frames(RULE, panel, AS_OF, Parameters()).to_dict("records")
 
 
 def only(*medications: dict[str, Any], **facts: Any) -> dict[str, Any]:

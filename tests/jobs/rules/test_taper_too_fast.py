@@ -8,6 +8,7 @@ import pytest
 
 from jobs.rule import ACTION, CANNOT_TELL, MET, NOT_MET, URGENT, assessments
 from jobs.rules.taper_too_fast import IN_FLARE, RULE, STOP, Parameters
+from tests.frame_answers import on_frames
 from tests.frames_builder import AS_OF, frames
 
 ADULT = [{"mrn": "1", "age_years": 45}]
@@ -40,7 +41,7 @@ def assess(
 ) -> dict[str, Any]:
     facts.setdefault("patients", ADULT)
     panel = frames(medications=medications, assessments=strength(flare), **facts)
-    rows = RULE.on_frames(panel, AS_OF, parameters or Parameters()).to_dict("records")
+    rows = on_frames(RULE, panel, AS_OF, parameters or Parameters()).to_dict("records")
     rows = [row for row in rows if row["subject"] == subject]
     assert len(rows) == 1
     return rows[0]
@@ -103,7 +104,7 @@ def test_an_unknown_dose_beside_the_cut_cannot_be_told() -> None:
 
 def test_full_stops_are_not_judged_where_switched_off() -> None:
     panel = frames(medications=[pred(20, -60, -3)], patients=ADULT)
-    assert set(RULE.on_frames(panel, AS_OF, Parameters(judge_stops="off"))["subject"]) == {IN_FLARE}
+    assert set(on_frames(RULE, panel, AS_OF, Parameters(judge_stops="off"))["subject"]) == {IN_FLARE}
 
 
 def test_whether_a_steroid_was_stopped_cannot_be_told_while_an_older_statement_has_no_end() -> None:

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from jobs.frame_adapter import patients_of
 from jobs.rule import ACTION, CANNOT_TELL, MET, NOT_MET, Answer
 from jobs.rules.worsening import RULE, Parameters
 from models.patient_facts import day_number
+from tests.frame_answers import patients_of
 from tests.frames_builder import AS_OF, frames
 
 P = Parameters()

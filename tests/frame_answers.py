@@ -1,19 +1,13 @@
-"""A rule that looks at one patient, asked for every patient of some frames: while not every rule is written that way.
+"""A rule asked about every patient of some frames, and its answers as a frame: for tests that state small tables."""
 
-Goes with the last rule that is computed over frames.
-"""
-
+import datetime as dt
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from jobs.assessing import Failure, ask
-from jobs.rule import Answer, Rule, assessments, empty
-from jobs.thresholds import Thresholds
-from models.frame_reading import frames_of
+from jobs.rule import NOT_MET, Answer, Rule
 from models.frames import Frames
 from models.patient_facts import (
     FeedSilence,
@@ -28,7 +22,6 @@ from models.patient_facts import (
     date_of,
     day_number,
 )
-from models.states import Grade, Severity, State
 
 
 def patients_of(frames: Frames) -> Mapping[int, PatientFacts]:
@@ -165,11 +158,10 @@ def answers_by_patient(frame: pd.DataFrame) -> dict[int, list[Answer]]:
     return out
 
 
-def assess_frames(rule: Rule, frames: Frames, parameters: Any) -> pd.DataFrame:
-    """The assessment frame of a rule that looks at one patient."""
-    if rule.assess is None:
-        raise TypeError(f"{rule.key} looks neither at frames nor at a patient")
-    today = day_number(frames.as_of)
+def on_frames(rule: Rule, frames: Frames, as_of: dt.date, parameters: Any) -> pd.DataFrame:
+    """The answers of a rule about every patient of the frames on their day, `as_of`."""
+    assert as_of == frames.as_of
+    today = day_number(as_of)
     found: list[tuple[int, Answer]] = []
     for who, patient in patients_of(frames).items():
         for key, frame in frames.assessments.items():
@@ -228,48 +220,95 @@ def as_frame(found: list[tuple[int, Answer]]) -> pd.DataFrame:
     return frame.sort_values(["patient_id", "subject"], kind="stable", ignore_index=True)
 
 
-def answers_from_frames(one: Rule, patient: PatientFacts, parameters: Any) -> tuple[Answer, ...]:
-    """The answers of a rule that looks at frames, asked about one patient."""
-    frames: Frames = patient.once("frames", lambda facts: frames_of([facts], date_of(facts.today), feeds=facts.feeds))
-    for key in one.after:
-        if key not in frames.assessments:
-            frames.assessments[key] = as_frame([(patient.id, answer) for answer in patient.answers.get(key, ())])
-    table = one.on_frames(frames, frames.as_of, parameters)
-    return tuple(
-        answer._replace(
-            state=State(answer.state),
-            grade=Grade(answer.grade) if answer.grade else None,
-            severity=Severity(answer.severity) if answer.severity else None,
-            numbers={name: _plain(value) for name, value in answer.numbers.items()},
+COLUMNS = (
+    "patient_id",
+    "subject",
+    "state",
+    "grade",
+    "severity",
+    "since",
+    "due",
+    "recheck_on",
+    "evidence",
+    "cannot_tell_because",
+)
+"""Columns every assessment frame has. `since`, `due`, `recheck_on` are datetime64; `evidence` a tuple of fact ids
+such as `("o17", "m4", "e2")` (observation, medication statement, event); the rule's own columns follow."""
+
+
+def choose(condition: Any, then: Any, otherwise: Any = None) -> np.ndarray:
+    """`then` where the condition holds, else `otherwise`, as an object array (None stays None)."""
+    mask = np.asarray(condition, dtype=bool)
+    out = np.empty(len(mask), dtype=object)
+    out[:] = otherwise if isinstance(otherwise, np.ndarray) else [otherwise] * len(mask)
+    out[mask] = then[mask] if isinstance(then, np.ndarray) else then
+    return out
+
+
+def empty() -> pd.DataFrame:
+    """An assessment frame without rows."""
+    return assessments(patient_id=np.array([], dtype="int64"), subject="", state=NOT_MET)
+
+
+def assessments(
+    *,
+    patient_id: Any,
+    subject: Any,
+    state: Any,
+    grade: Any = None,
+    severity: Any = None,
+    since: Any = None,
+    due: Any = None,
+    recheck_on: Any = None,
+    evidence: Any = None,
+    cannot_tell_because: Any = None,
+    **own: Any,
+) -> pd.DataFrame:
+    """Put an assessment frame together; scalars are spread over the rows, dates become datetime64[s]."""
+    identifiers = np.asarray(patient_id, dtype="int64")
+    count = len(identifiers)
+
+    def text(value: Any) -> np.ndarray:
+        if isinstance(value, pd.Series | np.ndarray):
+            return np.asarray(value, dtype=object)
+        out = np.empty(count, dtype=object)
+        if isinstance(value, list):
+            out[:] = value
+        else:
+            out[:] = [value] * count
+        return out
+
+    def day(value: Any) -> np.ndarray:
+        if value is None:
+            return np.full(count, np.datetime64("NaT", "s"))
+        if isinstance(value, dt.date):
+            return np.full(count, np.datetime64(value, "s"))
+        return np.asarray(value, dtype="datetime64[s]")
+
+    if evidence is None:
+        facts = np.empty(count, dtype=object)
+        facts[:] = [()] * count
+    else:
+        facts = np.empty(count, dtype=object)
+        facts[:] = list(evidence)
+    columns: dict[str, Any] = {
+        "patient_id": identifiers,
+        "subject": text(subject),
+        "state": text(state),
+        "grade": text(grade),
+        "severity": text(severity),
+        "since": day(since),
+        "due": day(due),
+        "recheck_on": day(recheck_on),
+        "evidence": facts,
+        "cannot_tell_because": text(cannot_tell_because),
+    }
+    for name, value in own.items():
+        columns[name] = (
+            value if isinstance(value, np.ndarray) else np.asarray(value if np.ndim(value) else [value] * count)
         )
-        for answer in answers_by_patient(table).get(patient.id, ())
-    )
-
-
-def _plain(value: Any) -> Any:
-    if value is None or value is pd.NaT or value != value:
-        return None
-    if isinstance(value, pd.Timestamp):
-        return value.date()
-    return value.item() if isinstance(value, np.generic) else value
-
-
-@dataclass
-class Answers:
-    """The assessment frames of some rules, by key, and what failed."""
-
-    frames: dict[str, pd.DataFrame]
-    failures: list[Failure]
-
-
-def assess(frames: Frames, thresholds: Thresholds) -> Answers:
-    """Ask every rule about every patient of the frames; the answers as frames."""
-    found: dict[str, list[tuple[int, Answer]]] = {key: [] for key in thresholds.running()}
-    failures: dict[str, Failure] = {}
-    for who, patient in patients_of(frames).items():
-        asked = ask(patient, thresholds)
-        for key, answers in asked.answers.items():
-            found[key] += [(who, answer) for answer in answers]
-        for key, error in asked.failed.items():
-            failures.setdefault(key, Failure(key, error)).patients.append(who)
-    return Answers({key: as_frame(rows) for key, rows in found.items()}, list(failures.values()))
+    # Columns of text stay columns of objects: pandas would make them strings and every None in them a NaN.
+    kept = {
+        name: pd.Series(value, dtype=object) if value.dtype.kind == "O" else value for name, value in columns.items()
+    }
+    return pd.DataFrame(kept, copy=False)

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from jobs.rule import CANNOT_TELL, COLUMNS, MET, NOT_MET, STATUSES, Rule, all_rules, rule
+from jobs.rule import CANNOT_TELL, MET, NOT_MET, STATUSES, Rule, all_rules, rule
 from models.frames import Frames
-from tests.frame_answers import on_frames
+from tests.frame_answers import COLUMNS, on_frames
 from tests.frames_builder import AS_OF, frames, of_example
 from tests.jobs.rules.test_examples import evaluated
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs.rule import MET, assessments
+from jobs.rule import MET
 from jobs.rules.rising_muscle_enzymes import RULE, Parameters
-from tests.frame_answers import on_frames
+from tests.frame_answers import assessments, on_frames
 from tests.frames_builder import AS_OF, frames
 
 PARAMETERS = Parameters()

@@ -6,9 +6,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from jobs.rule import ACTION, CANNOT_TELL, MET, NOT_MET, URGENT, assessments
+from jobs.rule import ACTION, CANNOT_TELL, MET, NOT_MET, URGENT
 from jobs.rules.taper_too_fast import IN_FLARE, RULE, STOP, Parameters
-from tests.frame_answers import on_frames
+from tests.frame_answers import assessments, on_frames
 from tests.frames_builder import AS_OF, frames
 
 ADULT = [{"mrn": "1", "age_years": 45}]

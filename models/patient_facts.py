@@ -331,6 +331,12 @@ class PatientFacts:
         """Readings that cannot be (`models.plausibility.Doubtful`): held back from the series, and asked about."""
         return self._read_doubtful() if self._read_doubtful is not None else ()
 
+    def last_measured(self, measure: str) -> Reading | None:
+        """The newest reading of a measure, one held back as doubtful among them: it was measured all the same."""
+        found = [one.reading for one in self.doubtful() if one.reading.measure == measure]
+        latest = self.latest(measure)
+        return max((*found, *((latest,) if latest else ())), key=lambda reading: (reading.day, reading.id), default=None)
+
     def newest_of(self, measures: Iterable[str]) -> Reading | None:
         """The newest reading among several measures; of one day the one recorded last."""
         found = [reading for measure in measures if (reading := self.latest(measure)) is not None]

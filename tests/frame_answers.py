@@ -1,7 +1,8 @@
 """A rule asked about every patient of some frames, and its answers as a frame: for tests that state small tables."""
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from models.patient_facts import (
     date_of,
     day_number,
 )
+from models.plausibility import Doubtful, plausible
 
 
 def patients_of(frames: Frames) -> Mapping[int, PatientFacts]:
@@ -86,12 +88,14 @@ def _patients_of(frames: Frames) -> dict[int, PatientFacts]:
     for place, (index, row) in enumerate(frames.patients.to_dict("index").items()):
         identifier = int(str(index))
         birth, diagnosed = births[place], since[place]
+        birth_date = None if birth is None else date_of(birth)
+        kept, doubtful = _plausible(series.get(identifier, {}), birth_date)
         planned = plans.get(identifier, [])
         people[identifier] = PatientFacts(
             today=today,
             id=identifier,
             mrn=str(row["mrn"]),
-            birth_date=None if birth is None else date_of(birth),
+            birth_date=birth_date,
             sex=_text(row["sex"]) or "unknown",
             diagnosis=_text(row["diagnosis"]) or "UNSPECIFIED",
             diagnosed_on=None if diagnosed is None else date_of(diagnosed),
@@ -99,7 +103,8 @@ def _patients_of(frames: Frames) -> dict[int, PatientFacts]:
             site=_text(row["site"]),
             clinician=_text(row["clinician"]),
             status=_text(row["status"]),
-            series=series.get(identifier, {}),
+            series=kept,
+            read_doubtful=partial(list, doubtful),
             statements=[
                 Statement(int(i), drug, None if dose != dose else dose, _text(unit), _text(often), _text(route), *rest)
                 for i, drug, dose, unit, often, route, *rest in statements.get(identifier, [])
@@ -123,6 +128,17 @@ def _patients_of(frames: Frames) -> dict[int, PatientFacts]:
         for key, by_patient in answers.items():
             people[identifier].answers[key] = by_patient.get(identifier, ())
     return people
+
+
+def _plausible(
+    series: Mapping[str, list[Reading]], birth_date: dt.date | None
+) -> tuple[dict[str, Sequence[Reading]], list[Doubtful]]:
+    """The readings that can be by measure, and those that cannot."""
+    divided = {measure: plausible(readings, birth_date) for measure, readings in series.items()}
+    return (
+        {measure: kept for measure, (kept, _) in divided.items()},
+        [one for _, held_back in divided.values() for one in held_back],
+    )
 
 
 def feeds_of(table: pd.DataFrame) -> list[FeedSilence]:

@@ -145,7 +145,7 @@ def _last_done(patient: PatientFacts, screen: Screen) -> int | None:
             record = patient.last_event(fact)
             if record is not None and record.present:
                 days.append(record.day)
-        elif (reading := patient.latest(fact)) is not None:
+        elif (reading := patient.last_measured(fact)) is not None:
             days.append(reading.day)
     return max(days, default=None)
 

@@ -255,7 +255,7 @@ def last_result(patient: PatientFacts, test: str) -> Reading | Happening | None:
     """The newest valid result of any measure of a test; of an examination the newest record that it was done."""
     newest: Reading | Happening | None = None
     for key, is_event in _facts_of(test):
-        found = patient.last_event(key) if is_event else patient.latest(key)
+        found = patient.last_event(key) if is_event else patient.last_measured(key)
         if found is None or (isinstance(found, Happening) and not found.present):
             continue
         if newest is None or (found.day, found.id) > (newest.day, newest.id):

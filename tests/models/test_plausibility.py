@@ -31,7 +31,6 @@ def reading(
         ("creatinine", 0.8, 106, 56, "with an upper limit of 106"),
         ("haemoglobin", 132, 160, 56, "is it in g/L?"),
         ("albumin", 41, 50, 56, "is it in g/L?"),
-        ("ck", 3.3, 3.2, 56, "is it in ukat/L?"),
         ("white_cells", 6500, 10_000, 56, "is it in /uL?"),
         ("potassium", 42, 5.1, 56, "decimal point"),
     ],

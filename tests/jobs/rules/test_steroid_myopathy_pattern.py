@@ -193,7 +193,7 @@ def test_a_rising_enzyme_speaks_for_a_flare(enzyme: str) -> None:
     ]
     panel = frames(medications=REMEMBERED, observations=[*LOWER_ONCE, QUIET_CK, *rising])
     for rule in (declining_strength.RULE, rising_muscle_enzymes.RULE):
-        panel.assessments[rule.key] = rule.on_frames(panel, AS_OF, rule.defaults())
-    (row,) = RULE.on_frames(panel, AS_OF, Parameters()).to_dict("records")
+        panel.assessments[rule.key] = on_frames(rule, panel, AS_OF, rule.defaults())
+    (row,) = on_frames(RULE, panel, AS_OF, Parameters()).to_dict("records")
     assert row["state"] == NOT_MET
     assert "rising since 22 Nov 2026" in RULE.explain(row, Parameters())

@@ -333,9 +333,11 @@ class PatientFacts:
 
     def last_measured(self, measure: str) -> Reading | None:
         """The newest reading of a measure, one held back as doubtful among them: it was measured all the same."""
-        found = [one.reading for one in self.doubtful() if one.reading.measure == measure]
         latest = self.latest(measure)
-        return max((*found, *((latest,) if latest else ())), key=lambda reading: (reading.day, reading.id), default=None)
+        found: list[Reading] = [one.reading for one in self.doubtful() if one.reading.measure == measure]
+        if latest is not None:
+            found.append(latest)
+        return max(found, key=lambda reading: (reading.day, reading.id), default=None)
 
     def newest_of(self, measures: Iterable[str]) -> Reading | None:
         """The newest reading among several measures; of one day the one recorded last."""

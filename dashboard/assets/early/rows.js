@@ -25,13 +25,20 @@
     return begun || ask(address);
   };
 
-  // Charts are drawn on other pages: their library is started while this one is idle, never before its first row.
-  var started = false;
+  // Charts are drawn on other pages: their library is started while this one is idle, never before its first row, and
+  // not while somebody types or points (starting it holds everything up for a second).
+  var started = false, QUIET = 3000, touched = 0;
+  ["pointerdown", "pointermove", "keydown", "wheel"].forEach(function (kind) {
+    window.addEventListener(kind, function () { touched = Date.now(); }, { passive: true, capture: true });
+  });
   window.myopanelFirstRow = function () {
     if (started || window.Plotly) { return; }
     started = true;
+    touched = Date.now();
     var idle = window.requestIdleCallback || function (then) { setTimeout(then, 1500); };
-    setTimeout(function () {
+    (function wait() {
+      var left = touched + QUIET - Date.now();
+      if (left > 0) { setTimeout(wait, left); return; }
       idle(function () {
         var source = window._dashPlotlyJSURL;
         if (!source || window.Plotly) { return; }
@@ -39,7 +46,7 @@
         script.async = true; script.src = source;
         document.head.appendChild(script);
       });
-    }, 400);
+    })();
   };
 
   var path = window.location.pathname;

@@ -126,28 +126,42 @@ def _facts(
 
 def refresh(connection: sa.Connection, patient_ids: Iterable[int], *, timezone: str) -> int:
     """Pack those of the patients whose value is not of their revision; returns how many were packed."""
-    table: Any = Patient
-    entry: Any = PackedFacts
     wanted = sorted(patient_ids)
     count = 0
     for start in range(0, len(wanted), CHUNK):
-        query = sa.select(table.id, table.revision).join(PackedFacts, entry.patient_id == table.id, isouter=True)
-        stale = sa.or_(entry.revision.is_(None), entry.revision != table.revision)
-        found = fetch(connection, query.where(table.id.in_(wanted[start : start + CHUNK]), stale))
-        revisions = {int(row[0]): int(row[1]) for row in found}
-        if not revisions:
-            continue
-        packed = _packed_rows(connection, sorted(revisions), timezone, None)
-        # An import and an evaluation may both pack a patient; whichever is of an older revision is packed again.
-        made: Any = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-        insert = made(PackedFacts)
-        changed = {"revision": insert.excluded.revision, "packed": insert.excluded.packed}
-        connection.execute(
-            insert.on_conflict_do_update(index_elements=["patient_id"], set_=changed),
-            [{"patient_id": who, "revision": revisions[who], "packed": value} for who, value in packed.items()],
-        )
+        packed = newly_packed(connection, wanted[start : start + CHUNK], timezone=timezone)
+        keep_packed(connection, packed)
         count += len(packed)
     return count
+
+
+def newly_packed(connection: sa.Connection, patient_ids: Sequence[int], *, timezone: str) -> list[PackedFacts]:
+    """The values of those of some patients (up to `CHUNK`) whose kept value is not of their revision; only read."""
+    table: Any = Patient
+    entry: Any = PackedFacts
+    query = sa.select(table.id, table.revision).join(PackedFacts, entry.patient_id == table.id, isouter=True)
+    stale = sa.or_(entry.revision.is_(None), entry.revision != table.revision)
+    found = fetch(connection, query.where(table.id.in_(list(patient_ids)), stale))
+    revisions = {int(row[0]): int(row[1]) for row in found}
+    packed = _packed_rows(connection, sorted(revisions), timezone, None) if revisions else {}
+    return [PackedFacts(patient_id=who, revision=revisions[who], packed=value) for who, value in packed.items()]
+
+
+def keep_packed(connection: sa.Connection, packed: Sequence[PackedFacts]) -> None:
+    """Keep the values, each unless one of a later revision is kept already."""
+    if not packed:
+        return
+    made: Any = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    insert = made(PackedFacts)
+    entry: Any = PackedFacts
+    connection.execute(
+        insert.on_conflict_do_update(
+            index_elements=["patient_id"],
+            set_={"revision": insert.excluded.revision, "packed": insert.excluded.packed},
+            where=entry.revision <= insert.excluded.revision,
+        ),
+        [one.model_dump() for one in packed],
+    )
 
 
 # ------------------------------------------------------------------------------------------------------- from the rows

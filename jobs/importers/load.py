@@ -30,7 +30,7 @@ from jobs.importers.loading.typed_in import record_facts, row_from_form
 from jobs.importers.sheet import Sheet, SheetSource
 from models.database import reading, writing
 from models.import_batch import ImportBatch, ImportFile, RejectedRow
-from models.patient_reading import refresh
+from models.patient_reading import keep_packed, newly_packed
 from models.rows import collector_paused
 
 __all__ = [
@@ -55,7 +55,7 @@ PEOPLE = 20_000
 """Rows of patients among which the last word on each of them counts."""
 
 PACKED_AT_ONCE = 25
-"""Patients whose series are packed in one transaction."""
+"""Patients whose facts are packed at a time."""
 
 DEFAULT_SENDER = "csv"
 """Who speaks where neither the import nor the file says so."""
@@ -396,9 +396,11 @@ def import_sources(
 def _pack(engine: Engine, patient_ids: Sequence[int], timezone: str) -> None:
     """Pack the facts of those the import touched once, so that the next evaluation need not read them row by row."""
     for start in range(0, len(patient_ids), PACKED_AT_ONCE):
+        some = patient_ids[start : start + PACKED_AT_ONCE]
+        with collector_paused(), reading(engine) as session:
+            packed = newly_packed(session.connection(), some, timezone=timezone)
         with writing(engine) as session:
-            one_import_at_a_time(session)
-            refresh(session.connection(), patient_ids[start : start + PACKED_AT_ONCE], timezone=timezone)
+            keep_packed(session.connection(), packed)
 
 
 @contextmanager

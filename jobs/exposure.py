@@ -24,7 +24,6 @@ from typing import Any, NamedTuple
 
 from jobs.phrasing import amount, dated
 from models.patient_facts import PatientFacts, Reading, Statement, date_of
-from models.plausibility import plausible
 from models.vocabulary import STEROID_ROUTES_NOT_COUNTED, drug, frequencies
 
 HIGH_MG = 30.0
@@ -323,7 +322,7 @@ class _Stretch(NamedTuple):
 
 
 def _exposure(patient: PatientFacts) -> Exposure:
-    today, weight = patient.today, last_believable(patient, "weight")
+    today, weight = patient.today, patient.latest("weight")
     counted: list[Counted] = []
     ignored: list[Ignored] = []
     unknown: list[Unknown] = []
@@ -471,7 +470,7 @@ def _milligrams(statement: Statement, weight: Reading | None, patient: PatientFa
         milligrams = weight.value * thousand * dose
         return milligrams, milligrams, None
     if unit == "mg/m2":
-        height = last_believable(patient, "height")
+        height = patient.latest("height")
         if weight is None or height is None:
             return _NOT_KNOWN, _LARGEST_M2 * dose, _NO_AREA
         milligrams = sqrt(weight.value * height.value / 3600.0) * dose  # Mosteller
@@ -486,16 +485,6 @@ def _stretches(first: int, last: int, every: int, mg: float, pulse: bool) -> Ite
     if every < 3:
         return (_Stretch(first, last, nanograms, of_pulse),)
     return [_Stretch(day, day, nanograms, of_pulse) for day in range(first, last + 1, every)]
-
-
-def last_believable(patient: PatientFacts, measure: str) -> Reading | None:
-    """The newest weight or height that can be right: 6.5 kg typed for 65 never makes a dose high."""
-    kept, _ = plausible(patient.series(measure)[-_COMPARED_READINGS:], patient.birth_date)
-    return kept[-1] if kept else None
-
-
-_COMPARED_READINGS = 6
-"""A jump is seen against the readings just before it."""
 
 
 def _added_up(stretches: Sequence[_Stretch]) -> tuple[Segment, ...]:

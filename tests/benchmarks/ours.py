@@ -48,13 +48,18 @@ def look(engine: Engine, as_of: dt.date, rules: Sequence[str] | None = None) -> 
 
 
 def met(engine: Engine, as_of: dt.date) -> dict[str, Found]:
-    """(patient id, subject) for which each headline rule is met; overdue labs: CK, troponin, CRP."""
+    """(patient id, subject) for which each headline rule is met; overdue labs: CK, troponin, CRP.
+
+    A fall of less than a step, which counts only because other measures changed with it, is asked by no peer.
+    """
     report = evaluate(engine, as_of, timezone="UTC", now=NOW, rules=list(HEADLINE), dry_run=True)
     with closing(sqlite3.connect(str(engine.url.database))) as connection:
         number = dict(connection.execute("select mrn, id from patient"))
     found: dict[str, Found] = {key: set() for key in HEADLINE}
     for one in report.assessments:
         rule, subject = str(one["rule"]), str(one["subject"])
+        if not one["numbers"].get("by_itself", True):
+            continue
         if rule in found and one["state"] == "met" and (rule != "overdue-labs" or subject in REQUIRED):
             found[rule].add((int(number[one["mrn"]]), subject))
     return found

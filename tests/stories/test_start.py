@@ -10,7 +10,7 @@ from alembic.script import ScriptDirectory
 
 import dashboard
 from models.database import VERSIONS, newest_version
-from tests.stories.conftest import Clinic, cmas
+from tests.stories.conftest import Clinic, cmas, day
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 HEAVY = frozenset({"alembic", "apscheduler", "dash", "flask", "numpy", "openpyxl", "pandas", "plotly", "waitress"})
@@ -44,6 +44,11 @@ def loaded_by(folder: Path, url: str, *arguments: str) -> set[str]:
         ("jobs", "list"),
         ("user", "add", "nora", "--role", "nurse", "--password", "a long enough password"),
         ("db", "backup", "copy.db"),
+        ("rule", "list"),
+        ("evaluate", "--full", "--as-of", day(0)),
+        ("suggest", "1", "--as-of", day(0)),
+        ("exposure", "1", "--as-of", day(0)),
+        ("replay", "--from", day(-1), "--to", day(0)),
     ],
     ids=" ".join,
 )
@@ -57,10 +62,14 @@ def test_a_command_that_needs_no_frames_loads_none(
     assert not found & HEAVY
 
 
-def test_a_command_that_runs_the_rules_is_seen_to_load_more(clinic: Clinic, sqlite_url: str, tmp_path: Path) -> None:
-    """So that the test above cannot pass because nothing is reported."""
-    clinic.people("1")
-    assert "numpy" in loaded_by(tmp_path, sqlite_url, "replay", "--from", "2026-03-01", "--to", "2026-03-02")
+def test_an_import_loads_no_frames(clinic: Clinic, sqlite_url: str, tmp_path: Path) -> None:
+    folder = clinic.folder(patients=[{"mrn": "1", "diagnosis": "DM"}], observations=[cmas("1", 27)])
+    assert not loaded_by(tmp_path, sqlite_url, "import", str(folder)) & HEAVY
+
+
+def test_what_a_command_does_need_is_seen(sqlite_url: str, tmp_path: Path) -> None:
+    """So that the tests above cannot pass because nothing is reported."""
+    assert "alembic" in loaded_by(tmp_path, sqlite_url, "db", "upgrade")
 
 
 def test_the_version_is_printed_without_opening_a_database(tmp_path: Path, clinic: Clinic) -> None:

@@ -41,6 +41,7 @@ class Reason(StrEnum):
     UNCHANGED = "unchanged"
     UPDATED = "updated"
     WORSENED = "worsened"
+    CORRECTED = "corrected"
     CANNOT_TELL = "cannot tell"
     SETTLED = "settled"
     NO_LONGER_LOOKED_AT = "no longer looked at"
@@ -339,23 +340,32 @@ def _still_met(
     since_stored = _worse(alert, answer, rule, thresholds, base=stored)
     touched = alert.acknowledged_at is not None or alert.snoozed_until is not None
     since_seen = _worse(alert, answer, rule, thresholds) if touched else None
+    corrected = _corrected(session, json.loads(alert.evidence)) if touched else []
     before = (alert.severity, alert.grade, alert.explanation, alert.evidence, alert.cannot_tell_because)
     _fill(alert, answer)
     changed = before != (alert.severity, alert.grade, alert.explanation, alert.evidence, alert.cannot_tell_because)
     alert.last_true_on = max(alert.last_true_on, as_of)
     session.add(alert)
-    if since_seen:
+    if since_seen or corrected:
         detail = {
             "acknowledged_by": alert.acknowledged_by,
             "snoozed_by": alert.snoozed_by,
             "difference": since_seen,
+            "corrected": corrected,
         }
         who = alert.acknowledged_by or alert.snoozed_by
         alert.acknowledged_at = alert.acknowledged_by = alert.acknowledged_reason = alert.lapses_on = None
         alert.snoozed_until = alert.snoozed_by = None
+    if corrected:
+        # Whoever saw it judged by a value that was wrong: it comes back, whichever way the correction went.
+        said = f"{'; '.join(corrected)} since {who} saw it"
+        record(session, alert, "corrected", SYSTEM, now, note=said, detail=detail)
+    if since_seen:
         alert.worsened_at = now
         record(session, alert, "worsened", SYSTEM, now, note=f"worse since {who} saw it: {since_seen}", detail=detail)
         return Reason.WORSENED
+    if corrected:
+        return Reason.CORRECTED
     if since_stored:
         alert.worsened_at = now
         record(session, alert, "worsened", SYSTEM, now, note=since_stored, detail={"difference": since_stored})

@@ -30,7 +30,7 @@ PATIENCE: Mapping[str, dt.timedelta] = MappingProxyType(
     {"urgent": dt.timedelta(hours=24), "action": dt.timedelta(days=7)}
 )
 """How long an alert may wait for an answer before it is escalated, by severity; others never are [default]."""
-WAITS_ANEW = frozenset({"escalated", "lapsed", "returned", "undone", "worsened"})
+WAITS_ANEW = frozenset({"corrected", "escalated", "lapsed", "returned", "undone", "worsened"})
 """What sets the waiting time back to nothing: the alert came (back) to the list only then."""
 _WORDS: Mapping[str, str] = MappingProxyType({"urgent": "24 hours", "action": "7 days"})
 

@@ -42,6 +42,7 @@ EVENT_WORDS = {
     "settled": "settled by itself",
     "withdrawn": "withdrawn: its result was corrected",
     "worsened": "got worse",
+    "corrected": "rests on a corrected value",
     "undone": "undone",
     "lapsed": "acknowledgement lapsed",
     "returned": "came back from snooze",

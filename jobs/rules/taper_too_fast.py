@@ -79,7 +79,7 @@ class Parameters:
         high=180,
         meaning="days above the dose after which a full stop is a risk",
         source=SUPPRESSION,
-        mark="seen",
+        mark="memory",
     )
     stop_above_mg: float = parameter(
         7.5,
@@ -88,7 +88,7 @@ class Parameters:
         high=30,
         meaning="the dose above which a full stop is a risk",
         source=SUPPRESSION,
-        mark="seen",
+        mark="memory",
     )
 
 
@@ -373,6 +373,7 @@ RULE = Rule(
     clears_when="the dose is back within one step, strength no longer declines, or four weeks have passed",
     topic="steroid dose",
     limitations=(
+        "The limits of an abrupt stop are from memory and to be verified. "
         "How fast is too fast is a setting of this program. The full stop after a long course rests on limits "
         "read second-hand, which the sentence says; a prescription that is not yet renewed looks the same."
     ),

@@ -276,3 +276,25 @@ def test_on_postgresql_too(postgres_clinic: Clinic) -> None:
     clinic.evaluate(3, "--full")
     assert "snoozed" not in _states(clinic)
     assert clinic.suggest("1")["mrn"] == "1"
+
+
+def test_a_correction_under_an_acknowledged_alert_brings_it_back_and_says_so(clinic: Clinic) -> None:
+    fixed = {"mrn": "1", "measure": "troponin_i", "unit": "ng/L", "upper_limit": 26}
+    clinic.load(
+        patients=[{"mrn": "1", "birth_date": "1970-01-01"}],
+        observations=[
+            {**fixed, "value": 4, "observed_at": day(-27), "source_id": "r0"},
+            {**fixed, "value": 480, "observed_at": day(-1), "source_id": "r1"},
+        ],
+    )
+    clinic.evaluate()
+    (alert,) = clinic.alerts()
+    clinic("alert", "ack", alert["id"], "--by", "nora")
+    assert clinic.alerts() == []
+    clinic.load(observations=[{**fixed, "value": 48, "observed_at": day(-1), "source_id": "r1", "status": "corrected"}])
+    clinic.evaluate()
+    (back,) = clinic.alerts()
+    assert back["id"] == alert["id"]
+    (event,) = [one for one in back["events"] if one["event"] == "corrected"]
+    assert "from 480 to 48" in event["note"]
+    assert "since nora saw it" in event["note"]

@@ -222,6 +222,15 @@ class Unpacked:
         if begin == end:
             return ()
         first = self._first_within(begin, end) if self._day(begin) < self._oldest else begin
+        return self._plausible(measure, begin, end, first)
+
+    def history(self, measure: str) -> Sequence[Reading]:
+        """The valid readings of one measure, however old, in the order of their time."""
+        begin, end = self._span(measure)
+        return self._plausible(measure, begin, end, begin) if end > begin else ()
+
+    def _plausible(self, measure: str, begin: int, end: int, first: int) -> Sequence[Reading]:
+        """The readings from place `first` on, those held back left out."""
         if measure not in self.suspect:
             return self._readings(measure, first, end)
         # Whether a value can be is judged by those before it, however old.

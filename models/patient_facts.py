@@ -202,9 +202,11 @@ class PatientFacts:
     __slots__ = (
         "_age",
         "_derived",
+        "_histories",
         "_latest",
         "_read",
         "_read_doubtful",
+        "_read_history",
         "_read_latest",
         "_series",
         "ahead",
@@ -248,6 +250,7 @@ class PatientFacts:
         read: Callable[[str], Sequence[Reading]] | None = None,
         read_latest: Callable[[str], Reading | None] | None = None,
         read_doubtful: Callable[[], Sequence[Any]] | None = None,
+        read_history: Callable[[str], Sequence[Reading]] | None = None,
         measures: Iterable[str] | None = None,
         series: Mapping[str, Sequence[Reading]] | None = None,
         statements: Sequence[Statement] = (),
@@ -284,6 +287,8 @@ class PatientFacts:
         self._read = read
         self._read_latest = read_latest
         self._read_doubtful = read_doubtful
+        self._read_history = read_history
+        self._histories: dict[str, Sequence[Reading]] = {}
         self._latest: dict[str, Reading | None] = {}
         self._age: int | None = -1
         self._derived: dict[str, Any] = {}
@@ -315,6 +320,18 @@ class PatientFacts:
         found = self._series.get(measure)
         if found is None:
             found = self._series[measure] = self._read(measure) if self._read is not None else ()
+        return found
+
+    def history(self, measure: str) -> Sequence[Reading]:
+        """The valid readings of one measure however old, for what may have begun years ago; oldest first.
+
+        `series` reaches back as far as the facts were read, which is enough for a question with a window.
+        """
+        if self._read_history is None:
+            return self.series(measure)
+        found = self._histories.get(measure)
+        if found is None:
+            found = self._histories[measure] = self._read_history(measure)
         return found
 
     def latest(self, measure: str) -> Reading | None:
@@ -358,6 +375,7 @@ class PatientFacts:
         named |= {one.fact: one for one in self.happenings}
         named |= {one.fact: one for one in self._latest.values() if one is not None}
         named |= {one.fact: one for series in self._series.values() for one in series}
+        named |= {one.fact: one for series in self._histories.values() for one in series}
         return named
 
     def answers_of(self, rule: str) -> Sequence[Any]:

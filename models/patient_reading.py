@@ -113,6 +113,7 @@ def _facts(
         read=unpacked.series,
         read_latest=unpacked.latest,
         read_doubtful=unpacked.doubtful if unpacked.suspect else None,
+        read_history=unpacked.history,
         measures=unpacked.measures(),
         statements=unpacked.statements,
         happenings=unpacked.happenings,

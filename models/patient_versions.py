@@ -82,21 +82,24 @@ class PatientVersions:
 
         def read_doubtful() -> Sequence[Doubtful]:
             for measure in self.readings:
-                read(measure)
+                history(measure)
             return [one for measure in sorted(doubtful) for one in doubtful[measure]]
 
-        def read(measure: str) -> Sequence[Reading]:
+        def history(measure: str) -> Sequence[Reading]:
             found, doubtful[measure] = plausible(
                 [one.fact for one in self.readings.get(measure, ()) if one.day <= today and one.stands(evening)],
                 self.person[2],
             )
-            oldest = today - horizon_days
-            if found and found[0].day < oldest:
-                days = [one.day for one in found]
-                first = bisect_left(days, oldest)
-                first = bisect_left(days, days[first - 1], 0, first)
-                found = found[first:]
             return found
+
+        def read(measure: str) -> Sequence[Reading]:
+            found = history(measure)
+            oldest = today - horizon_days
+            if not found or found[0].day >= oldest:
+                return found
+            days = [one.day for one in found]
+            first = bisect_left(days, oldest)
+            return found[bisect_left(days, days[first - 1], 0, first) :]
 
         ahead: list[int] = []
 
@@ -142,6 +145,7 @@ class PatientVersions:
             revision=revision,
             read=read,
             read_doubtful=read_doubtful,
+            read_history=history,
             measures=self.readings,
             statements=statements,
             happenings=happenings,

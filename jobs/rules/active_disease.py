@@ -188,7 +188,7 @@ def _weakness(patient: PatientFacts, happened: Mapping[str, Happening], today: i
         row = measure(score.measure)
         said.append(f"{row.short_label} {number(score.value)} of {number(row.max_value)} on {day_text(score.day)}")
         below = float(getattr(parameters, _BELOW[score.measure]))
-        since.append(_run_start(patient.series(score.measure), lambda one: one.value < below))
+        since.append(_run_start(patient.history(score.measure), lambda one: one.value < below))
         facts.append(score.fact)
     difficulties = [happened[kind] for kind in DIFFICULTIES if kind in happened]
     current = [one for one in difficulties if today - one.last_day <= parameters.latest_days]
@@ -237,7 +237,7 @@ def _activity(
             label = measure(reading.measure).short_label
             said.append(f"{label} {number(reading.times_limit)} times its limit on {day_text(reading.day)}")
             since.append(
-                _run_start(patient.series(reading.measure), lambda one: _is_above(one, parameters.enzyme_sign))
+                _run_start(patient.history(reading.measure), lambda one: _is_above(one, parameters.enzyme_sign))
             )
             facts.append(reading.fact)
     globe = patient.latest("physician_global")
@@ -245,7 +245,7 @@ def _activity(
         globe = None
     if globe is not None and globe.value >= parameters.global_sign:
         said.append(f"physician global {number(globe.value)} of 10 on {day_text(globe.day)}")
-        since.append(_run_start(patient.series("physician_global"), lambda one: one.value >= parameters.global_sign))
+        since.append(_run_start(patient.history("physician_global"), lambda one: one.value >= parameters.global_sign))
         facts.append(globe.fact)
     for kind in ("dysphagia", "rash"):
         event = happened.get(kind)
@@ -305,7 +305,7 @@ def _enzyme_alone(patient: PatientFacts, weak: _Known, today: int, parameters: P
     if _exercised_before(patient, reading, parameters.exercise_days):
         return _Known(False)
     said = f"CK {number(reading.times_limit)} times its limit on {day_text(reading.day)}"
-    since = _run_start(patient.series("ck"), lambda one: _is_above(one, parameters.enzyme_alone))
+    since = _run_start(patient.history("ck"), lambda one: _is_above(one, parameters.enzyme_alone))
     return _Known(True, (said,), since, (reading.fact,))
 
 

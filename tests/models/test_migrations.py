@@ -12,8 +12,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from jobs.importers.load import import_paths
+from models.alert import Alert, AlertEvent
 from models.database import _alembic, engine_for, is_sqlite, reading, upgrade
 from models.delivery import Delivery
+from models.list_order import Danger
 from models.tables import METADATA, ClinicalEvent, MedicationStatement, Observation, ObservationItem
 
 RELEASE = json.loads(Path(__file__).with_name("release_0_1_0.json").read_text())
@@ -31,6 +33,24 @@ def _value(text: Any, kind: Any) -> Any:
     return bool(text) if isinstance(kind, sa.Boolean) else text
 
 
+def _alert_of_the_release(connection: sa.Connection) -> None:
+    """An acknowledged alert with its history, as the release stored it."""
+    alert, event, patient = (
+        sa.Table(name, sa.MetaData(), autoload_with=connection) for name in ("alert", "alert_event", "patient")
+    )
+    who = connection.execute(sa.select(sa.func.min(patient.c.id))).scalar()
+    then = NOW.replace(day=20)
+    row = {
+        "patient_id": who, "rule": "raised-troponin", "subject": "troponin_i", "rule_version": "1.0.0",
+        "severity": "urgent", "explanation": "Troponin I 480 ng/L.", "clears_when": "", "suggested_action": "",
+        "evidence": "[]", "numbers": "{}", "opened_at": then, "opened_for": then.date(), "last_true_on": then.date(),
+        "acknowledged_at": then, "acknowledged_by": "nora", "escalation": 0,
+    }  # fmt: skip
+    number = connection.execute(sa.insert(alert).returning(alert.c.id), row).scalar()
+    said = {"alert_id": number, "at": then, "event": "acknowledged", "by": "nora", "detail": "{}"}
+    connection.execute(sa.insert(event), said)
+
+
 @pytest.fixture
 def upgraded(empty_database_url: str) -> Any:
     """A database that release 0.1.0 filled, at the newest schema."""
@@ -46,6 +66,7 @@ def upgraded(empty_database_url: str) -> Any:
                 connection.execute(
                     sa.text(f"select setval(pg_get_serial_sequence('{name}', 'id'), (select max(id) from {name}))")
                 )
+        _alert_of_the_release(connection)
     engine.dispose()
     upgrade(empty_database_url)
     engine = engine_for(empty_database_url)
@@ -56,6 +77,13 @@ def upgraded(empty_database_url: str) -> Any:
 def _all(engine: sa.Engine, model: Any) -> list[Any]:
     with reading(engine) as session:
         return list(session.execute(sa.select(model).order_by(model.id)).scalars())
+
+
+def test_every_alert_of_the_first_release_keeps_its_history(upgraded: sa.Engine) -> None:
+    (alert,) = _all(upgraded, Alert)
+    assert (alert.acknowledged_by, alert.danger) == ("nora", Danger.HEART)
+    (event,) = _all(upgraded, AlertEvent)
+    assert (event.alert_id, event.event) == (alert.id, "acknowledged")
 
 
 @pytest.mark.parametrize(

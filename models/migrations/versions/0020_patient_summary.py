@@ -75,23 +75,22 @@ def upgrade() -> None:
     op.create_index("ix_patient_lab_state", "patient_lab", ["state", "due", "patient_id"])
     with op.batch_alter_table("alert", schema=None) as batch_op:
         batch_op.add_column(sa.Column("danger", sa.Integer(), nullable=False, server_default="0"))
-    with op.batch_alter_table("alert", schema=None) as batch_op:
-        batch_op.alter_column("danger", server_default=None)
-        batch_op.create_index(
-            "ix_alert_open",
-            [
-                "ended_at",
-                "severity",
-                "covered_by",
-                "snoozed_until",
-                "acknowledged_at",
-                "lapses_on",
-                "owner",
-                "patient_id",
-            ],
-            sqlite_where=RUNNING,
-            postgresql_where=RUNNING,
-        )
+    op.create_index(
+        "ix_alert_open",
+        "alert",
+        [
+            "ended_at",
+            "severity",
+            "covered_by",
+            "snoozed_until",
+            "acknowledged_at",
+            "lapses_on",
+            "owner",
+            "patient_id",
+        ],
+        sqlite_where=RUNNING,
+        postgresql_where=RUNNING,
+    )
     op.create_index("ix_alert_unseen", "alert", ["ended_at"], sqlite_where=UNSEEN, postgresql_where=UNSEEN)
     op.create_index(
         "ix_patient_waiting",

@@ -44,6 +44,10 @@ rule = typer.Typer(no_args_is_help=True, help="The rules, their thresholds and s
 for name, group in (("db", db), ("alert", alert), ("score", score), ("jobs", jobs), ("user", user), ("rule", rule)):
     app.add_typer(group, name=name)
 
+Workers = Annotated[int, typer.Option("--workers", metavar="N", help="Processes that share the work.")]
+Scheduler = Annotated[
+    str | None, typer.Option("--scheduler", metavar="ADDRESS", help="A Dask cluster that does the work.")
+]
 FormatOption = Annotated[Format, typer.Option("--format", help="table, json or csv, on standard output.")]
 AsOf = Annotated[
     str | None, typer.Option("--as-of", metavar="DATE", help="The clinic day asked about; today if not given.")
@@ -323,6 +327,8 @@ def evaluate(
     ] = None,
     all_states: Annotated[bool, typer.Option("--all-states", help="Print every state, not only `met`.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Change no alert.")] = False,
+    workers: Workers = 1,
+    scheduler: Scheduler = None,
     format: FormatOption = Format.TABLE,
 ) -> int:
     """Run the rules, reconcile alerts, print assessments."""
@@ -343,6 +349,8 @@ def evaluate(
         mrns=patients or None,
         dry_run=dry_run,
         all_states=all_states,
+        workers=workers,
+        scheduler=scheduler,
     )
     columns = ["severity", "mrn", "rule", "subject", "state", "grade", "since", "explanation"]
     print_rows(report.assessments, format, columns, empty="No rule is met.")
@@ -625,6 +633,8 @@ def replay(
     settings_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY.PARAM=VALUE", help="Try a threshold; repeatable.")
     ] = None,
+    workers: Workers = 1,
+    scheduler: Scheduler = None,
     format: FormatOption = Format.TABLE,
 ) -> int:
     """What the rules would have said, day by day, as known each day."""
@@ -641,7 +651,16 @@ def replay(
         if not (equals and dot and key and parameter):
             raise UsageError(f"--set {text!r}: write it as KEY.PARAM=VALUE, such as declining-strength.step_cmas=4.")
         overrides.setdefault(key, {})[parameter] = value
-    report = run(_engine(settings), start, end, timezone=settings.timezone, rules=rules or None, overrides=overrides)
+    report = run(
+        _engine(settings),
+        start,
+        end,
+        timezone=settings.timezone,
+        rules=rules or None,
+        overrides=overrides,
+        workers=workers,
+        scheduler=scheduler,
+    )
     print_rows(
         report["rules"],
         format,

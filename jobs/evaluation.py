@@ -11,7 +11,9 @@ import json
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import orjson
@@ -26,12 +28,13 @@ from jobs.rule import CANNOT_TELL, MET, Answer, Rule, all_rules, rule
 from jobs.rules.overdue_labs import silent_feeds
 from jobs.summary import summary_of
 from jobs.thresholds import Thresholds, thresholds_on
+from jobs.workers import FEWEST, address_of, dealt, hands
 from models.alert import Alert
 from models.alert_lifecycle import present_day
 from models.answer_store import Key, digests, forget, mark_evaluated, unchanged_since, write
 from models.assessment import Assessment, EvaluationRun
 from models.clock import seconds
-from models.database import reading, snapshot, writing
+from models.database import engine_for, reading, snapshot, writing
 from models.errors import UnknownPatient, UsageError
 from models.feeds import read_feeds
 from models.patient import Patient
@@ -87,12 +90,15 @@ def evaluate(
     all_states: bool = False,
     overrides: dict[str, dict[str, Any]] | None = None,
     collect: bool = True,
+    workers: int = 1,
+    scheduler: str | None = None,
 ) -> EvaluationReport:
     """Run the rules for the clinic day `as_of` and bring the alerts into agreement with the answers.
 
     An evaluation for a day before the last one, or with `known_at`, is a look at the past: always full, and it
     changes no alert. `rules` and `mrns` (or `patient_ids`) restrict the run. `collect` false leaves out the list of
-    assessments. `now` is the instant at which the run begins, whatever the machine's clock says.
+    assessments. `now` is the instant at which the run begins, whatever the machine's clock says. `workers` processes,
+    or the Dask cluster of a `scheduler`, come to the same answers together; few patients, or a look, are not handed on.
 
     Raises:
         UsageError: an unknown rule. UnknownPatient: an unknown record number.
@@ -105,13 +111,14 @@ def evaluate(
         last = last_run(session)
         members = list(patient_ids) if patient_ids is not None else _ids_of(session, mrns)
     past = known_at is not None or (last is not None and as_of < last.as_of)
-    if dry_run or past or overrides:
-        return look(
-            engine, as_of, timezone=timezone, known_at=known_at, rules=rules, members=members, all_states=all_states,
-            overrides=overrides, collect=collect,
-        )  # fmt: skip
-    run = _Run(engine, as_of, timezone, now, rules, members, keep=collect and (all_states or members is not None))
-    run.go(full)
+    with hands(workers, scheduler) as executor:
+        if dry_run or past or overrides:
+            return look(
+                engine, as_of, timezone=timezone, known_at=known_at, rules=rules, members=members,
+                all_states=all_states, overrides=overrides, collect=collect,
+            )  # fmt: skip
+        run = _Run(engine, as_of, timezone, now, rules, members, keep=collect and (all_states or members is not None))
+        run.go(full, executor, workers)
     report = run.report()
     if collect:
         report.assessments = _collected(engine, run, rules, members, all_states)
@@ -243,6 +250,7 @@ class _Run:
         self.failures: dict[str, Failure] = {}
         self.written: Counter[str] = Counter()
         self.computed: set[int] = set()
+        self.handed_out = 0
         self.kept: list[Asked] = []
         self.whole = False
         self.patients = 0
@@ -256,10 +264,13 @@ class _Run:
         """Whether the run was restricted: it is then no evaluation of the clinic's day."""
         return self.rules is not None or self.members is not None
 
-    def go(self, full: bool) -> None:
-        """Compute and write, block by block, then close the run."""
+    def go(self, full: bool, executor: Executor | None = None, workers: int = 1) -> None:
+        """Compute and write, block by block, then close the run; with an executor, a share of the patients each."""
         fingerprint = _fingerprint(self.thresholds, self.as_of, self.feeds)
         todo, gone = self._due(full, fingerprint)
+        if executor is not None and len(todo) >= FEWEST and not self.keep:
+            self._hand_out(todo, executor, max(workers, 2))
+            todo = []
         tries = 0
         while todo and tries < MOST_TRIES:
             tries += 1
@@ -268,6 +279,24 @@ class _Run:
                 again += self._block(todo[start : start + BLOCK])
             todo = again
         self._close(gone, fingerprint)
+
+    def _hand_out(self, todo: Sequence[int], executor: Executor, workers: int) -> None:
+        """Let the workers compute and write their shares, and put together what they did."""
+        share = partial(
+            _share,
+            address_of(self.engine),
+            self.as_of,
+            self.timezone,
+            self.now,
+            self.rules,
+        )
+        for report in executor.map(share, dealt(todo, workers)):
+            self.decisions += report.decisions
+            self.written += report.written
+            self.handed_out += report.computed
+            for failure in report.failures:
+                known = self.failures.setdefault(failure.rule, Failure(failure.rule, failure.error))
+                known.patients += failure.patients
 
     def _due(self, full: bool, fingerprint: str) -> tuple[list[int], list[int]]:
         """Whom to compute, and who left the clinic."""
@@ -394,7 +423,7 @@ class _Run:
                     started_at=self.now,
                     finished_at=self.now + dt.timedelta(seconds=seconds() - self.begun),
                     patients=self.patients,
-                    computed=len(self.computed),
+                    computed=len(self.computed) + self.handed_out,
                     rules_failed=json.dumps(failed),
                     fingerprint=fingerprint,
                 )
@@ -407,12 +436,30 @@ class _Run:
             full=self.whole,
             reconciled=True,
             patients=self.patients,
-            computed=len(self.computed),
+            computed=len(self.computed) + self.handed_out,
             assessments=[],
             decisions=self.decisions,
             failures=list(self.failures.values()),
             written=self.written,
         )
+
+
+def _share(
+    address: str,
+    as_of: dt.date,
+    timezone: str,
+    now: dt.datetime,
+    rules: Sequence[str] | None,
+    patient_ids: Sequence[int],
+) -> EvaluationReport:
+    """What one worker does: its share of the patients, in a database it opens itself."""
+    engine = engine_for(address)
+    try:
+        run = _Run(engine, as_of, timezone, now, rules, patient_ids, keep=False)
+        run.go(full=True)
+        return run.report()
+    finally:
+        engine.dispose()
 
 
 def _still_true(session: Session, as_of: dt.date, failures: Iterable[Failure]) -> None:

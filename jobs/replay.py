@@ -8,8 +8,9 @@ patients are replayed.
 
 import datetime as dt
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,8 +21,9 @@ from jobs.assessing import ask
 from jobs.rule import MET, NOT_MET, all_rules
 from jobs.rules.overdue_labs import silent_feeds
 from jobs.thresholds import Thresholds, thresholds_on
+from jobs.workers import FEWEST, address_of, dealt, hands
 from models.clock import end_of_day
-from models.database import snapshot
+from models.database import engine_for, snapshot
 from models.errors import UsageError
 from models.feeds import read_feeds
 from models.patient import Patient
@@ -53,8 +55,12 @@ def replay(
     timezone: str,
     rules: list[str] | None = None,
     overrides: dict[str, dict[str, Any]] | None = None,
+    workers: int = 1,
+    scheduler: str | None = None,
 ) -> dict[str, Any]:
     """Evaluate every day from `first` to `last` with the knowledge of its evening.
+
+    `workers` processes, or the Dask cluster of a `scheduler`, come to the same together.
 
     Returns:
         `rules`: per rule the alerts opened, per week and per 100 patient-months; `alerts`: each episode, with the
@@ -67,9 +73,20 @@ def replay(
     for key in rules or ():
         if key not in known:
             raise UsageError(f"There is no rule {key!r}. Rules: {', '.join(sorted(known))}.")
+    asked = _Question(first, last, timezone, rules, overrides)
     with snapshot(engine) as connection, Session(bind=connection, autoflush=False) as session:
-        episodes, failures, people = _play(session, first, last, timezone, rules, overrides)
+        table_of_people: Any = Patient
+        query = sa.select(table_of_people.id).where(table_of_people.status == "active").order_by(table_of_people.id)
+        active = [int(row[0]) for row in connection.execute(query)]
+        people = len(active)
+        with hands(workers, scheduler) as executor:
+            if executor is None or people < FEWEST:
+                parts = [_play(session, asked, active)]
+            else:
+                share = partial(_share, address_of(engine), asked)
+                parts = list(executor.map(share, dealt(active, max(workers, 2))))
         mrn = {int(row[0] or 0): row[1] for row in session.execute(sa.select(col(Patient.id), col(Patient.mrn)))}
+    episodes, failures = _together(parts)
     days = (last - first).days + 1
     months = people * days / DAYS_PER_MONTH
     table = []
@@ -122,29 +139,55 @@ class _Day:
     """Whether the answers of all patients may differ from the day before: other thresholds, another feed silent."""
 
 
-def _play(
-    session: Session,
-    first: dt.date,
-    last: dt.date,
-    timezone: str,
-    rules: list[str] | None,
-    overrides: dict[str, dict[str, Any]] | None,
-) -> tuple[list[Episode], list[dict[str, Any]], int]:
+@dataclass(frozen=True)
+class _Question:
+    """What is replayed: from when to when, in which zone, which rules, with which thresholds."""
+
+    first: dt.date
+    last: dt.date
+    timezone: str
+    rules: list[str] | None
+    overrides: dict[str, dict[str, Any]] | None
+
+
+Failures = Counter[tuple[dt.date, str, str]]
+"""For how many patients a rule failed, by day, rule and error."""
+
+
+def _play(session: Session, asked: _Question, patient_ids: Sequence[int]) -> tuple[list[Episode], Failures]:
     connection = session.connection()
-    table: Any = Patient
-    active = sorted(int(row[0]) for row in connection.execute(sa.select(table.id).where(table.status == "active")))
-    days = list(_days(session, first, last, timezone, overrides))
+    days = list(_days(session, asked.first, asked.last, asked.timezone, asked.overrides))
     settings = _settings_change(connection)
     episodes: list[Episode] = []
-    failures: Counter[tuple[dt.date, str, str]] = Counter()
-    for patient in read_versions(connection, active, timezone=timezone):
-        episodes += _of_one(patient, days, settings.get(patient.id, set()), rules, failures)
+    failures: Failures = Counter()
+    for patient in read_versions(connection, patient_ids, timezone=asked.timezone):
+        episodes += _of_one(patient, days, settings.get(patient.id, set()), asked.rules, failures)
+    return episodes, failures
+
+
+def _share(address: str, asked: _Question, patient_ids: Sequence[int]) -> tuple[list[Episode], Failures]:
+    """What one worker does: its share of the patients, in a database it opens itself."""
+    engine = engine_for(address)
+    try:
+        with snapshot(engine) as connection, Session(bind=connection, autoflush=False) as session:
+            return _play(session, asked, patient_ids)
+    finally:
+        engine.dispose()
+
+
+def _together(parts: Iterable[tuple[list[Episode], Failures]]) -> tuple[list[Episode], list[dict[str, Any]]]:
+    """The episodes of all workers in order, and what failed as data."""
+    episodes: list[Episode] = []
+    failures: Failures = Counter()
+    for some, failed in parts:
+        episodes += some
+        failures += failed
     episodes.sort(key=lambda one: (one.opened_on, one.patient_id, one.rule, one.subject))
-    failed = [
+    told = [
         {"day": day.isoformat(), "rule": key, "error": error, "patients": count}
         for (day, key, error), count in sorted(failures.items())
     ]
-    return episodes, failed, len(active)
+    return episodes, told
 
 
 def _of_one(
@@ -152,7 +195,7 @@ def _of_one(
     days: Sequence[_Day],
     settings: set[int],
     rules: Sequence[str] | None,
-    failures: Counter[tuple[dt.date, str, str]],
+    failures: Failures,
 ) -> list[Episode]:
     """One patient's alerts, day by day: computed only on days that bring something."""
     changes = patient.changes() | settings

@@ -425,5 +425,6 @@ def test_on_postgresql_the_same_folder_gives_the_same_counts(postgres_clinic: Cl
     }  # fmt: skip
     assert clinic("import", folder, "--format", "json", code=1).json()["total"]["unchanged"] == 5
     clinic.load(observations=[cmas("1", 27, 0, source_id="b", status="corrected", received_at=f"{day(2)}T09:00:00")])
-    assert clinic.met(3, "--known-at", f"{day(1)}T09:00:00") == {("1", "declining-strength", "cmas")}
+    known = "--known-at", f"{day(1)}T09:00:00"
+    assert clinic.met(3, "--rule", "declining-strength", *known) == {("1", "declining-strength", "cmas")}
     assert clinic.met(3, "--rule", "declining-strength") == set()

@@ -89,7 +89,7 @@ def normal(requirement: str) -> str:
 
 
 FOR_A_CLUSTER = {"distributed"}
-"""Installed by whoever has a cluster; without it the command says what to do. No clinic needs it, so it is not locked."""
+"""Installed by whoever has a cluster; without it the command says what to do. Not locked: no clinic needs it."""
 
 
 def required_packages() -> set[str]:

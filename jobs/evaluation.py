@@ -133,9 +133,11 @@ def follow(engine: Engine, *, timezone: str, now: dt.datetime) -> EvaluationRepo
     """
     table: Any = Patient
     with reading(engine) as session:
-        if last_run(session) is None:
+        last = last_run(session)
+        if last is None:
             return None
-        today = present_day(session, now, timezone)
+        # A clock that was ahead and went back must not make what is new a look at the past.
+        today = max(present_day(session, now, timezone), last.as_of)
         query = sa.select(table.id).where(table.status == "active", table.revision != table.evaluated_revision)
         news = [int(row[0]) for row in fetch(session.connection(), query)]
         left = (

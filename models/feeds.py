@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
-from itertools import groupby, pairwise
+from itertools import pairwise
 from statistics import median
 from typing import Any
 
@@ -13,7 +13,8 @@ from models.delivery import Delivery, patients_in
 from models.import_batch import ImportBatch
 from models.observation import Observation
 from models.patient import Patient
-from models.patient_facts import FeedSilence, day_number
+from models.patient_facts import FeedSilence, date_of, day_number
+from models.rows import as_day, fetch
 from models.vocabulary import tests
 
 NORMAL_DAYS = 60
@@ -51,16 +52,17 @@ def read_feeds(
         )
         .order_by(table.sender, table.measure, table.received_on)
     )
+    delivered: dict[tuple[str, str], list[tuple[int, int]]] = {}
+    for sender, measure, on, many in fetch(connection, counted):
+        delivered.setdefault((sender, measure), []).append((as_day(on), many))
     found = []
-    for (sender, measure), rows in groupby(connection.execute(counted), key=lambda row: (row.sender, row.measure)):
-        delivered = {row.received_on: row.results for row in rows}
-        last = max(delivered)
-        if last <= since:
+    for (sender, measure), days in delivered.items():
+        last = days[-1][0]
+        if last <= day_number(since):
             continue
-        first = last - dt.timedelta(days=NORMAL_DAYS)
-        results = min(sum(many for day, many in delivered.items() if day > first), MOST_COUNTED)
-        feed = FeedSilence(sender, measure, day_number(last), results)
-        found.append(_with_rhythm(connection, feed, last, end) if results < SPARSE_BELOW else feed)
+        results = min(sum(many for day, many in days if day > last - NORMAL_DAYS), MOST_COUNTED)
+        feed = FeedSilence(sender, measure, last, results)
+        found.append(_with_rhythm(connection, feed, date_of(last), end) if results < SPARSE_BELOW else feed)
     return tuple(found)
 
 

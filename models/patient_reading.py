@@ -21,7 +21,7 @@ from models.packed_facts import PackedFacts, Plan, RowsOfPatient, Unpacked, pack
 from models.patient import Patient
 from models.patient_facts import FeedSilence, PatientFacts, Reading, date_of, day_number
 from models.plausibility import plausible
-from models.rows import collector_paused, fetch
+from models.rows import as_day, collector_paused, fetch
 from models.taper_plan import MonitoringPause, TaperPlan, TaperStep
 
 HORIZON_DAYS = 550
@@ -339,7 +339,7 @@ def observation_rows(
     ) in fetch(connection, query):  # fmt: skip
         day = days.get(on)
         if day is None:
-            day = days[on] = _day(on)
+            day = days[on] = as_day(on)
         note = (number, measure, day, reason) if status == "not-done" else None
         fact = (number, day, value, limit, assay, assessor, sign)
         yield ObservationRow(who, measure, fact, note, effective, received, until, imported)
@@ -363,7 +363,7 @@ def statement_rows(
     for who, number, drug, dose, unit, often, route, start, end, intent, status, since, until in fetch(
         connection, query
     ):
-        dated = (_day(start), None if end is None else _day(end))
+        dated = (as_day(start), None if end is None else as_day(end))
         yield FactRow(
             who, (number, drug, dose, unit, often, route or "", *dated, intent or "", status or ""), since, until
         )
@@ -385,8 +385,8 @@ def happening_rows(
         table.patient_id.in_(patient_ids), *_known(table, known_at, every_version), table.status != "entered-in-error"
     )  # fmt: skip
     for who, number, event, on, end, present, detail, since, until in fetch(connection, query):
-        ended = None if end is None else _day(end)
-        yield FactRow(who, (number, event, _day(on), ended, bool(present), detail or ""), since, until)
+        ended = None if end is None else as_day(end)
+        yield FactRow(who, (number, event, as_day(on), ended, bool(present), detail or ""), since, until)
 
 
 def pause_rows(
@@ -402,7 +402,7 @@ def pause_rows(
         table.patient_id, table.test, table.reason, table.start_on, table.until, table.created_at, table.withdrawn_at
     ).where(table.patient_id.in_(patient_ids), *_stands(table, known_at, every_version))
     for who, test, reason, start, until, since, withdrawn in fetch(connection, query.order_by(table.id)):
-        yield FactRow(who, (test, reason, _day(start), _day(until)), since, withdrawn)
+        yield FactRow(who, (test, reason, as_day(start), as_day(until)), since, withdrawn)
 
 
 def _stands(table: Any, known_at: dt.datetime | None, every_version: bool) -> list[Any]:
@@ -443,20 +443,13 @@ def plan_rows(
         mine = list(steps)
         who, number, template, agreed, since, withdrawn = mine[0][:6]
         ended = None if withdrawn is None or known_at is not None else instant(withdrawn).timestamp()
-        doses = [(_day(row[6]), row[7]) for row in mine]
-        yield FactRow(who, Plan(number, template or "", _day(agreed), ended, doses), since, withdrawn)
+        doses = [(as_day(row[6]), row[7]) for row in mine]
+        yield FactRow(who, Plan(number, template or "", as_day(agreed), ended, doses), since, withdrawn)
 
 
 def _date(value: Any) -> dt.date | None:
     """A date as the driver gives it: ISO text on SQLite, a date on PostgreSQL."""
     return dt.date.fromisoformat(value) if isinstance(value, str) else value
-
-
-def _day(value: Any) -> int:
-    """A day as the driver gives it: a number or ISO text on SQLite, a date on PostgreSQL."""
-    if isinstance(value, int):
-        return value
-    return day_number(dt.date.fromisoformat(value) if isinstance(value, str) else value)
 
 
 def instant(value: Any) -> dt.datetime:

@@ -1,11 +1,14 @@
 """Rows from the driver's own cursor, for reading in bulk: SQLAlchemy's work on each value costs more than the rules."""
 
+import datetime as dt
 import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
+
+from models.patient_facts import day_number
 
 
 @contextmanager
@@ -35,3 +38,10 @@ def fetch(connection: sa.Connection, query: sa.Select[Any]) -> list[Sequence[Any
         return list(cursor.fetchall())
     finally:
         cursor.close()
+
+
+def as_day(value: Any) -> int:
+    """The number of a day as the driver gives it: a number or ISO text on SQLite, a date on PostgreSQL."""
+    if isinstance(value, int):
+        return value
+    return day_number(dt.date.fromisoformat(value) if isinstance(value, str) else value)

@@ -233,7 +233,9 @@ def import_facts(
     source: Annotated[str, typer.Option("--from", metavar="FORMAT", help="auto, csv, xlsx, fhir or hl7.")] = "auto",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change; change nothing.")] = False,
     rejects: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the rejected rows here.")] = None,
-    by: Annotated[str, typer.Option("--by", metavar="USER", help="Who imports.")] = "command line",
+    by: Annotated[
+        str | None, typer.Option("--by", metavar="USER", help="Who imports: an account; else the command line.")
+    ] = None,
     sender: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Who speaks (ids of results are the sender's own); else told by the file."),
@@ -251,12 +253,14 @@ def import_facts(
 
     settings, now = _settings(), utc_now()
     engine = _engine(settings)
+    if by is not None:
+        _known_account(engine, by)
     report = import_paths(
         engine,
         paths,
         format=source,
         timezone=settings.timezone,
-        by=by,
+        by=by or "command line",
         now=now,
         sender=sender,
         dry_run=dry_run,
@@ -276,6 +280,18 @@ def import_facts(
     elif not no_evaluate:
         failed = _follow(engine, settings, now)
     return 1 if document["total"]["rejected"] or failed else 0
+
+
+def _known_account(engine: "Engine", name: str) -> None:
+    from sqlmodel import select
+
+    from models.database import reading
+    from models.user import User
+
+    with reading(engine) as session:
+        user = session.exec(select(User).where(User.name == name)).first()
+    if user is None or user.disabled_at is not None:
+        raise UsageError(f"--by: no account {name!r} is in use. Leave it out to import as the command line.")
 
 
 def _follow(engine: "Engine", settings: "Settings", now: dt.datetime) -> bool:
@@ -681,6 +697,8 @@ def cohort(
     """A synthetic cohort with known true states, as a CSV folder plus truth.csv."""
     from seed_data.cohort import write_cohort
 
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise UsageError(f"--out: {directory} is not empty; a cohort is written only into a new or empty folder.")
     counts = write_cohort(directory, patients, seed, _day(as_of, _settings(), utc_now()))
     for name, number in counts.items():
         out(f"{name}: {number} rows")

@@ -330,3 +330,11 @@ def test_the_demo_cast_has_every_role_once_and_no_password() -> None:
         ("vera", "viewer"),
         ("lab-feed", "service"),
     ]
+
+
+def test_a_cohort_is_written_only_into_an_empty_folder(tmp_path: Path, cli: Any) -> None:
+    (tmp_path / "kept").write_text("mine")
+    done = cli("cohort", "--patients", 1, "--seed", 1, "--out", tmp_path)
+    assert done.code == 2
+    assert "not empty" in done.stderr
+    assert [one.name for one in tmp_path.iterdir()] == ["kept"]

@@ -428,3 +428,30 @@ def test_on_postgresql_the_same_folder_gives_the_same_counts(postgres_clinic: Cl
     known = "--known-at", f"{day(1)}T09:00:00"
     assert clinic.met(3, "--rule", "declining-strength", *known) == {("1", "declining-strength", "cmas")}
     assert clinic.met(3, "--rule", "declining-strength") == set()
+
+
+def test_only_an_account_that_is_in_use_imports_by_name(clinic: Clinic) -> None:
+    folder = clinic.folder(patients=[{"mrn": "1"}])
+    assert "no account 'ghost'" in clinic("import", folder, "--by", "ghost", code=2).stderr
+    clinic("user", "add", "nora", "--role", "nurse", "--password", "long enough to be let in")
+    clinic("import", folder, "--by", "nora")
+
+
+def test_importing_follows_its_patients_unless_it_is_left_to_the_scheduler(clinic: Clinic) -> None:
+    clinic.people("1")
+    assert clinic.alerts() == []
+    clinic.load(observations=[cmas("1", 27, -14), cmas("1", 24)])
+    assert clinic.alerts() == [], "a clinic never evaluated is not evaluated by an import"
+    clinic.evaluate()
+    clinic.load("--no-evaluate", observations=[cmas("1", 30, -1)])
+    before = clinic.alerts("all")
+    clinic.people("2")
+    clinic.load(observations=[cmas("2", 40, -28), cmas("2", 24)])
+    assert {one["mrn"] for one in clinic.alerts("all")} == {one["mrn"] for one in before} | {"2"}
+
+
+def test_a_day_after_today_is_refused_unless_it_is_a_dry_run(clinic: Clinic) -> None:
+    clinic.people("1")
+    assert "lies after today" in clinic("evaluate", "--as-of", "9999-01-01", code=2).stderr
+    assert "lies after today" in clinic("jobs", "run", "evaluate", "--as-of", "9999-01-01", code=2).stderr
+    clinic("evaluate", "--as-of", "2999-01-01", "--dry-run")

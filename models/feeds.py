@@ -42,27 +42,31 @@ def read_feeds(
     since = end - dt.timedelta(days=MEMORY_DAYS)
     senders = connection.execute(sa.select(batch.sender).distinct()).scalars().all()
     measures = {measure for test in tests().values() for measure in test.measures}
-    counted = (
-        sa.select(table.sender, table.measure, table.received_on, table.results)
+    newest = (
+        sa.select(table.sender, table.measure, sa.func.max(table.received_on).label("last"))
         .where(
             table.sender.in_(senders),
             table.measure.in_(measures),
             table.received_on <= end,
-            table.received_on > since - dt.timedelta(days=NORMAL_DAYS),
+            table.received_on > since,
         )
-        .order_by(table.sender, table.measure, table.received_on)
+        .group_by(table.sender, table.measure)
+        .subquery()
     )
-    delivered: dict[tuple[str, str], list[tuple[int, int]]] = {}
-    for sender, measure, on, many in fetch(connection, counted):
-        delivered.setdefault((sender, measure), []).append((as_day(on), many))
+    # Days are numbers or dates, whatever the database: a plain number of days can be taken from either.
+    window = newest.c.last - sa.literal_column(str(NORMAL_DAYS))
+    counted = (
+        sa.select(table.sender, table.measure, newest.c.last, sa.func.sum(table.results))
+        .join(newest, sa.and_(newest.c.sender == table.sender, newest.c.measure == table.measure))
+        .where(table.received_on <= newest.c.last, table.received_on > window)
+        .group_by(table.sender, table.measure, newest.c.last)
+        .order_by(table.sender, table.measure)
+    )
     found = []
-    for (sender, measure), days in delivered.items():
-        last = days[-1][0]
-        if last <= day_number(since):
-            continue
-        results = min(sum(many for day, many in days if day > last - NORMAL_DAYS), MOST_COUNTED)
-        feed = FeedSilence(sender, measure, last, results)
-        found.append(_with_rhythm(connection, feed, date_of(last), end) if results < SPARSE_BELOW else feed)
+    for sender, measure, on, many in fetch(connection, counted):
+        feed = FeedSilence(sender, measure, as_day(on), min(int(many), MOST_COUNTED))
+        sparse = feed.results < SPARSE_BELOW
+        found.append(_with_rhythm(connection, feed, date_of(feed.last_day), end) if sparse else feed)
     return tuple(found)
 
 

@@ -104,6 +104,11 @@ def pack(rows: RowsOfPatient) -> bytes:
     )
 
 
+def is_readable(packed: bytes | None) -> bool:
+    """Whether there is a value, of this layout and not of another version's; otherwise the rows are packed anew."""
+    return packed is not None and bytes(packed[:4]) == MAGIC
+
+
 @lru_cache(maxsize=4096)
 def _names(head: bytes) -> tuple[Mapping[str, int], tuple[str | None, ...], tuple[str | None, ...]]:
     measures, assays, assessors = orjson.loads(head)

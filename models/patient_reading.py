@@ -17,7 +17,7 @@ from models.clock import end_of_day, start_of_day
 from models.event import ClinicalEvent
 from models.medication import MedicationStatement
 from models.observation import VALID, Observation
-from models.packed_facts import PackedFacts, Plan, RowsOfPatient, Unpacked, pack
+from models.packed_facts import PackedFacts, Plan, RowsOfPatient, Unpacked, is_readable, pack
 from models.patient import Patient
 from models.patient_facts import FeedSilence, PatientFacts, Reading, date_of, day_number
 from models.plausibility import plausible
@@ -80,7 +80,7 @@ def _block(
     people = fetch(connection, query.where(table.id.in_(patient_ids), table.status.in_(list(statuses))))
     if known_at is not None:
         return people, _packed_rows(connection, [row[0] for row in people], timezone, known_at)
-    packed = {row[0]: bytes(row[12]) for row in people if row[11] == row[10] and row[12] is not None}
+    packed = {row[0]: bytes(row[12]) for row in people if row[11] == row[10] and is_readable(row[12])}
     stale = [row[0] for row in people if row[0] not in packed]
     if stale:
         packed |= _packed_rows(connection, stale, timezone, None)

@@ -35,7 +35,7 @@ from models.answer_store import Key, digests, forget, mark_evaluated, unchanged_
 from models.assessment import Assessment, EvaluationRun
 from models.clock import seconds
 from models.database import engine_for, reading, snapshot, writing
-from models.errors import UnknownPatient, UsageError
+from models.errors import UnknownPatient, UsageError, told
 from models.feeds import read_feeds
 from models.patient import Patient
 from models.patient_facts import FeedSilence, date_of, day_number
@@ -328,7 +328,7 @@ class _Run:
         shown: dict[int, dict[str, Any]] = {}
         wanted = None if self.rules is None else set(self.rules)
         for one in asked:
-            rows[one.patient.id] = dict(self._rows.rows(one, wanted))
+            rows[one.patient.id] = self._told(one, wanted)
             if wanted is None:
                 shown[one.patient.id] = self._summary(one, rows[one.patient.id])
         with writing(self.engine) as session:
@@ -341,6 +341,20 @@ class _Run:
                 if self.keep:
                     self.kept.append(one)
         return [one.patient.id for one in asked if one.patient.id not in current]
+
+    def _told(self, one: Asked, wanted: set[str] | None) -> dict[Key, AnswerRow]:
+        """The answers that are kept, each in words. A rule that finds none for an answer has failed for the patient."""
+        rows = dict(self._rows.rows(one, wanted))
+        for (_, key, _), row in rows.items():
+            if key not in one.failed:
+                try:
+                    row.full()
+                except Exception as error:
+                    one.failed[key] = told(error)
+                    log.warning("rule %s found no words: %s", key, one.failed[key])
+        for key in one.failed:
+            one.answers.pop(key, None)
+        return {name: row for name, row in rows.items() if name[1] not in one.failed}
 
     def _summary(self, one: Asked, rows: Mapping[Key, AnswerRow]) -> dict[str, Any]:
         """What the lists show of the patient."""

@@ -106,7 +106,7 @@ def pack(rows: RowsOfPatient) -> bytes:
 
 def is_readable(packed: bytes | None) -> bool:
     """Whether there is a value, of this layout and not of another version's; otherwise the rows are packed anew."""
-    return packed is not None and bytes(packed[:4]) == MAGIC
+    return packed is not None and bytes(packed[: len(MAGIC)]) == MAGIC
 
 
 @lru_cache(maxsize=4096)

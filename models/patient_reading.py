@@ -17,7 +17,7 @@ from models.clock import end_of_day, start_of_day
 from models.event import ClinicalEvent
 from models.medication import MedicationStatement
 from models.observation import VALID, Observation
-from models.packed_facts import PackedFacts, Plan, RowsOfPatient, Unpacked, is_readable, pack
+from models.packed_facts import MAGIC, PackedFacts, Plan, RowsOfPatient, Unpacked, is_readable, pack
 from models.patient import Patient
 from models.patient_facts import FeedSilence, PatientFacts, Reading, date_of, day_number
 from models.plausibility import plausible
@@ -141,7 +141,11 @@ def newly_packed(connection: sa.Connection, patient_ids: Sequence[int], *, timez
     table: Any = Patient
     entry: Any = PackedFacts
     query = sa.select(table.id, table.revision).join(PackedFacts, entry.patient_id == table.id, isouter=True)
-    stale = sa.or_(entry.revision.is_(None), entry.revision != table.revision)
+    stale = sa.or_(
+        entry.revision.is_(None),
+        entry.revision != table.revision,
+        sa.func.substr(entry.packed, 1, len(MAGIC)) != sa.literal(MAGIC, sa.LargeBinary()),
+    )
     found = fetch(connection, query.where(table.id.in_(list(patient_ids)), stale))
     revisions = {int(row[0]): int(row[1]) for row in found}
     packed = _packed_rows(connection, sorted(revisions), timezone, None) if revisions else {}

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import col, select
 
-from jobs import assessing, evaluation
+from jobs import answer_row, assessing, evaluation
 from jobs.evaluation import evaluate
 from jobs.importers.load import import_paths
 from jobs.rule import all_rules, rule
@@ -365,3 +365,25 @@ def test_a_patient_whose_facts_change_while_being_computed_is_computed_again(eng
     with reading(engine) as session:
         patient = session.exec(select(Patient)).one()
     assert patient.revision == patient.evaluated_revision == asked[-1]
+
+
+def test_a_rule_that_finds_no_words_for_one_patient_stops_nobody_elses_alerts(engine, clinic_folder, monkeypatch):
+    people = [{"mrn": str(n)} for n in range(4)]
+    scores = [row for n in range(4) for row in (cmas(str(n), -14, 27), cmas(str(n), 0, 20 + n))]
+    load(engine, clinic_folder(patients=people, observations=scores))
+    honest = rule("declining-strength")
+
+    def speechless(row, parameters):
+        if row["latest"] == 22:
+            raise KeyError("reference")
+        return honest.explain(row, parameters)
+
+    mute = replace(honest, explain=speechless)
+    asked = answer_row.rule
+    monkeypatch.setattr(answer_row, "rule", lambda key: mute if key == honest.key else asked(key))
+    report = run(engine, collect=False)
+    assert [(one.rule, len(one.patients)) for one in report.failures] == [(honest.key, 1)]
+    assert {mrn for mrn, _, _ in alerts(engine)} == {"0", "1", "3"}
+    monkeypatch.undo()
+    run(engine, collect=False)
+    assert {mrn for mrn, _, _ in alerts(engine)} == {"0", "1", "2", "3"}, "the patient stayed due"

@@ -323,7 +323,7 @@ def _worse(
         return f"{seen['grade']} -> {answer['grade']}"
     if rule.worse is not None:
         own = thresholds.patients.get(rule.key, {}).get(alert.patient_id, thresholds.clinic[rule.key])
-        return rule.worse(seen["numbers"], json.loads(answer["numbers"]), own)
+        return rule.worse(seen["numbers"], json.loads(answer["numbers"]) | {"subject": alert.subject}, own)
     return None
 
 

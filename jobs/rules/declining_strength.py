@@ -461,11 +461,11 @@ def suggested_action(row: Mapping[str, Any], parameters: Parameters) -> str:
 
 
 def worse(seen: Mapping[str, Any], now: Mapping[str, Any], parameters: Parameters) -> str | None:
-    """Half a step lower than when somebody last looked is worse."""
+    """Half a step of the instrument lower than when somebody last looked is worse."""
     before, latest = seen.get("latest"), now.get("latest")
     if before is None or latest is None:
         return None
-    half = min(float(getattr(parameters, f"step_{key}")) for key in INSTRUMENTS) / 2
+    half = step_of(str(now["subject"]), parameters) / 2
     return f"{number(before)} -> {number(latest)} since seen" if latest <= before - half else None
 
 

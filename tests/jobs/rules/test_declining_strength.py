@@ -485,3 +485,13 @@ def test_until_its_recheck_date_time_alone_changes_nothing(values, gap, later):
         assert row["state"] == today["state"]
         assert row["since"] == today["since"] or (row["since"] != row["since"] and today["since"] != today["since"])
         assert RULE.explain(row, PARAMETERS) == RULE.explain(today, PARAMETERS)
+
+
+@pytest.mark.parametrize(
+    ("instrument", "unchanged", "worse"), [("cmas", 1, 1.5), ("mmt8", 2, 3), ("mmt_total", 9, 9.5)]
+)
+def test_worse_since_seen_is_half_a_step_of_the_instrument(instrument: str, unchanged: float, worse: float) -> None:
+    assert RULE.worse is not None
+    seen = {"latest": 40}
+    assert RULE.worse(seen, {"latest": 40 - unchanged, "subject": instrument}, PARAMETERS) is None
+    assert RULE.worse(seen, {"latest": 40 - worse, "subject": instrument}, PARAMETERS) is not None

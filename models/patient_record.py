@@ -19,8 +19,6 @@ from models.assessment import Assessment
 from models.clock import clinic_date
 from models.errors import ActionRefused
 from models.event import ClinicalEvent
-from models.frame_reading import read_frames
-from models.frames import Frames
 from models.medication import MedicationStatement
 from models.observation import Observation, ObservationItem
 from models.patient import STATUSES, Patient
@@ -38,26 +36,6 @@ ENDED_SHOWN = 40
 def find(session: Session, mrn: str) -> Patient | None:
     """The patient of a record number, compared exactly; None where there is none."""
     return session.exec(select(Patient).where(Patient.mrn == mrn)).first()
-
-
-def patient_frames(
-    connection: sa.Connection,
-    patient: Patient,
-    as_of: dt.date,
-    *,
-    timezone: str,
-    known_at: dt.datetime | None = None,
-) -> Frames:
-    """Everything on file about one patient up to `as_of`, whatever the patient's status, in the rules' own shape."""
-    return read_frames(
-        connection,
-        as_of,
-        timezone=timezone,
-        known_at=known_at,
-        patient_ids=[patient.id or 0],
-        statuses=STATUSES,
-        horizon_days=None,
-    )
 
 
 def facts_of(

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from jobs.rule import NOT_MET, Answer, Rule
-from models.frames import Frames
 from models.patient_facts import (
     FeedSilence,
     Happening,
@@ -24,6 +23,7 @@ from models.patient_facts import (
     day_number,
 )
 from models.plausibility import Doubtful, plausible
+from tests.frames_builder import Frames
 
 
 def patients_of(frames: Frames) -> Mapping[int, PatientFacts]:

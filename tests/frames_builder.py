@@ -7,15 +7,68 @@ for medications), or dates. A row that names no patient belongs to the first one
 """
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from jobs.rule import Example
-from models.frames import Frames
 from models.vocabulary import to_canonical
+
+
+@dataclass
+class Frames:
+    """The facts of several patients in small tables, as they stood on `as_of`.
+
+    Attributes:
+        patients: index `patient_id`; `mrn`, `birth_date` (datetime64), `sex`, `diagnosis`, `diagnosed_on`,
+            `autoantibodies` (codes separated by `;`), `site`, `clinician`, `status`.
+        medications: `id`, `patient_id`, `drug`, `dose`, `unit`, `frequency`, `route`, `start`, `end` (NaT: continuing),
+            `intent`, `status`; no statement entered in error; none that starts after `as_of`.
+        events: `id`, `patient_id`, `event`, `day`, `end`, `present`, `detail`; none after `as_of`.
+        pauses: `patient_id`, `test`, `reason`, `start`, `until`.
+        plans: the patient's newest taper plan: `patient_id`, `plan_id`, `template`, `agreed_on`, `start`, `dose_mg`.
+        feeds: how each sender delivered: `sender`, `measure`, `last_day`, `results` (in the 60 days up to `last_day`).
+        assessments: answers of rules that were evaluated before, by rule key.
+        derived: a place for what several rules share (the steroid exposure); filled by its owner.
+    """
+
+    as_of: dt.date
+    patients: pd.DataFrame
+    medications: pd.DataFrame
+    events: pd.DataFrame
+    pauses: pd.DataFrame
+    plans: pd.DataFrame
+    feeds: pd.DataFrame
+    by_measure: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    not_done: pd.DataFrame = field(default_factory=pd.DataFrame)
+    assessments: dict[str, pd.DataFrame] = field(default_factory=dict)
+    derived: dict[str, Any] = field(default_factory=dict)
+
+    def only(self, patient_ids: Iterable[int]) -> "Frames":
+        """The same facts for some of the patients."""
+        wanted = np.asarray(sorted(patient_ids), dtype="int64")
+
+        def keep(frame: pd.DataFrame) -> pd.DataFrame:
+            if frame.empty:
+                return frame
+            return frame[np.isin(frame["patient_id"].to_numpy(), wanted)].reset_index(drop=True)
+
+        return Frames(
+            as_of=self.as_of,
+            patients=self.patients[np.isin(self.patients.index.to_numpy(), wanted)],
+            medications=keep(self.medications),
+            events=keep(self.events),
+            pauses=keep(self.pauses),
+            plans=keep(self.plans),
+            feeds=self.feeds,
+            by_measure={key: keep(frame) for key, frame in self.by_measure.items()},
+            not_done=keep(self.not_done),
+            assessments={key: keep(frame) for key, frame in self.assessments.items()},
+        )
+
 
 Facts = Sequence[Mapping[str, Any]]
 
@@ -35,7 +88,7 @@ def frames(
     feeds: Facts = (),
     assessments: Mapping[str, pd.DataFrame] | None = None,
 ) -> Frames:
-    """The frames `models.frames.read_frames` would make of these facts on `as_of`; patients are numbered from 1.
+    """The frames that stand for of these facts on `as_of`; patients are numbered from 1.
 
     As there, facts after `as_of` are left out, and values are in their canonical unit (a row's `unit` is converted).
     """
@@ -101,7 +154,6 @@ def frames(
     happened.sort(key=lambda row: (row[1], row[3], row[0]))
     built = Frames(
         as_of=as_of,
-        known_at=None,
         patients=panel,
         medications=pd.DataFrame(
             {

@@ -27,7 +27,7 @@ from models.alert import Alert, AlertEvent
 from models.alert_lifecycle import needs_a_look, present_day, state_of
 from models.clock import clinic_date, end_of_day
 from models.database import reading
-from models.frames import Frames
+from models.frames import Frames, frames_of
 from models.patient import Patient
 from models.patient_facts import ADULT_FROM_YEARS, PatientFacts, date_of
 from models.patient_record import Review
@@ -134,9 +134,6 @@ def gather(here: Current, mrn: str, known: dt.date | None = None) -> PatientView
         past = known if known is not None and known < stands_at else None
         as_of = past or stands_at
         known_at = end_of_day(past, timezone) if past else None
-        frames = patient_record.patient_frames(
-            session.connection(), patient, as_of, timezone=timezone, known_at=known_at
-        )
         facts = patient_record.facts_of(session.connection(), patient, as_of, timezone=timezone, known_at=known_at)
         alerts = [] if past else patient_record.alerts_of(session, patient.id or 0)
         assessments = [] if past else patient_record.assessments_of(session, patient.id or 0)
@@ -163,7 +160,7 @@ def gather(here: Current, mrn: str, known: dt.date | None = None) -> PatientView
         as_of=as_of,
         past=past,
         known_at=known_at,
-        frames=frames,
+        frames=frames_of(facts),
         facts=facts,
         courses=_courses(facts),
         steroid=_steroid(facts, thresholds),

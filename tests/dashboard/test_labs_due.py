@@ -16,9 +16,9 @@ from jobs.evaluation import evaluate
 from jobs.importers.load import import_paths
 from models.database import reading, writing
 from models.errors import ActionRefused
-from models.frame_reading import read_frames
 from models.labs_due import excuses, labs_rows, patient_of
 from models.observation import Observation
+from models.patient_reading import read_patients
 from models.patient_summary import LATE, PatientLab, PatientSummary, bits_of
 from models.taper_plan import MonitoringPause
 from models.user import AuditEvent
@@ -235,9 +235,11 @@ def test_taking_a_note_back_asks_again_and_keeps_what_was_believed_meanwhile(lab
     with reading(labs.engine) as session:
         assert excuses(session, patient.id or 0, TODAY) == []
         assert len(session.exec(select(Observation).where(Observation.status == "not-done")).all()) == 1
-        believed = read_frames(session.connection(), TODAY, known_at=NOW + dt.timedelta(hours=1)).not_done
-        assert len(believed) == 1
-        assert read_frames(session.connection(), TODAY, known_at=later).not_done.empty
+        asked = {"timezone": "UTC", "patient_ids": [patient.id or 0]}
+        (believed,) = read_patients(session.connection(), TODAY, known_at=NOW + dt.timedelta(hours=1), **asked)
+        assert len(believed.not_done) == 1
+        (since,) = read_patients(session.connection(), TODAY, known_at=later, **asked)
+        assert since.not_done == []
     assert listed(labs) == ["OVER", "GRACE"]
 
 

@@ -9,9 +9,8 @@ import pandas as pd
 import pytest
 
 from jobs.rule import CANNOT_TELL, MET, NOT_MET, STATUSES, Rule, all_rules, rule
-from models.frames import Frames
 from tests.frame_answers import COLUMNS, on_frames
-from tests.frames_builder import AS_OF, frames, of_example
+from tests.frames_builder import AS_OF, Frames, frames, of_example
 from tests.jobs.rules.test_examples import evaluated
 
 CONTRACT_KEYS = frozenset(

@@ -6,9 +6,8 @@ import pandas as pd
 import pytest
 
 from jobs.rule import Example, Rule, all_rules, rule
-from models.frames import Frames
 from tests.frame_answers import on_frames
-from tests.frames_builder import AS_OF, of_example
+from tests.frames_builder import AS_OF, Frames, of_example
 
 EXAMPLES = [(one, example) for one in all_rules() for example in one.examples]
 

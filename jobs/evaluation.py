@@ -203,9 +203,9 @@ def look(
         ):
             count += 1
             asked = ask(patient, thresholds, rules)
-            _note_failures(failures, asked)
             if collect:
                 found += documents(asked, thresholds, rules=rules, all_states=all_states)
+            _note_failures(failures, asked)
     return EvaluationReport(
         as_of=as_of,
         full=True,
@@ -350,8 +350,7 @@ class _Run:
                 try:
                     row.full()
                 except Exception as error:
-                    one.failed[key] = told(error)
-                    log.warning("rule %s found no words: %s", key, one.failed[key])
+                    _no_words(one, key, error)
         for key in one.failed:
             one.answers.pop(key, None)
         return {name: row for name, row in rows.items() if name[1] not in one.failed}
@@ -538,19 +537,35 @@ def _changed(connection: sa.Connection, last: EvaluationRun | None, as_of: dt.da
 def documents(
     asked: Asked, thresholds: Thresholds, *, rules: Sequence[str] | None = None, all_states: bool = False
 ) -> list[dict[str, Any]]:
-    """A patient's assessments in the shape other programs rely on: those met, or all."""
+    """A patient's assessments in the shape other programs rely on: those met, or all.
+
+    A rule that finds no words for one of its answers is noted in `asked.failed`, and none of its answers is shown.
+    """
     index: dict[str, Any] = {}
-    out = []
+    out: list[dict[str, Any]] = []
     for key, answers in asked.answers.items():
         if rules is not None and key not in rules:
             continue
         one: Rule = rule(key)
         parameters = thresholds.patients.get(key, {}).get(asked.patient.id, thresholds.clinic[key])
-        for answer in answers:
-            if all_states or answer.state == MET:
-                evidence = evidence_documents(asked.patient, answer.evidence, index)
-                out.append(document(answer, one, thresholds.status[key], asked.patient.mrn, parameters, evidence))
+        status, mrn = thresholds.status[key], asked.patient.mrn
+        try:
+            out += [
+                document(
+                    answer, one, status, mrn, parameters, evidence_documents(asked.patient, answer.evidence, index)
+                )
+                for answer in answers
+                if all_states or answer.state == MET
+            ]
+        except Exception as error:
+            _no_words(asked, key, error)
     return out
+
+
+def _no_words(asked: Asked, key: str, error: Exception) -> None:
+    """A rule that finds no words for an answer has failed for the patient, visibly."""
+    asked.failed[key] = told(error)
+    log.warning("rule %s found no words: %s", key, asked.failed[key])
 
 
 def in_order(found: list[dict[str, Any]]) -> list[dict[str, Any]]:

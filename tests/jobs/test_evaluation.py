@@ -381,6 +381,10 @@ def test_a_rule_that_finds_no_words_for_one_patient_stops_nobody_elses_alerts(en
     mute = replace(honest, explain=speechless)
     asked = answer_row.rule
     monkeypatch.setattr(answer_row, "rule", lambda key: mute if key == honest.key else asked(key))
+    monkeypatch.setattr(evaluation, "rule", answer_row.rule)
+    look = run(engine, dry_run=True)
+    assert {mrn for mrn, _, _ in met(look)} == {"0", "1", "3"}
+    assert look.exit_code == 1
     report = run(engine, collect=False)
     assert [(one.rule, len(one.patients)) for one in report.failures] == [(honest.key, 1)]
     assert {mrn for mrn, _, _ in alerts(engine)} == {"0", "1", "3"}

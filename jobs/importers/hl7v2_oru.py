@@ -25,6 +25,7 @@ from jobs.importers.coded import (
     measure_of,
     one_unit,
 )
+from jobs.importers.files import named_files
 from jobs.importers.sheet import Record, Sheet
 from models import vocabulary
 from models.errors import UsageError
@@ -463,26 +464,9 @@ def find_messages(paths: Sequence[Path]) -> tuple[list[MessageSheet], list[str]]
     Raises:
         UsageError: a path does not exist, a folder holds no such file, or a file is not HL7.
     """
-    files: list[Path] = []
-    warnings: list[str] = []
-    for path in paths:
-        if path.is_dir():
-            inside = sorted(one for one in path.iterdir() if one.is_file() and not one.name.startswith("."))
-            wanted = [one for one in inside if one.suffix.lower() in IN_FOLDERS]
-            if not wanted:
-                raise UsageError(f"{path}: no {', '.join(IN_FOLDERS)} file is in this folder.")
-            ignored = [one.name for one in inside if one not in wanted]
-            if ignored:
-                warnings.append(f"{path.name or path}: files ignored: {', '.join(ignored)}")
-            files += wanted
-        elif path.is_file():
-            files.append(path)
-        else:
-            raise UsageError(f"{path} does not exist.")
-    names = [path.name for path in files]
+    files, warnings = named_files(paths, IN_FOLDERS)
     sheets: list[MessageSheet] = []
-    for path in files:
-        name = path.name if names.count(path.name) == 1 else str(path)
+    for path, name in files:
         senders = dict.fromkeys(row.sender for row in rows_of(_read(path), name))
         sheets += [MessageSheet(path, name, sender) for sender in senders]
         if not senders:

@@ -17,8 +17,8 @@ from jobs.importers.fhir_r4.observation import read_observation
 from jobs.importers.fhir_r4.paths import PATHS
 from jobs.importers.fhir_r4.patient import read_patient
 from jobs.importers.fhir_r4.rows import Reader
+from jobs.importers.files import named_files
 from jobs.importers.sheet import Record, Sheet
-from models.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -84,24 +84,8 @@ def find_resources(paths: Sequence[Path], timezone: str = "UTC") -> tuple[list[R
     Raises:
         UsageError: a path does not exist, a folder holds no such file, or a file is not FHIR.
     """
-    files: list[Path] = []
-    warnings: list[str] = []
-    for path in paths:
-        if path.is_dir():
-            inside = sorted(one for one in path.iterdir() if one.is_file() and not one.name.startswith("."))
-            wanted = [one for one in inside if one.suffix.lower() in SUFFIXES]
-            if not wanted:
-                raise UsageError(f"{path}: no {', '.join(SUFFIXES)} file is in this folder.")
-            ignored = [one.name for one in inside if one not in wanted]
-            if ignored:
-                warnings.append(f"{path.name or path}: files ignored: {', '.join(ignored)}")
-            files += wanted
-        elif path.is_file():
-            files.append(path)
-        else:
-            raise UsageError(f"{path} does not exist.")
-    names = [path.name for path in files]
-    contents = [Content(path.name if names.count(path.name) == 1 else str(path), path) for path in files]
+    files, warnings = named_files(paths, SUFFIXES)
+    contents = [Content(name, path) for path, name in files]
     sheets, more = sheets_of(contents, timezone)
     return sheets, warnings + more
 

@@ -99,7 +99,7 @@ def settings() -> str:
 def interfaces() -> str:
     """What can be imported, and what other programs may ask over HTTP: the modules there are, in their own words."""
     rows = []
-    ours = {"__init__", "canonical", "coded", "load", "loading", "sheet"}
+    ours = {"__init__", "canonical", "coded", "files", "load", "loading", "sheet"}
     for folder, how in (("jobs/importers", "import"), ("dashboard/api", "HTTP")):
         there = {path.stem: path for path in (REPOSITORY / folder).glob("*.py")}
         there |= {path.parent.name: path for path in (REPOSITORY / folder).glob("*/__init__.py")}

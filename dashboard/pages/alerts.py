@@ -187,7 +187,7 @@ def _note(row: dict[str, Any], here: Current, today: dt.date) -> str:
     if row["worsened_at"]:
         return f"worse since {clock_time(row['worsened_at'], here.settings.zone, today)}"
     if row["escalation"]:
-        return "escalated: nobody has acted"
+        return "nobody has acted"
     if row["cannot_tell_because"]:
         return f"no newer answer: {row['cannot_tell_because']}"
     return "again" if row["previous_id"] else ""

@@ -26,7 +26,7 @@ from dashboard.secure import READERS, Current, Page, SecureDash, current, roles
 from jobs.rule import all_rules
 from models.alert_lifecycle import present_day
 from models.database import reading
-from models.list_order import ACTION, CANNOT_TELL, IN_HAND, URGENT, class_of
+from models.list_order import ACTION, CANNOT_TELL, IN_HAND, URGENT, class_of, place_of
 from models.panel import (
     SORTS,
     WAITING,
@@ -230,7 +230,10 @@ def _rank(place: int) -> int:
 def _lines(
     reasons: Sequence[dict[str, Any]], alerts: Mapping[tuple[str, str], Mapping[str, Any]], today: dt.date
 ) -> list[list[str]]:
-    """Lines `[severity, text, why it asks for nothing now]`: what asks first, worst first, longest standing first."""
+    """Lines `[severity, text, why it asks for nothing now]`: what asks first, then as the alerts are ordered.
+
+    That is danger before severity; of the same weight, what has stood longest is first.
+    """
     lines: list[tuple[bool, int, str, list[str]]] = []
     groups: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
     for reason in reasons:
@@ -239,7 +242,9 @@ def _lines(
     for (_rule, _line, quiet), found in groups.items():
         worst = max((str(one["severity"]) for one in found), key=severity_rank)
         since = min((one["since"] for one in found if one["since"]), default=today.isoformat())
-        lines.append((bool(quiet), -severity_rank(worst), since, [worst, _text(found, today), quiet]))
+        behind = [alerts.get((one["rule"], one["subject"])) for one in found]
+        danger = max((alert["danger"] for alert in behind if alert is not None), default=0)
+        lines.append((bool(quiet), -place_of(worst, danger, None), since, [worst, _text(found, today), quiet]))
     said = {(reason["rule"], reason["subject"]) for reason in reasons}
     for key, alert in alerts.items():
         # Nobody can answer its question any more, so it goes on standing.
@@ -248,7 +253,7 @@ def _lines(
             text = short_reason({**alert, "numbers": orjson.loads(alert["numbers"])}, today)
             since = alert["since"].isoformat() if alert["since"] else ""
             told = [alert["severity"], text, quiet or "no newer answer"]
-            lines.append((bool(quiet), -severity_rank(alert["severity"]), since, told))
+            lines.append((bool(quiet), -place_of(alert["severity"], alert["danger"], None), since, told))
     return [line[3] for line in sorted(lines, key=lambda line: line[:3])]
 
 

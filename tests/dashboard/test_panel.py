@@ -16,6 +16,7 @@ from models.alert_list import alert_counts, alert_page, alert_rows, evidence_row
 from models.assessment import Assessment
 from models.database import reading, writing
 from models.labs_due import Wanted, labs_rows, patients_by_state
+from models.list_order import Danger
 from models.panel import Asked, Counts, causes, choices, nav_counts, panel_counts, panel_page, search_patients
 from models.patient import Patient
 from models.standing import alerts_behind, quiet_word
@@ -98,6 +99,19 @@ def test_a_covered_reason_is_shown_as_covered(filled: Clinic) -> None:
             alert.covered_by = "declining-strength"
             session.add(alert)
     assert row(filled, "0012")["w"][1][2] == "covered"
+
+
+def test_what_endangers_a_patient_stands_before_the_reasons_that_are_graver_by_severity(filled: Clinic) -> None:
+    from sqlmodel import select
+
+    from models.alert import Alert
+
+    weaker, overdue = (line[1] for line in row(filled, "0012")["w"])
+    with writing(filled.engine) as session:
+        for alert in session.exec(select(Alert).where(Alert.rule == "overdue-labs")):
+            alert.danger = Danger.SWALLOWING
+            session.add(alert)
+    assert [line[1] for line in row(filled, "0012")["w"]] == [overdue, weaker]
 
 
 def test_the_next_test_due_is_the_earliest_that_is_not_paused(filled: Clinic) -> None:

@@ -54,10 +54,24 @@ class Course:
 
 def courses(patient: PatientFacts) -> Sequence[Course]:
     """The patient's courses on the day asked about, by name of the drug; local steroids are left out."""
-    return patient.once("courses", _courses)
+    return patient.once("courses", _running)
 
 
-def _courses(patient: PatientFacts) -> Sequence[Course]:
+def ended_courses(patient: PatientFacts, within_days: int) -> Sequence[Course]:
+    """The last course of each drug that ended up to so many days before the day asked about."""
+    since = patient.today - within_days
+    return [one for one in _newest_courses(patient) if since <= one.through < patient.today]
+
+
+def _running(patient: PatientFacts) -> Sequence[Course]:
+    return [one for one in _newest_courses(patient) if one.through >= patient.today]
+
+
+def _newest_courses(patient: PatientFacts) -> Sequence[Course]:
+    return patient.once("newest courses", _chains)
+
+
+def _chains(patient: PatientFacts) -> Sequence[Course]:
     of_drug: dict[str, list[Statement]] = {}
     for statement in patient.statements:
         of_drug.setdefault(statement.drug, []).append(statement)
@@ -67,14 +81,13 @@ def _courses(patient: PatientFacts) -> Sequence[Course]:
         steroid = row is not None and row.is_glucocorticoid
         taken = [one for one in of_drug[name] if not (steroid and one.route in STEROID_ROUTES_NOT_COUNTED)]
         taken.sort(key=lambda one: (one.start, one.id))
-        course = _newest_course(name, row, taken, patient.today)
-        if course is not None:
-            found.append(course)
+        if taken:
+            found.append(_newest_course(name, row, taken))
     return found
 
 
-def _newest_course(name: str, row: Drug | None, taken: Sequence[Statement], today: int) -> Course | None:
-    """The last chain of a drug's statements, None where it had ended before today."""
+def _newest_course(name: str, row: Drug | None, taken: Sequence[Statement]) -> Course:
+    """The last chain of a drug's statements (at least one), whether or not it goes on."""
     acts = (row.acts_for_days if row else None) or 0
     chain: list[Statement] = []
     reach = 0
@@ -90,8 +103,6 @@ def _newest_course(name: str, row: Drug | None, taken: Sequence[Statement], toda
         chain.append(statement)
         weekly_before = weekly
         reach = max(reach, acts_through(statement, acts))
-    if not chain or reach < today:
-        return None
     dose, unit = weekly_before, chain[-1].unit
     return Course(name, chain[0].start, phases[-1], reach, tuple(chain), dose, unit, tuple(phases))
 

@@ -15,13 +15,16 @@ from dashboard.components.tables import table, tabs
 from dashboard.secure import READERS, Current, Page, SecureDash, current
 from dashboard.shell import URL
 from jobs.rule import Rule, all_rules
+from jobs.rules.overdue_labs import in_force
 from jobs.thresholds import Thresholds, thresholds_on
 from models.alert_lifecycle import present_day
 from models.database import reading
 from models.rule_activity import answers_now, failures, last_run, open_alerts, opened_since, settings_changed
 from models.vocabulary import (
     ACTIVE_TREATMENT,
+    ANY_DRUG,
     ANY_IMMUNOSUPPRESSANT,
+    ANY_MONITORED,
     Drug,
     MonitoringRow,
     Source,
@@ -55,6 +58,7 @@ STATUS_WORDS = {
     "retired": ("retired", "No longer runs; old alerts can still explain themselves.", ""),
 }
 RECENT_DAYS = 28
+LIMITS_FOR = {ANY_MONITORED: "any monitored drug", ANY_DRUG: "any drug"}
 UNCERTAIN = ("seed", "memory", "default")
 
 
@@ -200,7 +204,10 @@ def monitoring_table(here: Current) -> Any:
         thresholds = thresholds_on(session, today)
     groups: dict[tuple[Any, ...], list[MonitoringRow]] = {}
     for row in sorted(vocabulary().monitoring, key=lambda row: not _in_use(row, thresholds)):
-        same = (row.treatment, row.from_day, row.to_day, row.interval_days, row.mark, row.profile, row.source, row.note)
+        same = (
+            row.treatment, row.only_if, row.from_day, row.to_day, row.interval_days, row.mark, row.profile, row.source,
+            row.note,
+        )  # fmt: skip
         groups.setdefault((*same, _in_use(row, thresholds)), []).append(row)
     lines = [
         [
@@ -216,13 +223,14 @@ def monitoring_table(here: Current) -> Any:
                 else html.Span("not in use", className="none"),
                 "nowrap",
             ),
-            ([_source(rows[0].source), _note(rows[0].note)], "wide"),
+            ([_source(rows[0].source), _note(_only_if(rows[0].only_if, rows[0].note))], "wide"),
         ]
         for rows in groups.values()
     ]
     return [
         _lead(
-            "What blood test each treatment asks for, and how often. The shortest interval of all reasons counts. "
+            "What each treatment, and some conditions, ask for, and how often. The shortest interval of all reasons "
+            "counts. "
             "Which profile is used, and the interval on active treatment, are set with the rule ",
             dcc.Link("Overdue laboratory tests", href="/rules/overdue-labs"),
             ".",
@@ -233,16 +241,28 @@ def monitoring_table(here: Current) -> Any:
             label="Monitoring",
             kind="cards",
         ),
+        html.H2("Nothing asked for"),
+        _lead("Drugs without a row in use, and why. A drug that is in no table asks for nothing either."),
+        table(
+            ["Drug", "Why", "Known", "Source"],
+            [
+                [
+                    (treatment_words(row.treatment), "who"),
+                    (row.because, "wide wrap"),
+                    (mark_tag(row.mark), ""),
+                    (_source(row.source), "wide"),
+                ]
+                for row in vocabulary().no_monitoring.values()
+            ],
+            label="Nothing asked for",
+            kind="cards",
+        ),
     ]
 
 
 def _in_use(row: MonitoringRow, thresholds: Thresholds) -> bool:
     overdue = thresholds.clinic["overdue-labs"]
-    if row.treatment == ACTIVE_TREATMENT:
-        return row.profile == "contract"
-    if row.profile in {"acr", "bsr"} and row.treatment == "methotrexate":
-        return bool(row.profile == overdue.drug_profile)
-    return row.active and bool(overdue.drug_profile != "none")
+    return in_force(row, overdue.drug_profile, steroid_tests=overdue.steroid_tests == "yes")
 
 
 def _interval(row: MonitoringRow, thresholds: Thresholds) -> str:
@@ -295,10 +315,12 @@ def limits_table() -> Any:
     lines = [
         [
             (_measure(row.measure), "who"),
-            (treatment_words(row.applies_to) if row.applies_to != "any" else "any monitored drug", ""),
+            (LIMITS_FOR.get(row.applies_to) or treatment_words(row.applies_to), ""),
             (
                 f"{row.direction} {number(row.limit, 2)} {row.unit}"
                 if row.kind == "absolute"
+                else f"{row.direction} {number(row.limit, 2)} times the reported limit"
+                if row.kind == "times-limit"
                 else f"rise of {number(row.limit)} {row.unit}"
                 + (f" within {row.within_days} d" if row.within_days else ""),
                 "nowrap",

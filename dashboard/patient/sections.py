@@ -15,12 +15,12 @@ from dashboard.components.dates import age, ago, clock_time, day_and_ago, short_
 from dashboard.components.formats import counted, number, times_limit
 from dashboard.components.states import section
 from dashboard.patient.since_last_visit import Change, changes, compared_with
-from dashboard.patient.view import PatientView, as_day, dose_text, is_supportive, rows_of, shown_alerts
+from dashboard.patient.view import Course, PatientView, as_day, dose_text, is_supportive, rows_of, shown_alerts
 from jobs.rule import Rule, all_rules
 from jobs.taper import plan_standing
 from models.alert import Alert, AlertEvent
 from models.alert_lifecycle import needs_a_look
-from models.vocabulary import answers, diagnoses, drug, events, measures, tests
+from models.vocabulary import answers, diagnoses, drug, events, measures, no_monitoring, tests
 
 DUE_WORDS = {
     "not_due": "not due",
@@ -472,22 +472,38 @@ def _date(text: Any) -> dt.date | None:
 
 
 def labs_section(view: PatientView) -> html.Section | None:
-    """The tests the treatment requires, each in one of seven states."""
+    """The tests the treatment requires, each in one of seven states, and the drugs that ask for none."""
     rows = view.labs()
-    if not rows:
+    silent = _unmonitored(view.courses)
+    if not rows and silent is None:
         return None
     late = sum(row["state"] == "met" for row in rows)
+    listed = html.Table(
+        [
+            html.Thead(html.Tr([html.Th("Test"), html.Th("State"), html.Th("Due"), html.Th("Last")])),
+            html.Tbody([_lab(row, view.as_of) for row in rows]),
+        ],
+        className="plain",
+    )
     return section(
         "Labs due",
-        html.Table(
-            [
-                html.Thead(html.Tr([html.Th("Test"), html.Th("State"), html.Th("Due"), html.Th("Last")])),
-                html.Tbody([_lab(row, view.as_of) for row in rows]),
-            ],
-            className="plain",
-        ),
-        note=f"{late} overdue" if late else "none overdue",
+        html.Div([listed if rows else None, silent]),
+        note=f"{late} overdue" if late else "none overdue" if rows else "",
     )
+
+
+def _unmonitored(taken: Sequence[Course]) -> html.P | None:
+    """`No monitoring known: Wonderdrug`, each with the reason; drugs that only supplement are left out."""
+    said: list[Any] = []
+    for course in taken:
+        known = drug(course.drug)
+        if known is not None and is_supportive(known.key):
+            continue
+        row = no_monitoring(known) if known else None
+        why = row.because if row else "in no table of ours" if known is None else ""
+        if why:
+            said += [", " if said else "No monitoring known: ", html.Span(course.label, title=why)]
+    return html.P(said, className="quiet small") if said else None
 
 
 def _lab(row: Mapping[str, Any], today: dt.date) -> html.Tr:

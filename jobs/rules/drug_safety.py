@@ -3,9 +3,10 @@
 Looked at: how often methotrexate is taken, what is taken beside it, pregnancy and lung disease on file, and blood
 counts, liver, kidney, electrolytes and blood pressure against the limits at which a drug asks for action.
 What counts: facts of today's drug list and the newest result; how grave it is follows from how dangerous the value is
-(neutrophils of 0.4 are for today). Before a limit is crossed, a trend towards it is noted. What does not: raised liver
-enzymes are only watched while CK is raised, because muscle makes them too; and a limit for adults says nothing about a
-child: then it is said that no limit is known.
+(neutrophils of 0.4 are for today, whatever is taken, and for some weeks after it ended). Before a limit is crossed, a
+trend towards it is noted. What does not: raised liver enzymes are only watched while CK is raised and gamma-GT and
+bilirubin are not, because muscle makes them too; and a limit for adults says nothing about a child: then it is said
+that no limit is known.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,16 +32,28 @@ from jobs.rule import (
     number,
     parameter,
 )
-from jobs.treatment import Course, courses
+from jobs.treatment import Course, courses, ended_courses
 from models.patient_facts import ADULT_FROM_YEARS, PatientFacts, Reading, Statement
 from models.states import Cause, Severity, State, severity_rank
-from models.vocabulary import ACTIVE_TREATMENT, ActionLimit, Frequency, action_limits, drug, frequencies, measure
+from models.vocabulary import (
+    ACTIVE_TREATMENT,
+    ANY_DRUG,
+    ANY_MONITORED,
+    ActionLimit,
+    Frequency,
+    action_limits,
+    drug,
+    frequencies,
+    measure,
+)
 
 METHOTREXATE = "methotrexate"
 FOLATE_BLOCKERS = ("co-trimoxazole", "trimethoprim")
 TERATOGENIC = ("cyclophosphamide", "leflunomide", "methotrexate", "mycophenolate mofetil", "mycophenolic acid")
 MONITORED_CLASSES = ("conventional-sparing", "cytotoxic", "jak-inhibitor")
 LIVER = ("alt", "ast")
+OF_THE_LIVER = ("gamma_gt", "bilirubin")
+"""What muscle does not make: raised beside a transaminase, the liver takes part in it."""
 TRENDS = ("white_cells", "neutrophils", "platelets", "haemoglobin", "alt", "ast", "egfr")
 """Measures in which a steady move towards the limit is worth a note."""
 INFANT_UNTIL_YEARS = 1
@@ -85,6 +98,13 @@ class Parameters:
     trend_fall: float = parameter(20, unit="%", low=5, high=90, meaning="and fell by at least this much")
     trend_rise: float = parameter(50, unit="%", low=10, high=400, meaning="or rose by at least this much")
     trend_days: int = parameter(182, unit="days", low=28, high=365, meaning="within this time")
+    after_days: int = parameter(
+        28,
+        unit="days",
+        low=0,
+        high=182,
+        meaning="a dangerous value is told this long after the drug ended, where nothing else is taken",
+    )
     protection_days: int = parameter(
         365, unit="days", low=28, high=730, meaning="a recorded contraception without an end holds this long"
     )
@@ -98,17 +118,26 @@ ONCE_A_WEEK = 1 + 1e-9
 
 def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterator[Answer]:
     """One answer per issue: those found, those nobody can tell, and results inside the limits of a drug."""
+    if not patient.statements:
+        return
     running = courses(patient)
     if not running:
+        ended = ended_courses(patient, parameters.after_days)
+        yield from _beyond_limits(patient, _by_name(ended), as_of, parameters, dangers_only=True)
         return
     taken = {row.key: course for course in running if (row := course.row) is not None}
-    found = [*_beyond_limits(patient, taken, as_of, parameters)]
+    found = [*_beyond_limits(patient, _by_name(running), as_of, parameters)]
     if METHOTREXATE in taken:
         found += _not_weekly(patient, as_of)
         found += _with_folate_blocker(taken, as_of)
         found += _with_lung_disease(patient, taken[METHOTREXATE], as_of)
     found += _with_pregnancy(patient, taken, as_of, parameters)
     yield from sorted(found, key=lambda answer: answer.subject)
+
+
+def _by_name(some: Sequence[Course]) -> Taken:
+    """Courses by the vocabulary's name of the drug, else by the one on the list."""
+    return {course.drug if (row := course.row) is None else row.key: course for course in some}
 
 
 def _finding(
@@ -270,8 +299,12 @@ class Threshold(NamedTuple):
     rests_on: tuple[str, ...] = ()
 
 
-def _beyond_limits(patient: PatientFacts, taken: Taken, as_of: int, parameters: Parameters) -> Iterator[Answer]:
+def _beyond_limits(
+    patient: PatientFacts, taken: Taken, as_of: int, parameters: Parameters, *, dangers_only: bool = False
+) -> Iterator[Answer]:
     """Results beyond the limit at which a drug asks for action, or on the way to it: the gravest of each measure."""
+    if not taken:
+        return
     child = patient.is_child(parameters.adult_from)
     for key, limits in _limits_under(tuple(taken)):
         series = patient.series(key)
@@ -280,12 +313,12 @@ def _beyond_limits(patient: PatientFacts, taken: Taken, as_of: int, parameters: 
         newest, before = series[-1], series[-2] if len(series) > 1 else None
         best: Answer | None = None
         for limit, names in limits:
-            if _clearly_inside(newest, before, limit):
+            if _clearly_inside(newest, before, limit) or (dangers_only and limit.consequence != "interrupt"):
                 continue
             for_adults = limit.from_age >= ADULT_FROM_YEARS
             if not for_adults and patient.age is not None and patient.age < limit.from_age:
                 continue
-            name = min(names, key=lambda one: taken[one].start)
+            name = min(names, key=lambda one: (_stands_back(one), taken[one].start))
             looked = Look(limit, name, taken[name], newest, unknown_for_child=child and for_adults)
             found = _against(patient, looked, as_of, parameters) or _on_the_way(patient, looked, as_of, parameters)
             if found is not None and (best is None or _weight(found) > _weight(best)):
@@ -341,13 +374,22 @@ def _weight(found: Answer) -> tuple[bool, int]:
     return found.state == MET, severity_rank(found.severity)
 
 
+@lru_cache(maxsize=1024)
+def _stands_back(name: str) -> bool:
+    """Whether another drug is named as the likelier reason, where both are taken."""
+    row = drug(name)
+    return row is None or not row.counts_as_active_treatment
+
+
 def _limited(key: str, applies_to: str) -> bool:
     row = drug(key)
+    if applies_to == ANY_DRUG:
+        return True
     if row is None:
         return False
     if applies_to == ACTIVE_TREATMENT:
         return row.counts_as_active_treatment
-    if applies_to == "any":
+    if applies_to == ANY_MONITORED:
         return any(row.has_class(name) for name in MONITORED_CLASSES)
     return applies_to == row.key or row.has_class(applies_to)
 
@@ -364,11 +406,17 @@ def _against(patient: PatientFacts, looked: Look, as_of: int, parameters: Parame
     if not beyond and not only_a_bound:
         return None
     said = f"{_value(newest)}, {limit.direction} {_limit_in_words(limit, threshold.value)}"
+    ended = looked.course.through < as_of
     said += f", under {_label(looked.name).lower()}"
+    said += f" (ended on {day_text(looked.course.through)})" if ended else ""
     severity = URGENT if limit.consequence == "interrupt" else ACTION
     evidence = (looked.course.newest.fact, *threshold.rests_on, newest.fact)
     muscle = _muscle_instead(patient, newest, parameters) if limit.measure in LIVER else None
-    if muscle is not None:
+    liver = None if muscle is None else _liver_too(patient, newest, parameters)
+    if muscle is not None and liver is not None:
+        said += f"; CK is raised, but so is {_value(liver)}: muscle alone does not explain it"
+        evidence += (muscle.fact, liver.fact)
+    elif muscle is not None:
         severity = WATCH
         said += f"; CK is {number(muscle.times_limit)} times its limit, so muscle is a likely source"
         evidence += (muscle.fact,)
@@ -393,6 +441,7 @@ def _against(patient: PatientFacts, looked: Look, as_of: int, parameters: Parame
             newest.day + parameters.latest_days + 1,
             newest.day + REACH_DAYS + 1 if limit.kind == "relative-rise" else None,
             looked.course.through + 1,
+            looked.course.through + parameters.after_days + 1,
         ),
         evidence=evidence,
         because=because,
@@ -508,6 +557,15 @@ def _muscle_instead(patient: PatientFacts, newest: Reading, parameters: Paramete
     return ck if (ck.times_limit or 0) > parameters.raised_ck else None
 
 
+def _liver_too(patient: PatientFacts, newest: Reading, parameters: Parameters) -> Reading | None:
+    """A liver test that muscle does not raise, raised itself and taken near to the transaminase."""
+    for key in OF_THE_LIVER:
+        other = patient.latest(key)
+        if other is not None and abs(other.day - newest.day) <= parameters.ck_days and (other.times_limit or 0) > 1:
+            return other
+    return None
+
+
 def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
     """The drug and the fact that makes it dangerous."""
     del parameters
@@ -586,6 +644,7 @@ RULE = Rule(
         "egfr",
         "albumin",
         "bilirubin",
+        "gamma_gt",
         "mcv",
         "eosinophils",
         "lymphocytes",
@@ -636,7 +695,10 @@ RULE = Rule(
         "a low count after an infection; raised liver enzymes from muscle; creatinine after a dry day",
         "an old prescription left open beside the new one",
     ),
-    clears_when="the drug list or the record is corrected, the drug ends, or a later result lies inside the limit",
+    clears_when=(
+        "the drug list or the record is corrected, a later result lies inside the limit, or the drug ends (of a "
+        "dangerous value: four weeks after it, where nothing else is taken)"
+    ),
     topic="treatment safety",
     limitations=(
         "Most limits are for adults; for a child beyond one of them it is said that none is known. Limits marked "
@@ -649,7 +711,8 @@ RULE = Rule(
         "Single dangerous values are urgent whatever the drug (neutrophils, platelets, haemoglobin, potassium, "
         "creatinine, liver enzymes as multiples of their reported limits); albumin, MCV, eosinophils, eGFR and blood "
         "pressure have limits; a trend towards a limit is noted; for a child beyond an adult limit it is said that "
-        "none is known."
+        "none is known. A dangerous value is told under any drug and for four weeks after it; biologics have limits "
+        "for counts; raised gamma-GT or bilirubin beside a transaminase says that muscle alone does not explain it."
     ),
     phrase=phrase,
     one_line=one_line,
@@ -679,6 +742,22 @@ RULE = Rule(
             observations=({"measure": "neutrophils", "value": 0.4, "day": -1},),
             medications=({"drug": "prednisone", "dose": 5, "start": -100},),
             expect={"subject": "prednisone:neutrophils", "state": MET, "severity": URGENT, "since": -1},
+        ),
+        Example(
+            title="the drug was stopped five days ago, and the neutrophils of yesterday are 0.4",
+            observations=({"measure": "neutrophils", "value": 0.4, "day": -1},),
+            medications=({"drug": "methotrexate", "dose": 15, "frequency": "weekly", "start": -300, "end": -5},),
+            expect={"subject": "methotrexate:neutrophils", "state": MET, "severity": URGENT, "since": -1},
+        ),
+        Example(
+            title="ALT 130 with CK at five times its limit, and gamma-GT raised too",
+            observations=(
+                {"measure": "alt", "value": 130, "day": -2},
+                {"measure": "ck", "value": 1000, "upper_limit": 200, "day": -2},
+                {"measure": "gamma_gt", "value": 180, "upper_limit": 60, "day": -2},
+            ),
+            medications=({"drug": "methotrexate", "dose": 15, "frequency": "weekly", "start": -100},),
+            expect={"subject": "methotrexate:alt", "state": MET, "severity": ACTION, "since": -2},
         ),
         Example(
             title="platelets 380, 300, 220: inside the limit, and on the way to it",

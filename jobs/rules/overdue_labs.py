@@ -1,11 +1,12 @@
 """Which blood tests are overdue?
 
-Looked at: the tests that a patient's current drugs require, by the monitoring table. Due is the first day on which the
-days since the last valid result (or since the start of the treatment that requires the test) reach the shortest
-interval in force on that day; overdue is from the day after due plus grace. A test that was missed stays missed, with
-the same due day, when the treatment reaches a phase with longer intervals. What does not count: patients who left the
-clinic, a test that was recorded as not possible or is paused with a reason, and a laboratory whose results stopped
-coming in (nobody can tell then).
+Looked at: the tests that a patient's current drugs require by the monitoring table, and those that a condition on
+record asks for whatever is taken (lung function in interstitial lung disease, a swallowing assessment in dysphagia).
+Due is the first day on which the days since the last valid result (or since the start of what requires the test) reach
+the shortest interval in force on that day; overdue is from the day after due plus grace. A test that was missed stays
+missed, with the same due day, when the treatment reaches a phase with longer intervals. What does not count: patients
+who left the clinic, a test that was recorded as not possible or is paused with a reason, and a laboratory whose results
+stopped coming in (nobody can tell then).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,12 +29,11 @@ from jobs.rule import (
     one_line_for_all,
     parameter,
 )
-from jobs.treatment import Course, courses
-from models.patient_facts import FeedSilence, Happening, PatientFacts, Reading, date_of
+from jobs.treatment import CONTINUING, courses
+from models.patient_facts import ADULT_FROM_YEARS, FeedSilence, Happening, PatientFacts, Reading, date_of
 from models.states import Cause
-from models.vocabulary import MonitoringRow, drug, events, vocabulary
+from models.vocabulary import ACTIVE_TREATMENT, ADULT, CHILD, MonitoringRow, drug, events, vocabulary
 from models.vocabulary import tests as laboratory_tests
-from models.vocabulary.rows import ACTIVE_TREATMENT
 
 STEROID_PROFILE = "steroid"
 DUE_STATES = ("not_due", "due", "grace", "overdue", "never_measured", "not_possible", "paused")
@@ -65,8 +65,15 @@ class Parameters:
         "no",
         unit="",
         choices=("no", "yes"),
-        meaning="also ask for glucose, blood pressure and lipids under a steroid taken for more than 90 days",
+        meaning="also ask for glucose, blood pressure, weight, height and lipids under a steroid taken for long",
         source="EULAR 2007 (S21) and AACI 2013 (S22) without intervals: at each visit",
+    )
+    symptom_days: int = parameter(
+        90,
+        unit="days",
+        low=14,
+        high=365,
+        meaning="a recorded symptom without an end asks for its tests this long",
     )
     feed_normal_results: int = parameter(
         20,
@@ -113,95 +120,172 @@ class Parameters:
 
 
 class Requirement(NamedTuple):
-    """A row of the monitoring table that asks a test of whoever takes a drug, by days since start or dose increase."""
+    """A row of the monitoring table as it asks a test of a patient, by days since start or dose increase."""
 
     test: str
     treatment: str
+    only_if: str
     from_day: int
     to_day: int | None
     interval: int
     place: int
 
+    @property
+    def once(self) -> bool:
+        """Whether the row asks for one result within its days, and not for one every so many days."""
+        return self.from_day == 0 and self.to_day == self.interval
+
+
+class Ground(NamedTuple):
+    """What asks for tests: a course of a drug, or a condition on record. Days are day numbers.
+
+    `phases` are the days on which close monitoring begins (anew); `fact` is the newest record of it.
+    """
+
+    phases: tuple[int, ...]
+    through: int
+    fact: str
+    recorded: bool
+
+    @property
+    def start(self) -> int:
+        """The first day of the course, or of the condition."""
+        return self.phases[0]
+
 
 class Reason(NamedTuple):
-    """A course because of which a test is due on a day; the one with the earliest day speaks for the test."""
+    """The ground because of which a test is due on a day; the one with the earliest day speaks for the test."""
 
     due: int
     begin: int
     place: int
-    interval: int
-    treatment: str
-    course: Course
+    requirement: Requirement
+    ground: Ground
 
 
 @lru_cache(maxsize=16)
 def _rows_in_force(profile: str, steroid_tests: bool) -> tuple[tuple[int, MonitoringRow], ...]:
     """The rows of the monitoring table that hold under the chosen profile, with their place in the table."""
-    rows = []
-    for place, row in enumerate(vocabulary().monitoring):
-        if row.profile in {"acr", "bsr"} and row.treatment == "methotrexate":
-            wanted = row.profile == profile
-        elif row.treatment == ACTIVE_TREATMENT:
-            wanted = row.profile == "contract"
-        elif row.profile == STEROID_PROFILE:
-            wanted = steroid_tests
-        else:
-            wanted = row.active and profile != "none"
-        if wanted:
-            rows.append((place, row))
-    return tuple(rows)
+    rows = enumerate(vocabulary().monitoring)
+    return tuple((place, row) for place, row in rows if in_force(row, profile, steroid_tests=steroid_tests))
+
+
+def in_force(row: MonitoringRow, profile: str, *, steroid_tests: bool) -> bool:
+    """Whether a row of the monitoring table is asked for under a profile (`drug_profile`) and with `steroid_tests`."""
+    if row.profile in {"acr", "bsr"} and row.treatment == "methotrexate":
+        return row.profile == profile
+    if row.profile == STEROID_PROFILE:
+        return steroid_tests and row.mark != "memory"
+    if (row.treatment, row.profile) == (ACTIVE_TREATMENT, "contract"):
+        return True
+    # `none` leaves out the safety tests of drugs; what a condition asks for is no matter of a drug.
+    return row.active and (profile != "none" or row.treatment in events())
 
 
 @lru_cache(maxsize=1024)
 def _asked_by(name: str, profile: str, steroid_tests: bool, active_interval: int) -> tuple[Requirement, ...]:
-    """What a drug requires; nothing for a drug that the vocabulary does not know."""
+    """What a drug, or an event, requires; nothing for a drug that the vocabulary does not know."""
     known = drug(name)
-    if known is None:
-        return ()
     return tuple(
         Requirement(
             row.test,
-            "active treatment" if row.treatment == ACTIVE_TREATMENT else row.treatment,
+            _in_words(row.treatment),
+            row.only_if,
             row.from_day,
             row.to_day,
-            active_interval if row.treatment == ACTIVE_TREATMENT else row.interval_days,
+            active_interval if (row.treatment, row.profile) == (ACTIVE_TREATMENT, "contract") else row.interval_days,
             place,
         )
         for place, row in _rows_in_force(profile, steroid_tests)
-        if row.applies_to(known)
+        if row.treatment == name or (known is not None and row.applies_to(known))
     )
+
+
+@lru_cache(maxsize=16)
+def _events_that_ask(profile: str, steroid_tests: bool) -> tuple[str, ...]:
+    asking = (row.treatment for _, row in _rows_in_force(profile, steroid_tests))
+    return tuple(dict.fromkeys(name for name in asking if name in events()))
+
+
+def _in_words(treatment: str) -> str:
+    if treatment == ACTIVE_TREATMENT:
+        return "active treatment"
+    return events()[treatment].label.lower() if treatment in events() else treatment
 
 
 def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterator[Answer]:
     """One answer per test required of the patient."""
-    wanted: dict[str, list[tuple[Course, Requirement]]] = {}
-    chosen = parameters.drug_profile, parameters.steroid_tests == "yes", parameters.active_interval_days
-    for course in courses(patient):
-        for requirement in _asked_by(course.drug, *chosen):
-            wanted.setdefault(requirement.test, []).append((course, requirement))
+    wanted: dict[str, list[tuple[Ground, Requirement]]] = {}
+    tables = parameters.drug_profile, parameters.steroid_tests == "yes"
+    for name, ground in _grounds(patient, as_of, tables, parameters.symptom_days):
+        for requirement in _asked_by(name, *tables, parameters.active_interval_days):
+            if not requirement.only_if or _holds(patient, requirement.only_if, as_of, parameters.symptom_days):
+                wanted.setdefault(requirement.test, []).append((ground, requirement))
     for test in sorted(wanted):
         last = last_result(patient, test)
         reasons = [reason for pair in wanted[test] if (reason := _reason(*pair, last)) is not None]
         if reasons:
-            ends = min(course.through for course, _ in wanted[test]) + 1
+            ends = min(ground.through for ground, _ in wanted[test]) + 1
             yield _answer(patient, as_of, test, last, reasons, ends, parameters)
 
 
-def _reason(course: Course, requirement: Requirement, last: Reading | Happening | None) -> Reason | None:
-    """When a course makes a test due under one row of the table, by the first phase in which the days are reached.
+def _grounds(
+    patient: PatientFacts, as_of: int, tables: tuple[str, bool], symptom_days: int
+) -> Iterator[tuple[str, Ground]]:
+    """What the patient takes, and what is on record that asks for tests by itself."""
+    for course in courses(patient):
+        yield course.drug, Ground(course.phases, course.through, course.newest.fact, recorded=False)
+    if patient.happenings:
+        for name in _events_that_ask(*tables):
+            ground = _on_record(patient, name, as_of, symptom_days)
+            if ground is not None:
+                yield name, ground
+
+
+def _on_record(patient: PatientFacts, name: str, as_of: int, symptom_days: int) -> Ground | None:
+    """The unbroken stretch in which an event is on record as present, None where it is not today.
+
+    A condition without an end lasts until somebody says otherwise, a symptom for `symptom_days`.
+    """
+    symptom = events()[name].kind == "symptom"
+    begin: int | None = None
+    through, fact = 0, ""
+    for one in patient.events(name):
+        if not one.present:
+            begin = None
+            continue
+        if begin is None or one.day > through + 1:
+            begin = one.day
+        through = one.end if one.end is not None else one.day + symptom_days if symptom else CONTINUING
+        fact = one.fact
+    return None if begin is None or through < as_of else Ground((begin,), through, fact, recorded=True)
+
+
+def _holds(patient: PatientFacts, condition: str, as_of: int, symptom_days: int) -> bool:
+    """Whether a row that is for some patients only is for this one."""
+    if condition in (CHILD, ADULT):
+        return patient.is_child() == (condition == CHILD)
+    if condition in events():
+        return _on_record(patient, condition, as_of, symptom_days) is not None
+    result = patient.latest(condition)
+    return result is not None and result.value == 1
+
+
+def _reason(ground: Ground, requirement: Requirement, last: Reading | Happening | None) -> Reason | None:
+    """When a ground makes a test due under one row of the table, by the first phase in which the days are reached.
 
     A row holds from `from_day` to `to_day` after the start and after each dose increase, until the next increase. The
     due day is never before the row holds: a drug begun today asks today for what was last measured a year ago.
     """
-    reached = (course.start if last is None else last.day) + requirement.interval
-    phases, count = course.phases, len(course.phases)
+    reached = (ground.start if last is None else last.day) + requirement.interval
+    phases, count = ground.phases, len(ground.phases)
     for place, begin in enumerate(phases):
         due = max(begin + requirement.from_day, reached)
         if requirement.to_day is not None and due > begin + requirement.to_day:
             continue
         if place + 1 < count and due >= phases[place + 1]:
             continue
-        return Reason(due, course.start, requirement.place, requirement.interval, requirement.treatment, course)
+        return Reason(due, ground.start, requirement.place, requirement, ground)
     return None
 
 
@@ -216,14 +300,14 @@ def _answer(
 ) -> Answer:
     # What asks first speaks for the test; among equals the treatment that began first, then the order of the table.
     reason = min(reasons, key=lambda one: one[:3])
-    statement = reason.course.newest.fact
+    ground, requirement = reason.ground, reason.requirement
     due, overdue_from = reason.due, reason.due + parameters.grace_days + 1
     state = MET if as_of >= overdue_from else NOT_MET
     due_state, note, until, because = _due_state(as_of, due, overdue_from, last), "", None, None
     if (pause := _pause(patient, test, as_of)) is not None:
         state, due_state = NOT_MET, "paused"
         note, until = pause
-    elif (excuse := _excuse(patient, test, last, reason.interval + parameters.grace_days, as_of)) is not None:
+    elif (excuse := _excuse(patient, test, last, requirement.interval + parameters.grace_days, as_of)) is not None:
         state, due_state = NOT_MET, "not_possible"
         note, until = excuse
     elif state == MET and (silent_since := _silent_since(test, patient.feeds, as_of, parameters)) is not None:
@@ -235,16 +319,18 @@ def _answer(
         since=overdue_from if state == MET else None,
         due=due,
         recheck_on=next_after(as_of, due, due + 1, overdue_from, ends, None if until is None else until + 1),
-        evidence=(statement,) if last is None else (last.fact, statement),
+        evidence=(ground.fact,) if last is None else (last.fact, ground.fact),
         cannot_tell_because=because,
         cause=None if because is None else Cause.FEED_SILENT,
         numbers={
             "due_state": due_state,
             "last_day": None if last is None else date_of(last.day),
             "measured": last is not None,
-            "interval_days": reason.interval,
-            "treatment": reason.treatment,
+            "interval_days": requirement.interval,
+            "once": requirement.once,
+            "treatment": requirement.treatment,
             "treatment_start": date_of(reason.begin),
+            "recorded": ground.recorded,
             "note": note,
             "label": laboratory_tests()[test].label,
         },
@@ -355,7 +441,9 @@ def _out_of_rhythm(feed: FeedSilence, today: int, parameters: Parameters) -> boo
 def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
     """What is due, why, and since when; dates only, so that the sentence stays true tomorrow."""
     label = row["label"]
-    why = f"required every {int(row['interval_days'])} days by {row['treatment']}"
+    days = int(row["interval_days"])
+    why = f"required within {days} days of" if row.get("once") else f"required every {days} days by"
+    why += f" {row['treatment']}"
     last = f"last result {day_text(row['last_day'])}" if row["measured"] else "never measured here"
     if row["state"] == CANNOT_TELL:
         silent = row["cannot_tell_because"]
@@ -365,7 +453,8 @@ def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
     if row["due_state"] == "paused":
         return f"{label}: paused ({row['note']}); {last}, {why}."
     if row["state"] == MET:
-        begun = "" if row["measured"] else f", treatment began {day_text(row['treatment_start'])}"
+        since = "on record since" if row.get("recorded") else "treatment began"
+        begun = "" if row["measured"] else f", {since} {day_text(row['treatment_start'])}"
         passed = f"{parameters.grace_days} days of grace passed"
         return f"{label} overdue: was due {day_text(row['due'])} ({last}{begun}; {why}; {passed})."
     return f"{label} due {day_text(row['due'])} ({last}; {why})."
@@ -396,17 +485,26 @@ RULE = Rule(
         "blood is taken. A quarter of patients on methotrexate miss their tests within three months."
     ),
     assess=assess,
+    ages=lambda parameters: (ADULT_FROM_YEARS,),
     explain=explain,
     suggested_action=suggested_action,
     parameters=Parameters,
     subject="laboratory test",
-    reads=("medications", "laboratory results", "pauses", "feeds"),
+    reads=("medications", "laboratory results", "conditions and symptoms", "pauses", "feeds"),
     sources=(
         Source(
             "Monitoring every 4 to 6 weeks after treatment begins", 2025, "educational page, not a guideline", "seed"
         ),
         Source("ACR: laboratory monitoring of methotrexate", 2015, "PMC5684575, table 1", "seen"),
         Source("BSR/BHPR DMARD monitoring", 2017, "as used by NHS services", "seen"),
+        Source(
+            "ACR/CHEST guideline: monitoring of interstitial lung disease",
+            2024,
+            "doi:10.1002/art.42860, summary tables",
+            "seen",
+            "lung function every 3 to 6 months in the first year in myositis, then less often",
+        ),
+        Source("Systemic corticosteroid monitoring", 2013, "doi:10.1186/1710-1492-9-30, table 5", "seen", "growth"),
         Source(
             "Missed methotrexate monitoring (PINCER)", 2012, "24 to 30 % without blood tests in three months", "seen"
         ),
@@ -420,7 +518,8 @@ RULE = Rule(
     version="2.0.0",
     changed=(
         "A missed test stays missed, with the same due day, when the treatment reaches a phase with longer intervals; "
-        "a feed of few results is judged by its own rhythm."
+        "a feed of few results is judged by its own rhythm. Lung function in interstitial lung disease, a swallowing "
+        "assessment and a breathing test at symptoms, growth of children on long steroid treatment are asked for."
     ),
     limitations="Intervals marked default or seed are site settings, not facts. A result counts whatever its value.",
     catalogue=("MON", "C16"),
@@ -449,6 +548,19 @@ RULE = Rule(
             observations=({"measure": "platelets", "value": 250, "day": -90},),
             medications=({"drug": "methotrexate", "dose": 15, "unit": "mg", "frequency": "weekly", "start": -120},),
             expect={"subject": "blood_count", "state": MET, "due": -62, "since": -54},
+        ),
+        Example(
+            title="interstitial lung disease: lung function twice in the first year, whatever is taken",
+            observations=({"measure": "fvc_percent", "value": 70, "unit": "%", "day": -190},),
+            events=({"event": "interstitial_lung_disease", "day": -200},),
+            expect={"subject": "fvc", "state": MET, "due": -8, "since": 0},
+        ),
+        Example(
+            title="a child on steroids for a year, height last taken seven months ago",
+            patient={"age_years": 9},
+            observations=({"measure": "height", "value": 130, "unit": "cm", "day": -210},),
+            medications=({"drug": "prednisone", "dose": 5, "start": -365},),
+            expect={"subject": "growth", "state": MET, "due": -28},
         ),
         Example(
             title="never measured: counted from the start of treatment",

@@ -16,7 +16,11 @@ from typing import Any, NoReturn, TypeVar
 from models.vocabulary.naming import name_key, unit_key
 from models.vocabulary.rows import (
     ACTIVE_TREATMENT,
+    ADULT,
+    ANY_DRUG,
     ANY_IMMUNOSUPPRESSANT,
+    ANY_MONITORED,
+    CHILD,
     DRUG_CLASSES,
     ActionLimit,
     Answer,
@@ -32,6 +36,7 @@ from models.vocabulary.rows import (
     MeasureCode,
     MonitoringRow,
     MuscleGroup,
+    NoMonitoring,
     Screen,
     Source,
     TaperStep,
@@ -65,6 +70,7 @@ class Vocabulary:
     units: Mapping[tuple[str, str], UnitRule]
     tests: Mapping[str, LabTest]
     monitoring: tuple[MonitoringRow, ...]
+    no_monitoring: Mapping[str, NoMonitoring]
     screening: tuple[Screen, ...]
     action_limits: Mapping[str, ActionLimit]
     drugs: Mapping[str, Drug]
@@ -200,10 +206,16 @@ def load(directory: Path = TABLES_DIRECTORY) -> Vocabulary:
     monitoring = _keyed(
         directory,
         "monitoring.csv",
-        lambda line: _monitoring(line, sources, tests, treatments | {ACTIVE_TREATMENT}),
-        lambda row: (row.profile, row.treatment, row.test, row.from_day),
+        lambda line: _monitoring(line, sources, tests, frozenset(treatments | {ACTIVE_TREATMENT}), events, measures),
+        lambda row: (row.profile, row.treatment, row.only_if, row.test, row.from_day),
     )
     _check_monitoring_periods(monitoring.values())
+    no_monitoring = _keyed(
+        directory,
+        "no_monitoring.csv",
+        lambda line: _no_monitoring(line, sources, treatments),
+        lambda row: row.treatment,
+    )
     screening = _keyed(
         directory,
         "screening.csv",
@@ -213,7 +225,7 @@ def load(directory: Path = TABLES_DIRECTORY) -> Vocabulary:
     limits = _keyed(
         directory,
         "action_limits.csv",
-        lambda line: _limit(line, sources, measures, treatments | {"any", ACTIVE_TREATMENT}),
+        lambda line: _limit(line, sources, measures, treatments | {ANY_MONITORED, ACTIVE_TREATMENT, ANY_DRUG}),
         lambda row: row.key,
     )
     antibodies = _keyed(directory, "autoantibodies.csv", lambda line: _antibody(line, sources), lambda row: row.code)
@@ -229,6 +241,7 @@ def load(directory: Path = TABLES_DIRECTORY) -> Vocabulary:
         units=units,
         tests=tests,
         monitoring=tuple(monitoring.values()),
+        no_monitoring=no_monitoring,
         screening=tuple(screening.values()),
         action_limits=limits,
         drugs=drugs,
@@ -260,9 +273,10 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "units.csv": ("applies_to", "unit", "factor", "offset", "mark", "source"),
     "tests.csv": ("key", "label", "measures", "counts_when", "mark", "source"),
     "monitoring.csv": (
-        "profile", "treatment", "test", "phase", "from_day", "to_day", "interval_days", "mark", "source", "active",
-        "note",
+        "profile", "treatment", "only_if", "test", "phase", "from_day", "to_day", "interval_days", "mark", "source",
+        "active", "note",
     ),
+    "no_monitoring.csv": ("treatment", "because", "mark", "source"),
     "screening.csv": (
         "treatment", "screen", "satisfied_by", "requirement", "only_if", "within_days", "valid_for_days",
         "validity_mark", "mark", "source", "note",
@@ -458,11 +472,17 @@ def _test(line: _Line, sources: Mapping[str, Source], facts: Collection[str]) ->
 
 
 def _monitoring(
-    line: _Line, sources: Mapping[str, Source], tests: Mapping[str, LabTest], treatments: Collection[str]
+    line: _Line,
+    sources: Mapping[str, Source],
+    tests: Mapping[str, LabTest],
+    treatments: frozenset[str],
+    events: Mapping[str, EventKind],
+    measures: Mapping[str, Measure],
 ) -> MonitoringRow:
     row = MonitoringRow(
         profile=line.text("profile"),
         treatment=line.text("treatment"),
+        only_if=line.optional("only_if"),
         test=line.text("test"),
         phase=line.choice("phase", ("any", "start", "stable", "maintenance")),
         from_day=line.required_whole("from_day"),
@@ -473,8 +493,11 @@ def _monitoring(
         active=line.flag("active"),
         note=line.optional("note"),
     )
-    _refer(line, "treatment", (row.treatment,), treatments)
+    _refer(line, "treatment", (row.treatment,), treatments | events.keys())
     _refer(line, "test", (row.test,), tests)
+    if row.only_if:
+        positive = {key for key, measure in measures.items() if measure.family == "presence"}
+        _refer(line, "only_if", (row.only_if,), {CHILD, ADULT} | events.keys() | positive)
     if row.to_day is not None and row.to_day < row.from_day:
         line.fail("to_day lies before from_day")
     if row.active and row.mark == "memory":
@@ -484,16 +507,27 @@ def _monitoring(
 
 def _check_monitoring_periods(rows: Collection[MonitoringRow]) -> None:
     """Within a profile, the periods of one treatment and test neither overlap nor leave a day uncovered."""
-    periods: dict[tuple[str, str, str], list[MonitoringRow]] = {}
+    periods: dict[tuple[str, str, str, str], list[MonitoringRow]] = {}
     for row in rows:
-        periods.setdefault((row.profile, row.treatment, row.test), []).append(row)
-    for (profile, treatment, test), group in periods.items():
+        periods.setdefault((row.profile, row.treatment, row.only_if, row.test), []).append(row)
+    for (profile, treatment, _, test), group in periods.items():
         ordered = sorted(group, key=lambda row: row.from_day)
         for earlier, later in pairwise(ordered):
             if earlier.to_day is None or later.from_day != earlier.to_day + 1:
                 raise VocabularyError(
                     f"monitoring.csv: {profile}, {treatment}, {test}: day {later.from_day} does not follow on"
                 )
+
+
+def _no_monitoring(line: _Line, sources: Mapping[str, Source], treatments: Collection[str]) -> NoMonitoring:
+    row = NoMonitoring(
+        treatment=line.text("treatment"),
+        because=line.text("because"),
+        mark=line.mark("mark", "source", sources, needed=True),
+        source=line.optional("source"),
+    )
+    _refer(line, "treatment", (row.treatment,), treatments)
+    return row
 
 
 def _screen(

@@ -20,6 +20,7 @@ from models.vocabulary.rows import (
     Measure,
     MonitoringRow,
     MuscleGroup,
+    NoMonitoring,
     Screen,
     Source,
     TaperTemplate,
@@ -88,6 +89,12 @@ def monitoring(*profiles: str) -> tuple[MonitoringRow, ...]:
 def monitoring_profiles() -> tuple[str, ...]:
     """The names of the monitoring profiles, in the order of the table."""
     return tuple(dict.fromkeys(row.profile for row in vocabulary().monitoring))
+
+
+def no_monitoring(known: Drug) -> NoMonitoring | None:
+    """Why nothing is asked for under a drug, or None where the monitoring table has rows for it."""
+    rows = vocabulary().no_monitoring
+    return next((rows[name] for name in (known.key, *known.classes) if name in rows), None)
 
 
 def screening(drug_name: str | None = None) -> tuple[Screen, ...]:

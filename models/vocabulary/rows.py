@@ -51,6 +51,12 @@ INTENTS: frozenset[str] = frozenset({"daily", "pulse", "infusion"})
 
 # Monitoring rows of this treatment apply to everyone on a drug that counts as active treatment.
 ACTIVE_TREATMENT = "active-treatment"
+# Action limits of this treatment hold whatever is taken, and for a while after it ended.
+ANY_DRUG = "any-drug"
+# Action limits of this treatment hold under drugs whose blood tests are watched closely.
+ANY_MONITORED = "any"
+# A monitoring row may be for children or for adults only.
+CHILD, ADULT = "child", "adult"
 # Screening rows of this treatment apply before the first drug that counts as active treatment.
 ANY_IMMUNOSUPPRESSANT = "any-immunosuppressant"
 
@@ -149,10 +155,16 @@ class LabTest:
 
 @dataclass(frozen=True, eq=False)
 class MonitoringRow:
-    """A test required of patients on a treatment, between two days since start or dose increase (both included)."""
+    """A test required of patients on a treatment, between two days since start or dose increase (both included).
+
+    `treatment` is a drug, a class of drugs, or an event (interstitial lung disease, difficulty swallowing) that asks by
+    itself, whatever is taken. `only_if` narrows it: to children or adults, to patients with an event present, or to
+    those in whom a presence result is positive.
+    """
 
     profile: str
     treatment: str
+    only_if: str
     test: str
     phase: Literal["any", "start", "stable", "maintenance"]
     from_day: int
@@ -170,6 +182,16 @@ class MonitoringRow:
     def applies_to(self, drug: "Drug") -> bool:
         """Whether the row is a reason to test someone taking this drug."""
         return _treatment_covers(self.treatment, drug)
+
+
+@dataclass(frozen=True, eq=False)
+class NoMonitoring:
+    """Why a drug or a class of drugs has no monitoring rows in use: none is needed, or none was found in a source."""
+
+    treatment: str
+    because: str
+    mark: Mark
+    source: str
 
 
 @dataclass(frozen=True, eq=False)

@@ -109,16 +109,45 @@ def test_what_drug_safety_asks_for_can_be_recorded_in_the_units_laboratories_sen
         assert to_canonical(measure, value, unit) == pytest.approx(stored)
 
 
-def test_every_treatment_that_suppresses_the_immune_system_is_monitored_or_says_why_not() -> None:
+def test_every_drug_is_monitored_or_it_is_said_why_not() -> None:
     silent = [
         drug.key
         for drug in vocabulary.drugs().values()
-        if drug.counts_as_active_treatment
-        and not drug.is_glucocorticoid
-        and not any(row.applies_to(drug) for row in vocabulary.monitoring() if row.treatment != ACTIVE_TREATMENT)
-        and "monitoring" not in drug.note
+        if not any(row.applies_to(drug) for row in vocabulary.monitoring() if row.treatment != ACTIVE_TREATMENT)
+        and vocabulary.no_monitoring(drug) is None
     ]
     assert silent == []
+
+
+def test_what_is_said_to_need_nothing_has_no_row_in_use() -> None:
+    both = [
+        drug.key
+        for drug in vocabulary.drugs().values()
+        if drug.key in vocabulary.vocabulary().no_monitoring
+        and any(drug.key == row.treatment for row in vocabulary.monitoring())
+    ]
+    assert both == []
+
+
+@pytest.mark.parametrize(
+    ("treatment", "test"),
+    [
+        ("leflunomide", "blood_pressure"),
+        ("tacrolimus", "tacrolimus_level"),
+        ("tacrolimus", "magnesium"),
+        ("ciclosporin", "potassium"),
+        ("ciclosporin", "lipids"),
+        ("cyclophosphamide", "urine_protein"),
+        ("jak-inhibitor", "lipids"),
+        ("antimalarial", "eye_examination"),
+        ("glucocorticoid", "growth"),
+        ("interstitial_lung_disease", "fvc"),
+        ("interstitial_lung_disease", "dlco"),
+        ("dysphagia", "swallowing"),
+    ],
+)
+def test_what_section_c_names_has_a_row_in_use(treatment: str, test: str) -> None:
+    assert [row for row in vocabulary.monitoring() if (row.treatment, row.test) == (treatment, test)]
 
 
 def test_the_limits_of_one_measure_are_in_the_order_of_their_danger() -> None:
@@ -641,6 +670,10 @@ def duplicated(rows: list[dict[str, str]]) -> None:
         ("monitoring.csv", changed(0, mark="memory"), "never active"),
         ("monitoring.csv", changed(0, test="ferritin"), "no table knows"),
         ("monitoring.csv", changed(0, treatment="aspirin"), "no table knows"),
+        ("monitoring.csv", changed(0, only_if="tall"), "no table knows"),
+        ("monitoring.csv", changed(0, only_if="ck"), "no table knows"),
+        ("no_monitoring.csv", changed(0, treatment="aspirin"), "no table knows"),
+        ("no_monitoring.csv", changed(0, source=""), "source is empty"),
         ("monitoring.csv", changed(0, interval_days="soon"), "whole number"),
         ("monitoring.csv", changed(0, interval_days="0"), "above 0"),
         ("tests.csv", changed(0, measures="ck;ferritin"), "no table knows"),

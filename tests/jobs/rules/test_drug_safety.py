@@ -293,3 +293,60 @@ def test_a_low_count_is_dated_by_the_first_of_the_low_ones() -> None:
     observed = [{"measure": "white_cells", "value": value, "day": day} for value, day in values]
     row = assess(AZATHIOPRINE, observations=observed)["azathioprine:white_cells"]
     assert (row["since"].date() - AS_OF).days == -40
+
+
+# -------------------------------------------------------------------------------------- dangerous whatever is taken
+
+NEUTROPHILS = {"measure": "neutrophils", "value": 0.3, "day": -1}
+
+
+@pytest.mark.parametrize(
+    ("taken", "expected"),
+    [
+        ({"drug": "hydroxychloroquine", "dose": 400, "start": -100}, {"hydroxychloroquine:neutrophils": (MET, URGENT)}),
+        ({"drug": "wonderdrug", "dose": 4, "start": -100}, {"wonderdrug:neutrophils": (MET, URGENT)}),
+        ({**WEEKLY, "end": -1}, {"methotrexate:neutrophils": (MET, URGENT)}),
+        ({**WEEKLY, "end": -28}, {"methotrexate:neutrophils": (MET, URGENT)}),
+        ({**WEEKLY, "end": -29}, {}),
+    ],
+)
+def test_a_dangerous_count_is_told_under_any_drug_and_for_four_weeks_after_it(
+    taken: dict[str, Any], expected: dict[str, tuple[str, str]]
+) -> None:
+    assert found(taken, observations=[NEUTROPHILS]) == expected
+
+
+def test_the_treatment_of_the_disease_is_named_before_what_only_stands_beside_it() -> None:
+    vitamin = {"drug": "cholecalciferol", "dose": 1, "start": -900}
+    assert found(vitamin, WEEKLY, observations=[NEUTROPHILS]) == {"methotrexate:neutrophils": (MET, URGENT)}
+
+
+def test_a_limit_at_which_one_only_acts_ends_with_the_drug() -> None:
+    low = [{"measure": "neutrophils", "value": 1.4, "day": -1}]
+    assert found(WEEKLY, observations=low) == {"methotrexate:neutrophils": (MET, ACTION)}
+    assert found({**WEEKLY, "end": -1}, observations=low) == {}
+
+
+def test_biologics_and_immunoglobulin_have_limits_of_their_own() -> None:
+    rituximab = {"drug": "rituximab", "dose": 1000, "frequency": "once", "route": "iv", "start": -60}
+    assert found(rituximab, observations=[{"measure": "neutrophils", "value": 1.2, "day": -1}]) == {
+        "rituximab:neutrophils": (MET, ACTION)
+    }
+    ivig = {"drug": "ivig", "dose": 1, "unit": "g/kg", "frequency": "every-4-weeks", "route": "iv", "start": -60}
+    for value, severity in ((55, ACTION), (25, URGENT)):
+        assert found(ivig, observations=[{"measure": "egfr", "value": value, "day": -1}]) == {
+            "ivig:egfr": (MET, severity)
+        }
+
+
+@pytest.mark.parametrize(("gamma_gt", "severity"), [(None, WATCH), (60, WATCH), (61, ACTION)])
+def test_a_raised_gamma_gt_says_that_muscle_alone_does_not_explain_a_transaminase(
+    gamma_gt: float | None, severity: str
+) -> None:
+    results = [
+        {"measure": "alt", "value": 130, "day": -2},
+        {"measure": "ck", "value": 1000, "upper_limit": 200, "day": -2},
+    ]
+    if gamma_gt is not None:
+        results.append({"measure": "gamma_gt", "value": gamma_gt, "upper_limit": 60, "day": -2})
+    assert found(WEEKLY, observations=results) == {"methotrexate:alt": (MET, severity)}

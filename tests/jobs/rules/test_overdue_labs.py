@@ -281,3 +281,97 @@ def test_under_long_steroid_treatment_glucose_and_blood_pressure_are_asked_for_w
     assert assess("glucose", medications=[short], parameters=wanted)["due_state"] == "never_measured"
     hba1c = [{"measure": "hba1c", "value": 5.5, "day": -10}]
     assert assess("glucose", medications=[PREDNISONE], observations=hba1c, parameters=wanted)["due_state"] == "not_due"
+
+
+# ------------------------------------------------------------------------------------------------ conditions on record
+
+LUNG = {"event": "interstitial_lung_disease", "day": -400}
+
+
+def test_lung_disease_asks_for_lung_function_whatever_is_taken_and_less_often_after_a_year():
+    old = [{"measure": "fvc_percent", "value": 70, "unit": "%", "day": -189}]
+    in_first_year = assess("fvc", observations=old, events=[{**LUNG, "day": -200}])
+    assert (in_first_year["state"], in_first_year["interval_days"]) == ("not_met", 182)
+    later = assess("fvc", observations=old, events=[{**LUNG, "day": -800}])
+    assert (later["due_state"], later["interval_days"]) == ("not_due", 364)
+    assert assess("fvc", observations=old) is None
+    never = assess("dlco", events=[{**LUNG, "day": -190}])
+    assert (never["due_state"], never["state"]) == ("never_measured", "met")
+    assert "on record since" in RULE.explain(never, PARAMETERS)
+
+
+def test_a_condition_that_somebody_took_back_asks_no_more_and_begins_anew_when_it_comes_back():
+    gone = {**LUNG, "day": -10, "present": "no"}
+    assert assess("fvc", events=[LUNG, gone]) is None
+    back = assess("fvc", events=[LUNG, gone, {**LUNG, "day": -3}])
+    assert back["due"].date() == AS_OF + dt.timedelta(days=179)
+
+
+def test_a_new_difficulty_swallowing_asks_for_an_assessment_within_two_weeks_once_it_was_done_half_a_year_later():
+    trouble = [{"event": "dysphagia", "day": -22}]
+    row = assess("swallowing", events=trouble)
+    assert (row["state"], row["due"].date()) == ("met", AS_OF - dt.timedelta(days=8))
+    assert "within 14 days of difficulty swallowing" in RULE.explain(row, PARAMETERS)
+    assert assess("swallowing", events=[{"event": "dysphagia", "day": -21}])["state"] == "not_met"
+    done = assess("swallowing", events=[*trouble, {"event": "swallow_assessment", "day": -15}])
+    assert (done["due_state"], done["interval_days"]) == ("not_due", 182)
+    not_done = assess("swallowing", events=[*trouble, {"event": "swallow_assessment", "day": -15, "present": "no"}])
+    assert not_done["state"] == "met"
+
+
+def test_a_symptom_without_an_end_asks_for_ninety_days():
+    assert assess("swallowing", events=[{"event": "dysphagia", "day": -90}]) is not None
+    assert assess("swallowing", events=[{"event": "dysphagia", "day": -91}]) is None
+    assert (
+        assess("swallowing", events=[{"event": "dysphagia", "day": -91}, {"event": "dysphagia", "day": -1}]) is not None
+    )
+
+
+def test_a_breathing_test_is_asked_for_once_at_symptoms_and_either_kind_does():
+    trouble = [{"event": "dyspnoea", "day": -22}]
+    assert assess("breathing", events=trouble)["state"] == "met"
+    done = [{"measure": "nif", "value": 60, "unit": "cm[H2O]", "day": -10}]
+    assert assess("breathing", events=trouble, observations=done) is None
+
+
+def test_growth_is_asked_of_children_only_and_ends_with_the_eighteenth_birthday():
+    taken = [{**PREDNISONE, "start": -400}]
+    height = [{"measure": "height", "value": 130, "unit": "cm", "day": -200}]
+    facts = {"observations": height, "medications": taken}
+    assert assess("growth", patients=[{"mrn": "P1", "birth_date": "2017-01-01"}], **facts)["state"] == "met"
+    assert assess("growth", patients=[{"mrn": "P1", "birth_date": "2008-11-22"}], **facts) is None
+    assert RULE.ages(PARAMETERS) == (18,)
+
+
+def test_hepatitis_b_core_antibody_asks_for_liver_tests_under_rituximab_where_it_is_positive():
+    infusion = [{"drug": "rituximab", "dose": 1000, "frequency": "once", "route": "iv", "start": -120}]
+    for value, state in ((1, "met"), (0, None)):
+        core = [{"measure": "anti_hbc", "value": value, "day": -150}]
+        row = assess("transaminases", observations=core, medications=infusion)
+        assert (None if row is None else row["state"]) == state
+
+
+def test_lipids_under_ciclosporin_are_asked_for_after_a_month_and_then_yearly():
+    taken = [{"drug": "ciclosporin", "dose": 100, "start": -40}]
+    assert assess("lipids", medications=taken)["due"].date() == AS_OF - dt.timedelta(days=12)
+    done = [{"measure": "cholesterol", "value": 180, "day": -10}]
+    assert assess("lipids", medications=taken, observations=done)["interval_days"] == 364
+
+
+def test_an_egfr_counts_as_a_creatinine():
+    egfr = [{"measure": "egfr", "value": 80, "day": -5}]
+    assert assess("creatinine", observations=egfr, medications=[METHOTREXATE])["state"] == "not_met"
+
+
+def test_no_number_from_memory_is_asked_for_whatever_is_switched_on():
+    everything = Parameters(steroid_tests="yes")
+    taken = [{**PREDNISONE, "start": -800}, {"drug": "dapsone", "dose": 100, "start": -800}]
+    assert assess("glucose", medications=taken, parameters=everything)["state"] == "met"
+    assert assess("eye_examination", medications=taken, parameters=everything) is None
+    assert assess("blood_count", medications=taken, parameters=everything) is None
+
+
+def test_without_the_safety_tests_of_drugs_a_condition_still_asks():
+    none = Parameters(drug_profile="none")
+    assert assess("fvc", events=[LUNG], parameters=none) is not None
+    assert assess("blood_count", medications=[METHOTREXATE], parameters=none) is None

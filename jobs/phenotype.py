@@ -54,6 +54,8 @@ SPEAK_OF_ACTIVITY = (
     "active-disease",
     "declining-strength",
     "worsening",
+    "lung-function",
+    "skin-activity",
     "red-flag-symptoms",
     "rising-muscle-enzymes",
     "no-response-after-pulse",

@@ -64,6 +64,8 @@ BOUNDS: dict[str, Bounds] = {
     "diastolic": Bounds(10, 200),
     "fvc_percent": Bounds(3, 200),
     "dlco_percent": Bounds(3, 200),
+    "oxygen_saturation": Bounds(40, 100),
+    "ferritin": Bounds(0, 500_000),
     "nif": Bounds(1, 300),
     "weight": Bounds(0.4, 400, times=1.8),
     "height": Bounds(25, 250, times=1.35),

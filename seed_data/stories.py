@@ -41,7 +41,8 @@ RECEIVED_TIME = "16:00:00"
 EXAMINATIONS = frozenset(
     {
         "cmas", "mmt8", "mmt8_bilateral", "mmt_total", "physician_global", "patient_global", "extramuscular_global",
-        "pain", "haq", "chaq", "weight", "height", "fvc_percent", "nif",
+        "pain", "haq", "chaq", "weight", "height", "fvc_percent", "dlco_percent", "nif", "cdasi_activity",
+        "oxygen_saturation",
     }
 )  # fmt: skip
 

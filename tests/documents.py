@@ -31,6 +31,8 @@ HEADLINE_RULES = (
     "rising-muscle-enzymes",
     "raised-troponin",
 )
+TOLD_IN_FULL = (*HEADLINE_RULES, "lung-function", "skin-activity")
+"""Rules whose thresholds and worked examples stand in the documents; those of the others are on their page."""
 MARKS = {
     "seen": "read in the source",
     "seed": "educational page",
@@ -216,8 +218,8 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "rules": rules,
     "from memory": from_memory,
     "day of examples": day_of_examples,
-    **{f"thresholds {key}": (lambda key=key: thresholds(key)) for key in HEADLINE_RULES},  # type: ignore[misc]
-    **{f"examples {key}": (lambda key=key: examples(key)) for key in HEADLINE_RULES},  # type: ignore[misc]
+    **{f"thresholds {key}": (lambda key=key: thresholds(key)) for key in TOLD_IN_FULL},  # type: ignore[misc]
+    **{f"examples {key}": (lambda key=key: examples(key)) for key in TOLD_IN_FULL},  # type: ignore[misc]
 }
 
 

@@ -1,4 +1,4 @@
-"""One patient on one time axis: strength, CK, troponin, steroid dose, treatments, events and alerts.
+"""One patient on one time axis: strength, CK, troponin, skin, lung, steroid dose, treatments, events and alerts.
 
 The figure is a pure function of small tables. What cannot be compared stands apart: every strength instrument has a
 pane of its own with its own maximum, every troponin assay is a series of its own. A result reported as below or above
@@ -19,6 +19,8 @@ from dashboard.figures import palette
 
 GAP_DAYS = 120
 """Results further apart are not joined by a line [default]."""
+LUNG_GAP_DAYS = 400
+"""Lung function is tested every 3 to 12 months: tests up to a year apart are one course [default]."""
 HIGH_DOSE_MG = 30.0
 """The line above which a steroid dose is high (EULAR 2013 dose classes)."""
 RANGES = {"3m": 92, "6m": 183, "1y": 366, "all": None}
@@ -28,6 +30,7 @@ LABEL_SPACE = 92
 EnzymeScale = Literal["times", "units"]
 
 _STRENGTH_HEIGHT, _ENZYME_HEIGHT, _TROPONIN_HEIGHT, _STEROID_HEIGHT = 128, 140, 100, 118
+_SKIN_HEIGHT, _LUNG_HEIGHT = 92, 112
 _BAR_HEIGHT, _MARK_HEIGHT, _TITLE_HEIGHT, _FOOT = 19, 22, 30, 32
 
 
@@ -44,6 +47,8 @@ class TimelineData:
         strength: `measure`, `label`, `maximum`, `day`, `value`, `assessor`.
         enzyme: CK: `day`, `value` (U/L), `comparator`, `upper_limit` (as reported with each, NaN where none).
         troponin: `kind` (`T` or `I`), `assay`, `day`, `value` (ng/L), `comparator`, `upper_limit`.
+        skin: CDASI activity (0 to 100): `day`, `value`, `assessor`.
+        lung: `kind` (`FVC` or `DLCO`), `day`, `value` (% of predicted), `comparator`.
         steroid: `start`, `end` (last day), `steady_mg`, `mg_day`, `pulse`; prednisone-equivalent mg/day.
         plan: the agreed taper: `start`, `dose_mg`.
         courses: other drugs: `label`, `start`, `end` (NaT: continuing), `text`; sorted as they are to stand.
@@ -60,6 +65,8 @@ class TimelineData:
     troponin: pd.DataFrame = field(
         default_factory=lambda: _no("kind", "assay", "day", "value", "comparator", "upper_limit")
     )
+    skin: pd.DataFrame = field(default_factory=lambda: _no("day", "value", "assessor"))
+    lung: pd.DataFrame = field(default_factory=lambda: _no("kind", "day", "value", "comparator"))
     steroid: pd.DataFrame = field(default_factory=lambda: _no("start", "end", "steady_mg", "mg_day", "pulse"))
     plan: pd.DataFrame = field(default_factory=lambda: _no("start", "dose_mg"))
     courses: pd.DataFrame = field(default_factory=lambda: _no("label", "start", "end", "text"))
@@ -69,8 +76,8 @@ class TimelineData:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing at all to draw."""
-        tables = (self.strength, self.enzyme, self.troponin, self.steroid, self.courses, self.events, self.alerts)
-        return all(table.empty for table in tables)
+        measured = (self.strength, self.enzyme, self.troponin, self.skin, self.lung)
+        return all(table.empty for table in (*measured, self.steroid, self.courses, self.events, self.alerts))
 
 
 @dataclass
@@ -120,6 +127,8 @@ def timeline(data: TimelineData, *, scale: EnzymeScale = "times", shown: str | N
         *_strength_panes(data),
         *_enzyme_panes(data, scale),
         *_troponin_panes(data),
+        *_skin_panes(data),
+        *_lung_panes(data),
         *_steroid_panes(data),
         *_course_panes(data),
         *_mark_panes(data),
@@ -349,13 +358,66 @@ def _said_of_results(name: str, rows: pd.DataFrame, unit: str) -> list[str]:
 
 
 def _results(
-    rows: pd.DataFrame, values: list[float], said: list[str], colour: str, name: str, *, symbol: str = "circle"
+    rows: pd.DataFrame,
+    values: list[float],
+    said: list[str],
+    colour: str,
+    name: str,
+    *,
+    symbol: str = "circle",
+    gap: int = GAP_DAYS,
 ) -> list[Any]:
     """A laboratory series: exact results filled, bounds (`<`, `>`) as open triangles that point to the truth."""
     signs = rows["comparator"].fillna("").tolist()
     shapes = [{"<": "triangle-down-open", ">": "triangle-up-open"}.get(sign, symbol) for sign in signs]
     sizes = [9 if sign else 7 for sign in signs]
-    return _line_and_points(rows["day"], values, said, colour, name, symbols=shapes, sizes=sizes)
+    return _line_and_points(rows["day"], values, said, colour, name, symbols=shapes, sizes=sizes, gap=gap)
+
+
+# -------------------------------------------------------------------------------------------------------- skin and lung
+
+
+def _skin_panes(data: TimelineData) -> list[_Pane]:
+    if data.skin.empty:
+        return []
+    rows = data.skin.sort_values("day", kind="stable")
+    values = rows["value"].astype(float).tolist()
+    top = min(100.0, max(20.0, math.ceil(max(values) * 1.12 / 10) * 10))
+    pane = _Pane("<b>Skin</b> CDASI activity of 100, lower is better", _SKIN_HEIGHT, {"range": [0, top], "nticks": 3})
+    said = [
+        f"CDASI activity {_plain(value)} of 100, {_day(day)}" + (f", {who}" if isinstance(who, str) and who else "")
+        for value, day, who in zip(values, rows["day"], rows["assessor"], strict=True)
+    ]
+    pane.traces += _line_and_points(rows["day"], values, said, palette.SKIN, "CDASI")
+    pane.notes.append(_end_label(_plain(values[-1]), rows["day"].iloc[-1], values[-1], data, palette.SKIN))
+    return [pane]
+
+
+def _lung_panes(data: TimelineData) -> list[_Pane]:
+    """FVC and DLCO, both as a share of what is predicted: told apart by colour, mark and label."""
+    if data.lung.empty:
+        return []
+    shares = data.lung["value"].astype(float)
+    low = max(0.0, math.floor((float(shares.min()) - 8) / 10) * 10)
+    top = max(100.0, float(shares.max()) + 6)
+    kinds = data.lung["kind"].unique().tolist()
+    named = "FVC and DLCO" if len(kinds) > 1 else str(kinds[0])
+    pane = _Pane(f"<b>Lung</b> {named}, % of predicted", _LUNG_HEIGHT, {"range": [low, top], "nticks": 4})
+    ends: list[tuple[float, dict[str, Any]]] = []
+    looks = {"FVC": (palette.LUNG_FVC, "circle"), "DLCO": (palette.LUNG_DLCO, "square")}
+    for kind, rows in data.lung.groupby("kind", sort=False):
+        rows = rows.sort_values("day", kind="stable")
+        values = rows["value"].astype(float).tolist()
+        colour, symbol = looks[str(kind)]
+        said = [
+            f"{kind} {sign or ''}{_plain(value)} % of predicted, {_day(day)}"
+            for value, sign, day in zip(values, rows["comparator"], rows["day"], strict=True)
+        ]
+        pane.traces += _results(rows, values, said, colour, str(kind), symbol=symbol, gap=LUNG_GAP_DAYS)
+        text = f"{kind} {_plain(values[-1])} %"
+        ends.append((values[-1] - low, _end_label(text, rows["day"].iloc[-1], values[-1], data, colour)))
+    pane.notes += _apart(ends, span=top - low, height=_LUNG_HEIGHT)
+    return [pane]
 
 
 # ------------------------------------------------------------------------------------------------------------- steroids
@@ -571,13 +633,14 @@ def _line_and_points(
     *,
     symbols: Sequence[str] | str = "circle",
     sizes: Sequence[int] | int = 7,
+    gap: int = GAP_DAYS,
 ) -> list[Any]:
     """A line broken at gaps, and the points on it. The read-out belongs to the points."""
     stamps = [pd.Timestamp(day) for day in days]
     xs: list[str | None] = []
     ys: list[float | None] = []
     for number, (stamp, value) in enumerate(zip(stamps, values, strict=True)):
-        if number and (stamp - stamps[number - 1]).days > GAP_DAYS:
+        if number and (stamp - stamps[number - 1]).days > gap:
             xs.append(None)
             ys.append(None)
         xs.append(_iso(stamp))

@@ -32,6 +32,7 @@ from dashboard.patient.sections import (
     steroid_section,
     visit_sheet,
 )
+from dashboard.patient.skin_and_lung import skin_and_lung_section
 from dashboard.patient.view import PatientView, gather, parse_day, reviewed_today, timeline_data
 from dashboard.secure import DECIDERS, READERS, Current, Page, SecureDash, current
 from jobs.importers.load import FactsRefused
@@ -119,6 +120,7 @@ def body(
     more = [
         labs_section(view),
         steroid_section(view),
+        skin_and_lung_section(view),
         response_section(view),
         could_not_tell_section(view),
         own_thresholds.own_section(view, decides=decides),
@@ -190,7 +192,8 @@ def chart_card(view: PatientView, *, shown: str = "", scale: str = "times", as_t
         return html.Section([nothing, *unset], className="card chart")
     choice = shown or starting_range(data)
     figure = timeline(data, scale="units" if scale == "units" else "times", shown=choice)
-    label = f"Strength, CK, troponin, steroid dose, treatments, events and alerts of {view.patient.name} over time"
+    drawn = "Strength, CK, troponin, skin, lung, steroid dose, treatments, events and alerts"
+    label = f"{drawn} of {view.patient.name} over time"
     ranges = [
         {"value": key, "label": text} for key, text in (("3m", "3 m"), ("6m", "6 m"), ("1y", "1 y"), ("all", "All"))
     ]

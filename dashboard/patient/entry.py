@@ -131,7 +131,7 @@ def _end(kind: str) -> list[Any]:
 
 
 def _score_form(today: dt.date) -> Any:
-    names = [key for key, row in measures().items() if row.kind in {"strength", "global", "function"}]
+    names = [key for key, row in measures().items() if row.kind in {"strength", "global", "function", "skin"}]
     options = [
         {"value": key, "label": f"{measures()[key].short_label} (of {number(measures()[key].max_value or 0)})"}
         for key in names

@@ -46,9 +46,9 @@ def compared_with(view: PatientView) -> dt.date | None:
 
 
 def changes(view: PatientView) -> list[Change]:
-    """Strength by instrument, CK, troponin, steroid, treatments and events, in this order."""
+    """Strength by instrument, CK, troponin, skin, lung, steroid, treatments and events, in this order."""
     since = compared_with(view)
-    found = [*_strength(view), _ck(view), *_troponin(view), _steroid(view, since)]
+    found = [*_strength(view), _ck(view), *_troponin(view), *_skin_and_lung(view), _steroid(view, since)]
     found += [*_treatments(view, since), *_events(view, since)]
     return found
 
@@ -138,6 +138,32 @@ def _troponin(view: PatientView) -> list[Change]:
         other = found[0]
         detail = f"{other.detail} · {absent[0]} missing"
         found[0] = Change(other.label, other.text, detail, other.tone)
+    return found
+
+
+ORGANS = {"cdasi_activity": "skin-activity", "fvc_percent": "lung-function", "dlco_percent": "lung-function"}
+"""Measures of skin and lung, and the rule that says whether one is worse."""
+ORGAN_DAYS = 400
+"""Older values of skin and lung are left out here; they stand in the chart and in their section [default]."""
+
+
+def _skin_and_lung(view: PatientView) -> list[Change]:
+    """Only what was measured within a year or so: most patients have none, and nothing is missing then."""
+    found = []
+    for key, rule in ORGANS.items():
+        rows = view.readings(key)
+        if rows.empty or days_between(rows["day"].iloc[-1], view.as_of) > ORGAN_DAYS:
+            continue
+        row, latest = measures()[key], rows.iloc[-1]
+        unit = f"of {number(row.max_value)}" if row.kind == "skin" and row.max_value else row.unit
+        value = f"{latest['comparator']}{number(latest['value'])} {unit}"
+        earlier = rows[rows["day"] < latest["day"]]
+        text = f"{number(earlier.iloc[-1]['value'])} → {value}" if len(earlier) else value
+        answer = view.assessment(rule, key)
+        worse = answer is not None and answer["state"] == "met"
+        when = short_day(as_day(latest["day"]), view.as_of)
+        detail = f"{when} · {answer['grade']}" if answer is not None and worse else when
+        found.append(Change(row.short_label.removesuffix(" %"), text, detail, "worse" if worse else ""))
     return found
 
 

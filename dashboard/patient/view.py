@@ -36,6 +36,7 @@ from models.taper_planning import AgreedPlan, standing_plan
 from models.vocabulary import STEROID_ROUTES_NOT_COUNTED, drug, events, frequencies, measures
 
 STRENGTH = ("cmas", "mmt8", "mmt8_bilateral", "mmt_total")
+LUNG = {"fvc_percent": "FVC", "dlco_percent": "DLCO"}
 
 
 @dataclass(frozen=True)
@@ -256,6 +257,11 @@ def timeline_data(view: PatientView) -> TimelineData:
         for key, kind in (("troponin_t", "T"), ("troponin_i", "I"))
         if len(rows := frames.observations(key))
     ]
+    lung = [
+        rows[["day", "value", "comparator"]].assign(kind=kind)
+        for key, kind in LUNG.items()
+        if len(rows := frames.observations(key))
+    ]
     empty = TimelineData(view.as_of, view.as_of)
     data = TimelineData(
         first=_first_day(view),
@@ -263,6 +269,8 @@ def timeline_data(view: PatientView) -> TimelineData:
         strength=pd.concat(strength, ignore_index=True) if strength else empty.strength,
         enzyme=frames.observations("ck")[columns],
         troponin=pd.concat(troponin, ignore_index=True) if troponin else empty.troponin,
+        skin=frames.observations("cdasi_activity")[["day", "value", "assessor"]],
+        lung=pd.concat(lung, ignore_index=True) if lung else empty.lung,
         steroid=_doses(view.facts),
         plan=pd.DataFrame({"start": [day for day, _ in view.plan], "dose_mg": [mg for _, mg in view.plan]}),
         courses=_bars(frames, view.as_of),

@@ -1,6 +1,6 @@
 """Severe or refractory lung disease: is cyclophosphamide to be considered?
 
-Looked at: interstitial lung disease on file, shortness of breath, FVC and its fall, current agents.
+Looked at: interstitial lung disease on file, shortness of breath, FVC and DLCO and their fall, current agents.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,8 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld
         return None
     fvc = chart.latest("fvc_percent", parameters.valid_days)
     earlier = chart.before(fvc, 365, 1) if fvc else ()
-    fell = bool(fvc and earlier and earlier[-1].value - fvc.value >= parameters.fvc_fall)
+    falling = chart.met("lung-function")
+    fell = bool(falling or (fvc and earlier and earlier[-1].value - fvc.value >= parameters.fvc_fall))
     low = fvc is not None and fvc.value < parameters.low_fvc
     if not (fell or low or signs.breathing):
         return None
@@ -62,6 +63,7 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld
         because=(
             fact_of(lung),
             *((fact_of(fvc),) if fvc else ()),
+            *(fact for one in falling for fact in chart.facts(one.evidence)),
             *(fact_of(flag) for flag in signs.red_flags),
             *situation.treatment,
         ),
@@ -86,8 +88,13 @@ ESCALATION = Escalation(
     kind="escalation",
     order=33,
     catalogue=("ESC-14",),
-    logic="Interstitial lung disease on file with shortness of breath, FVC below 60 % or a fall by 10 points.",
-    limitations="CT and diffusing capacity are not on file. The limits of FVC are site settings.",
+    reads=("lung-function",),
+    version="1.1.0",
+    logic=(
+        "Interstitial lung disease on file with shortness of breath, FVC below 60 %, a fall of it by 10 points, or "
+        "FVC or DLCO falling by the rule on lung function."
+    ),
+    limitations="Chest CT is not read. The limits of FVC are site settings.",
     citations=seeds(s004="Cyclophosphamide every 4 weeks for 3 to 6 months in severe lung disease."),
     propose=propose,
     parameters=Parameters,

@@ -411,7 +411,7 @@ def _measure(line: _Line, sources: Mapping[str, Source], codes: Mapping[tuple[st
         key=key,
         label=line.text("label"),
         short_label=line.text("short_label"),
-        kind=line.choice("kind", ("laboratory", "strength", "global", "function", "body", "respiratory")),
+        kind=line.choice("kind", ("laboratory", "strength", "global", "function", "skin", "body", "respiratory")),
         family=line.text("family"),
         unit=line.optional("unit"),
         min_value=low,

@@ -16,7 +16,7 @@ from fractions import Fraction
 from typing import Literal
 
 Mark = Literal["seen", "seed", "memory", "default", "computed", ""]
-MeasureKind = Literal["laboratory", "strength", "global", "function", "body", "respiratory"]
+MeasureKind = Literal["laboratory", "strength", "global", "function", "skin", "body", "respiratory"]
 AnswerKind = Literal["acknowledge", "outcome", "snooze", "decline"]
 
 DRUG_CLASSES: frozenset[str] = frozenset(

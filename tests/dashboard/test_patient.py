@@ -135,6 +135,29 @@ def test_the_card_says_which_troponin_is_missing(here: "Current") -> None:
     assert "I missing" in card(here)["Troponin T"].detail
 
 
+def test_skin_and_lung_stand_in_the_card_and_in_a_section_of_their_own(
+    charted: Clinic, clinic_folder: Callable[..., Path], here: "Current"
+) -> None:
+    from dashboard.patient.skin_and_lung import skin_and_lung_section
+    from jobs.evaluation import evaluate
+    from jobs.importers.load import import_paths
+
+    assert skin_and_lung_section(view_of(here)) is None
+    rows = [
+        {"mrn": "77", "measure": "fvc_percent", "value": value, "unit": "%", "observed_at": ago(days)}
+        for days, value in ((300, 90), (120, 92), (0, 80))
+    ]
+    score = {"mrn": "77", "measure": "cdasi_activity", "value": 7, "observed_at": ago(0)}
+    import_paths(charted.engine, [clinic_folder(observations=[*rows, score])], timezone="UTC", by="test", now=NOW)
+    evaluate(charted.engine, TODAY, timezone="UTC", now=NOW)
+    said = card(here)
+    assert (said["FVC"].text, said["FVC"].tone) == ("92 → 80 %", "worse")
+    assert (said["CDASI"].text, said["CDASI"].tone) == ("7 of 100", "")
+    shown = words(skin_and_lung_section(view_of(here)))
+    assert "FVC 80 %  (worse)" in shown.replace("80 %   ", "80 %  ")
+    assert "90, 92" in shown
+
+
 def test_a_patient_without_any_fact_has_a_card_that_says_so(
     charted: Clinic, clinic_folder: Callable[..., Path]
 ) -> None:

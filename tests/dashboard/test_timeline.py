@@ -198,3 +198,29 @@ def test_the_palette_agrees_with_the_components() -> None:
     assert graph.COLOURS["strength"] == palette.STRENGTH
     assert graph.COLOURS["enzyme"] == palette.ENZYME
     assert graph.COLOURS["steroid"] == palette.STEROID
+
+
+def lung(kind: str, *points: tuple[int, float]) -> pd.DataFrame:
+    return pd.DataFrame([{"kind": kind, "day": day(at), "value": value, "comparator": ""} for at, value in points])
+
+
+def test_vital_and_diffusing_capacity_share_an_axis_and_are_told_apart_by_mark_and_label() -> None:
+    figure = timeline(data(lung=pd.concat([lung("FVC", (-200, 84), (0, 72)), lung("DLCO", (-200, 70), (0, 58))])))
+    points = {name: traces(figure, name, "markers")[0] for name in ("FVC", "DLCO")}
+    assert points["FVC"].yaxis == points["DLCO"].yaxis
+    assert (points["FVC"].marker.symbol[0], points["DLCO"].marker.symbol[0]) == ("circle", "square")
+    assert points["FVC"].marker.color != points["DLCO"].marker.color
+    ends = [note.text for note in figure.layout.annotations if note.x == 1]
+    assert ends == ["<b>DLCO 58 %</b>", "<b>FVC 72 %</b>"]
+
+
+def test_lung_tests_half_a_year_apart_are_one_course() -> None:
+    figure = timeline(data(lung=lung("FVC", (-380, 84), (-190, 80), (0, 78))))
+    assert None not in traces(figure, "FVC", "lines")[0].y
+
+
+def test_the_skin_score_starts_at_nothing_and_says_which_way_is_better() -> None:
+    figure = timeline(data(skin=pd.DataFrame([{"day": day(0), "value": 12.0, "assessor": "Dr Moss"}])))
+    assert figure.layout.yaxis.range[0] == 0
+    assert titles(figure) == ["<b>Skin</b> CDASI activity of 100, lower is better"]
+    assert traces(figure, "CDASI", "markers")[0].text == ("CDASI activity 12 of 100, 22 Nov 2026, Dr Moss",)

@@ -296,8 +296,8 @@ def test_what_is_no_number_is_never_stored(value: float) -> None:
 
 
 def test_an_unknown_measure_is_named() -> None:
-    with pytest.raises(KeyError, match="ferritin"):
-        to_canonical("ferritin", 1, "ug/L")
+    with pytest.raises(KeyError, match="ceruloplasmin"):
+        to_canonical("ceruloplasmin", 1, "ug/L")
 
 
 def test_every_measure_takes_each_unit_it_says_it_accepts() -> None:
@@ -668,7 +668,7 @@ def duplicated(rows: list[dict[str, str]]) -> None:
         ("monitoring.csv", changed(0, source="S999"), "not in sources.csv"),
         ("monitoring.csv", changed(0, mark="seen"), "educational page"),
         ("monitoring.csv", changed(0, mark="memory"), "never active"),
-        ("monitoring.csv", changed(0, test="ferritin"), "no table knows"),
+        ("monitoring.csv", changed(0, test="ceruloplasmin"), "no table knows"),
         ("monitoring.csv", changed(0, treatment="aspirin"), "no table knows"),
         ("monitoring.csv", changed(0, only_if="tall"), "no table knows"),
         ("monitoring.csv", changed(0, only_if="ck"), "no table knows"),
@@ -676,9 +676,9 @@ def duplicated(rows: list[dict[str, str]]) -> None:
         ("no_monitoring.csv", changed(0, source=""), "source is empty"),
         ("monitoring.csv", changed(0, interval_days="soon"), "whole number"),
         ("monitoring.csv", changed(0, interval_days="0"), "above 0"),
-        ("tests.csv", changed(0, measures="ck;ferritin"), "no table knows"),
+        ("tests.csv", changed(0, measures="ck;ceruloplasmin"), "no table knows"),
         ("screening.csv", changed(0, satisfied_by="guess"), "no table knows"),
-        ("action_limits.csv", changed(0, measure="ferritin"), "no table knows"),
+        ("action_limits.csv", changed(0, measure="ceruloplasmin"), "no table knows"),
         ("action_limits.csv", changed(0, unit="mg/L"), "must be '10\\*9/L'"),
         ("drugs.csv", changed(0, factor_source=""), "factor_source is empty"),
         ("drugs.csv", changed(0, equivalent_mg_to_5=""), "does not count"),

@@ -186,6 +186,7 @@ def panel_of(seed: int) -> dict[str, list[dict[str, Any]]]:
                 value = values[int(screens.random() < 0.3)]
                 taken = str(AS_OF - dt.timedelta(days=int(screens.exponential(150))))
                 observed.append({"mrn": mrn, "measure": key, "value": value, "day": taken})
+        _skin_and_lung(facts, mrn, screens)
         if random.random() < 0.15:
             _a_telling_course(facts, mrn, random)
         for drug, dose, unit, frequency in (
@@ -229,6 +230,15 @@ def panel_of(seed: int) -> dict[str, list[dict[str, Any]]]:
                     {"mrn": mrn, "event": event, "day": start, "end": end(start), "present": present}
                 )
     return facts
+
+
+def _skin_and_lung(facts: dict[str, list[dict[str, Any]]], mrn: str, random: np.random.Generator) -> None:
+    """Scores and tests that half of the patients never have."""
+    for key, level, scatter in (("cdasi_activity", 15, 6), ("dlco_percent", 65, 9)):
+        for _ in range(int(random.integers(1, 5)) if random.random() < 0.4 else 0):
+            value = round(float(np.clip(random.normal(level, scatter), 0, 100)))
+            taken = str(AS_OF - dt.timedelta(days=int(random.exponential(120))))
+            facts["observations"].append({"mrn": mrn, "measure": key, "value": value, "day": taken})
 
 
 def _a_telling_course(facts: dict[str, list[dict[str, Any]]], mrn: str, random: np.random.Generator) -> None:

@@ -16,7 +16,7 @@ from jobs.disease_treatment import NOT_RESPONDING, UNTREATED
 from jobs.rule import CONFIRMED, CORROBORATED, MET, POSSIBLE, URGENT, Answer, day_text, number, parameter, rule
 from jobs.treatment import Course
 from models.patient_facts import Happening, Reading, Statement
-from models.vocabulary import drug
+from models.vocabulary import drug, measures
 
 TRUE_MYOSITIS = "true_myositis"
 PAIN_NON_INFLAMMATORY = "pain_non_inflammatory"
@@ -849,12 +849,17 @@ def _speaks_of_activity(signs: Signs) -> tuple[str, ...]:
     if signs.ck is not None and signs.ck_raised:
         said.append(f"CK {number(signs.ck_ratio)} times its limit on {day_text(signs.ck.day)}")
     said += [
-        f"{rule(key).title.lower()} ({one.subject.replace('_', ' ')})"
+        f"{rule(key).title.lower()} ({_about(one.subject)})"
         for key, answers in signs.chart.answers.items()
         for one in answers
         if one.state == MET and (key in SPEAK_OF_ACTIVITY or one.severity == URGENT)
     ]
     return tuple(said)
+
+
+def _about(subject: str) -> str:
+    """A subject in words: `CMAS`, `FVC %`, `dysphagia`."""
+    return measures()[subject].short_label if subject in measures() else subject.replace("_", " ")
 
 
 def _not_stable(signs: Signs) -> Phenotype:

@@ -6,7 +6,7 @@ glucose or HbA1c high under a steroid; a pregnancy. What does not: that a test w
 a screen that is not on file is asked for by another rule. Under immunoglobulin, antibodies may come from the donors.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -273,7 +273,7 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
         result = _latest(patient, screen)
         if result is not None:
             course = min((one for one in running if one.drug in names), key=lambda one: one.start)
-            yield _answer(patient, screen, result, course, running, as_of, parameters)
+            yield _answer(patient, screen, result, course, as_of, parameters)
 
 
 def _latest(patient: PatientFacts, screen: ResultScreen) -> Found | None:
@@ -315,14 +315,13 @@ def _answer(
     screen: ResultScreen,
     result: Found,
     course: Course,
-    running: Sequence[Course],
     as_of: int,
     parameters: Parameters,
 ) -> Answer:
     key = row.key if (row := course.row) is not None else course.drug
     verdict = screen.judge(result, key, parameters)
     severity, found = verdict.severity, verdict.found
-    donors = severity is not None and screen.fact in ANTIBODY_TESTS and _after_immunoglobulin(running, result.day)
+    donors = severity is not None and screen.fact in ANTIBODY_TESTS and _after_immunoglobulin(patient, result.day)
     if donors:
         severity = WATCH
         found += "; under immunoglobulin the antibodies may be the donors'"
@@ -359,9 +358,16 @@ def _answer(
     )
 
 
-def _after_immunoglobulin(running: Sequence[Course], day: int) -> bool:
-    """Whether immunoglobulin had been given when the blood was taken."""
-    return any(_belongs(course.drug, ("immunoglobulin",)) and course.start <= day for course in running)
+def _after_immunoglobulin(patient: PatientFacts, day: int) -> bool:
+    """Whether immunoglobulin was given, or still acted, when the blood was taken; what came later changes nothing."""
+    for one in patient.statements:
+        row = drug(one.drug) if one.start <= day else None
+        if row is None or not row.has_class("immunoglobulin"):
+            continue
+        ended = one.start if one.frequency == "once" or (one.status == "stopped" and one.end is None) else one.end
+        if ended is None or day <= ended + (row.acts_for_days or 0):
+            return True
+    return False
 
 
 @lru_cache(maxsize=64)

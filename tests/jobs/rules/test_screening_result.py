@@ -107,6 +107,13 @@ def test_antibodies_after_immunoglobulin_may_be_the_donors() -> None:
     assert said("hbsag", 1, RITUXIMAB, IVIG, day=-20) == (MET, URGENT)
 
 
+def test_whose_antibodies_they_are_is_settled_when_the_blood_is_taken_not_when_the_immunoglobulin_ends() -> None:
+    over = {**IVIG, "frequency": "every-4-weeks", "start": -200, "end": -90}
+    assert said("anti_hbc", 1, RITUXIMAB, over, day=-100) == (MET, WATCH)
+    assert said("anti_hbc", 1, RITUXIMAB, over, day=-34) == (MET, WATCH)
+    assert said("anti_hbc", 1, RITUXIMAB, over, day=-33) == (MET, URGENT)
+
+
 def test_for_a_childs_immunoglobulin_no_limit_is_known() -> None:
     child = [{"mrn": "1", "age_years": 9}]
     assert said("igg", 450, RITUXIMAB, patients=child) == (CANNOT_TELL, None)

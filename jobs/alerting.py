@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -25,7 +26,7 @@ from models.event import ClinicalEvent
 from models.medication import MedicationStatement
 from models.observation import VALID, Observation
 from models.patient_summary import mark
-from models.rows import fetch
+from models.rows import fetch, listed
 from models.states import Severity, grade_rank, severity_rank
 
 UNTOLD = "the facts needed are missing"
@@ -136,17 +137,21 @@ def leave(session: Session, patient_ids: Sequence[int], *, now: dt.datetime) -> 
 
 
 def _running(session: Session, patient_ids: Collection[int]) -> dict[Key, _Running]:
-    table: Any = Alert
-    query = sa.select(
-        table.patient_id, table.rule, table.subject, table.id, table.digest, table.cannot_tell_because
-    ).where(table.ended_at.is_(None))
-    wanted = sorted(patient_ids)
+    asked = sorted(patient_ids)
     found: dict[Key, _Running] = {}
-    for start in range(0, len(wanted), CHUNK):
-        rows = fetch(session.connection(), query.where(table.patient_id.in_(wanted[start : start + CHUNK])))
+    for start in range(0, len(asked), CHUNK):
+        rows = fetch(session.connection(), _running_query(), {"ids": asked[start : start + CHUNK]})
         for patient, rule_key, subject, *rest in rows:
             found[patient, rule_key, subject] = _Running(*rest)
     return found
+
+
+@lru_cache(maxsize=1)
+def _running_query() -> sa.Select[Any]:
+    table: Any = Alert
+    return sa.select(
+        table.patient_id, table.rule, table.subject, table.id, table.digest, table.cannot_tell_because
+    ).where(table.ended_at.is_(None), table.patient_id.in_(listed("ids")))
 
 
 def _is_unchanged(alert: _Running, answer: AnswerRow, has_news: bool) -> bool:
@@ -157,14 +162,15 @@ def _is_unchanged(alert: _Running, answer: AnswerRow, has_news: bool) -> bool:
 
 
 def _still_true(session: Session, alert_ids: Sequence[int], as_of: dt.date) -> None:
-    table: Any = Alert
     for start in range(0, len(alert_ids), CHUNK):
-        session.execute(
-            sa.update(Alert)
-            .where(table.id.in_(alert_ids[start : start + CHUNK]), table.last_true_on < as_of)
-            .values(last_true_on=as_of),
-            execution_options={"synchronize_session": False},
-        )
+        session.connection().execute(_truth(), {"ids": list(alert_ids[start : start + CHUNK]), "day": as_of})
+
+
+@lru_cache(maxsize=1)
+def _truth() -> sa.Update:
+    table: Any = Alert
+    day = sa.bindparam("day", type_=table.last_true_on.type)
+    return sa.update(Alert).where(table.id.in_(listed("ids")), table.last_true_on < day).values(last_true_on=day)
 
 
 def _loaded(session: Session, wanted: Collection[int]) -> Iterator[Alert]:

@@ -13,7 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import orjson
@@ -30,7 +30,7 @@ from jobs.summary import summary_of
 from jobs.thresholds import Thresholds, thresholds_on
 from jobs.workers import FEWEST, address_of, dealt, hands
 from models.alert import Alert
-from models.alert_lifecycle import present_day
+from models.alert_lifecycle import day_after
 from models.answer_store import Key, digests, forget, mark_evaluated, unchanged_since, write
 from models.assessment import Assessment, EvaluationRun
 from models.clock import seconds
@@ -41,7 +41,7 @@ from models.patient import Patient
 from models.patient_facts import FeedSilence, date_of, day_number
 from models.patient_reading import read_patients, refresh
 from models.patient_summary import forget_summaries, write_summaries
-from models.rows import fetch
+from models.rows import fetch, listed
 from models.rule_setting import RuleSetting
 from models.standing import due_again, stand_again
 from models.states import severity_rank
@@ -131,27 +131,30 @@ def follow(engine: Engine, *, timezone: str, now: dt.datetime) -> EvaluationRepo
     None where the clinic was never evaluated (the first look at a panel is owed by the schedule, or asked for), and
     where nothing is new.
     """
-    table: Any = Patient
     with reading(engine) as session:
         last = last_run(session)
         if last is None:
             return None
         # A clock that was ahead and went back must not make what is new a look at the past.
-        today = max(present_day(session, now, timezone), last.as_of)
-        query = sa.select(table.id).where(table.status == "active", table.revision != table.evaluated_revision)
-        news = [int(row[0]) for row in fetch(session.connection(), query)]
-        left = (
-            sa.select(col(Alert.patient_id))
-            .distinct()
-            .where(
-                col(Alert.ended_at).is_(None),
-                col(Alert.patient_id).in_(sa.select(table.id).where(table.status != "active")),
-            )
-        )
-        news += [int(row[0]) for row in session.connection().execute(left)]
+        today = max(day_after(last, now, timezone), last.as_of)
+        news = [int(row[0]) for query in _news_queries() for row in fetch(session.connection(), query)]
     if not news:
         return None
-    return evaluate(engine, today, timezone=timezone, now=now, patient_ids=sorted(news), collect=False)
+    run = _Run(engine, today, timezone, now, None, sorted(news), keep=False)
+    run.go(full=False)
+    return run.report()
+
+
+@lru_cache(maxsize=1)
+def _news_queries() -> tuple[sa.Select[Any], ...]:
+    """Active patients with facts nobody has evaluated, and those who left with alerts still running."""
+    table: Any = Patient
+    alert: Any = Alert
+    gone = alert.patient_id.in_(sa.select(table.id).where(table.status != "active"))
+    return (
+        sa.select(table.id).where(table.status == "active", table.revision != table.evaluated_revision),
+        sa.select(alert.patient_id).distinct().where(alert.ended_at.is_(None), gone),
+    )
 
 
 def last_run(session: Session) -> EvaluationRun | None:
@@ -268,7 +271,7 @@ class _Run:
 
     def go(self, full: bool, executor: Executor | None = None, workers: int = 1) -> None:
         """Compute and write, block by block, then close the run; with an executor, a share of the patients each."""
-        fingerprint = _fingerprint(self.thresholds, self.as_of, self.feeds)
+        fingerprint = "" if self.is_partial else _fingerprint(self.thresholds, self.as_of, self.feeds)
         todo, gone = self._due(full, fingerprint)
         if executor is not None and len(todo) >= FEWEST and not self.keep:
             self._hand_out(todo, executor, max(workers, 2))
@@ -304,13 +307,13 @@ class _Run:
         """Whom to compute, and who left the clinic."""
         table: Any = Patient
         with snapshot(self.engine) as connection, Session(bind=connection, autoflush=False) as session:
+            if self.members is not None:
+                self.patients, active = _active_among(connection, self.members)
+                return sorted(active), sorted(set(self.members) - active)
             last = last_run(session)
             status = {int(row[0]): row[1] for row in fetch(connection, sa.select(table.id, table.status))}
             active = {who for who, state in status.items() if state == "active"}
             self.patients = len(active)
-            if self.members is not None:
-                mine = set(self.members)
-                return sorted(mine & active), sorted(mine - active)
             self.whole = full or last is None or last.fingerprint != fingerprint
             due = active if self.whole else active & _changed(connection, last, self.as_of)
             return sorted(due), sorted(set(status) - active)
@@ -406,9 +409,7 @@ class _Run:
         return frozenset(self.thresholds.status)
 
     def _with_news(self, connection: sa.Connection, patient_ids: Sequence[int]) -> set[int]:
-        table: Any = Patient
-        query = sa.select(table.id).where(table.id.in_(patient_ids), table.revision != table.evaluated_revision)
-        return {int(row[0]) for row in fetch(connection, query)}
+        return {int(row[0]) for row in fetch(connection, _unevaluated(), {"ids": list(patient_ids)})}
 
     def _mark(self, one: Asked) -> tuple[int, int, dt.date | None, str]:
         """What is noted of a patient computed; one for whom a rule failed stays due: the next run tries again."""
@@ -419,6 +420,8 @@ class _Run:
 
     def _close(self, gone: Sequence[int], fingerprint: str) -> None:
         """Those who left, what is as true as before, and the record of the run."""
+        if self.is_partial and not gone:
+            return
         with writing(self.engine) as session:
             if gone:
                 forget(session.connection(), gone)
@@ -477,6 +480,29 @@ def _share(
         engine.dispose()
 
 
+@lru_cache(maxsize=1)
+def _unevaluated() -> sa.Select[Any]:
+    table: Any = Patient
+    return sa.select(table.id).where(table.id.in_(listed("ids")), table.revision != table.evaluated_revision)
+
+
+def _active_among(connection: sa.Connection, patient_ids: Sequence[int]) -> tuple[int, set[int]]:
+    """How many patients the clinic has, and which of these are among them."""
+    count, query = _active_queries()
+    found: set[int] = set()
+    for start in range(0, len(patient_ids), BLOCK):
+        rows = fetch(connection, query, {"ids": list(patient_ids[start : start + BLOCK])})
+        found |= {int(row[0]) for row in rows}
+    return int(fetch(connection, count)[0][0]), found
+
+
+@lru_cache(maxsize=1)
+def _active_queries() -> tuple[sa.Select[Any], sa.Select[Any]]:
+    table: Any = Patient
+    count = sa.select(sa.func.count()).select_from(Patient).where(table.status == "active")
+    return count, sa.select(table.id).where(table.id.in_(listed("ids")), table.status == "active")
+
+
 def _still_true(session: Session, as_of: dt.date, failures: Iterable[Failure]) -> None:
     """Alerts of patients whose answers the run need not compute are as true as on the run before."""
     table: Any = Alert
@@ -492,7 +518,7 @@ def _still_true(session: Session, as_of: dt.date, failures: Iterable[Failure]) -
 def _fingerprint(thresholds: Thresholds, as_of: dt.date, feeds: Sequence[FeedSilence]) -> str:
     """Changes when an answer could change for every patient at once: rules, thresholds, a feed that fell silent."""
     silent = silent_feeds(feeds, day_number(as_of), thresholds.clinic["overdue-labs"])
-    said = thresholds.fingerprint() + json.dumps(dict(sorted(silent.items())))
+    said = thresholds.fingerprint + json.dumps(dict(sorted(silent.items())))
     return hashlib.sha256(said.encode()).hexdigest()[:24]
 
 

@@ -246,7 +246,7 @@ def _days(
         feeds = read_feeds(connection, day, timezone=timezone, known_at=evening)
         today = day_number(day)
         silent = sorted(silent_feeds(feeds, today, thresholds.clinic["overdue-labs"]).items())
-        state = thresholds.fingerprint(), silent
+        state = thresholds.fingerprint, silent
         yield _Day(day, today, evening.timestamp(), thresholds, feeds, state != before)
         before = state
         day += dt.timedelta(days=1)

@@ -8,8 +8,9 @@ import dataclasses
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -18,6 +19,7 @@ from sqlmodel import Session, col, select
 from jobs.rule import STATUSES, all_rules
 from models.errors import ActionRefused
 from models.patient import Patient
+from models.rows import fetch
 from models.rule_setting import RuleSetting, RuleStatusChange
 
 PHENOTYPE = "phenotype"
@@ -138,6 +140,7 @@ class Thresholds:
         """The keys of the rules that are asked: those active and those in shadow."""
         return frozenset(key for key, status in self.status.items() if status in ("active", "shadow"))
 
+    @cached_property
     def fingerprint(self) -> str:
         """Changes with every version, parameter or status; two equal ones give equal answers."""
         said = {
@@ -195,35 +198,57 @@ def thresholds_on(session: Session, day: dt.date, overrides: dict[str, dict[str,
     Raises:
         ActionRefused: an override names an unknown rule or parameter, or a value out of range.
     """
+    connection, on = session.connection(), {"day": day}
+    settings, changes = (tuple(map(tuple, fetch(connection, query, on))) for query in _threshold_queries())
+    if not overrides:
+        return _as_set(settings, changes)
+    return _thresholds(settings, changes, overrides)
+
+
+@lru_cache(maxsize=1)
+def _threshold_queries() -> tuple[sa.Select[Any], sa.Select[Any]]:
+    """The settings in force on a `day` and the changes of status up to it, later ones after those they replace."""
+    setting: Any = RuleSetting
+    change: Any = RuleStatusChange
+    day = sa.bindparam("day", type_=sa.Date())
+    settings = sa.select(setting.rule, setting.patient_id, setting.parameter, setting.value).where(
+        setting.valid_from <= day, sa.or_(setting.expires_on.is_(None), setting.expires_on >= day)
+    )
+    changes = sa.select(change.rule, change.status).where(change.valid_from <= day)
+    return settings.order_by(setting.valid_from, setting.id), changes.order_by(change.valid_from, change.id)
+
+
+def _thresholds(
+    settings: Sequence[tuple[Any, ...]],
+    changes: Sequence[tuple[Any, ...]],
+    overrides: Mapping[str, Mapping[str, Any]],
+) -> Thresholds:
+    """What holds by settings (rule, patient, parameter, JSON value) and changes of status (rule, status)."""
     rules = {rule.key: rule for rule in all_rules()}
-    for key in overrides or {}:
+    for key in overrides:
         if key not in rules:
             raise ActionRefused(f"There is no rule {key!r}.")
     clinic: dict[str, dict[str, Any]] = {key: {} for key in rules}
     own: dict[str, dict[int, dict[str, Any]]] = {key: {} for key in rules}
-    for row in _holding(session, day):
-        rule = rules.get(row.rule)
+    for name, patient_id, parameter, said in settings:
+        rule = rules.get(name)
         names = {field.name for field in rule.parameter_fields()} if rule else set()
-        if rule is None or row.parameter not in names:
+        if rule is None or parameter not in names:
             # A setting of the suggestions, or of something that a later version no longer has; kept, without effect.
             continue
-        value = json.loads(row.value)
-        target = clinic[row.rule] if row.patient_id is None else own[row.rule].setdefault(row.patient_id, {})
+        value = json.loads(said)
+        target = clinic[name] if patient_id is None else own[name].setdefault(patient_id, {})
         if value is None:
-            target.pop(row.parameter, None)
+            target.pop(parameter, None)
         else:
-            target[row.parameter] = checked(rule, row.parameter, value)
-    for key, values in (overrides or {}).items():
-        for name, value in values.items():
-            clinic[key][name] = checked(rules[key], name, value)
+            target[parameter] = checked(rule, parameter, value)
+    for key, values in overrides.items():
+        for parameter, value in values.items():
+            clinic[key][parameter] = checked(rules[key], parameter, value)
     status = {key: rule.status for key, rule in rules.items()}
-    for change in session.exec(
-        select(RuleStatusChange)
-        .where(RuleStatusChange.valid_from <= day)
-        .order_by(col(RuleStatusChange.valid_from), col(RuleStatusChange.id))
-    ):
-        if change.rule in status:
-            status[change.rule] = change.status
+    for key, changed in changes:
+        if key in status:
+            status[key] = changed
     parameters = {key: dataclasses.replace(rule.defaults(), **clinic[key]) for key, rule in rules.items()}
     return Thresholds(
         clinic=parameters,
@@ -234,6 +259,12 @@ def thresholds_on(session: Session, day: dt.date, overrides: dict[str, dict[str,
         },
         status=status,
     )
+
+
+@lru_cache(maxsize=8)
+def _as_set(settings: tuple[tuple[Any, ...], ...], changes: tuple[tuple[Any, ...], ...]) -> Thresholds:
+    """Clinics change a threshold now and then, and ask what holds with every result."""
+    return _thresholds(settings, changes, {})
 
 
 def _holding(session: Session, day: dt.date) -> Iterable[RuleSetting]:

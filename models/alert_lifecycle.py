@@ -8,17 +8,20 @@ and being dealt with; not now, until a day; over, with an outcome.
 import datetime as dt
 import json
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from models.alert import Alert, AlertEvent
 from models.assessment import EvaluationRun
 from models.clock import clinic_date
 from models.errors import ActionRefused
 from models.patient_summary import mark
+from models.rows import listed
 from models.user import User
 
 RUNNING = ("open", "acknowledged", "snoozed")
@@ -42,11 +45,13 @@ def present_day(session: Session, now: dt.datetime, timezone: str) -> dt.date:
         .where(col(EvaluationRun.finished_at).is_not(None), col(EvaluationRun.reconciled))
         .order_by(col(EvaluationRun.id).desc())
     ).first()
-    today = clinic_date(now, timezone)
-    if run is None:
-        return today
+    return clinic_date(now, timezone) if run is None else day_after(run, now, timezone)
+
+
+def day_after(run: EvaluationRun, now: dt.datetime, timezone: str) -> dt.date:
+    """The day at which the list stands that was evaluated by `run`: its day, plus the days gone by since it began."""
     # From its beginning: a run for Monday that begins before midnight and ends after it is still Monday's.
-    return run.as_of + (today - clinic_date(run.started_at, timezone))
+    return run.as_of + (clinic_date(now, timezone) - clinic_date(run.started_at, timezone))
 
 
 def state_of(alert: Alert, today: dt.date) -> str:
@@ -428,28 +433,31 @@ def alert_document(
 
 def running_alerts(session: Session, patient_ids: list[int] | None = None) -> list[Alert]:
     """Alerts that have not ended, of some patients or of all."""
-    query = select(Alert).where(col(Alert.ended_at).is_(None))
     if patient_ids is None:
-        return list(session.exec(query))
+        return list(session.exec(select(Alert).where(col(Alert.ended_at).is_(None))))
     found: list[Alert] = []
     for start in range(0, len(patient_ids), 500):
-        found += session.exec(query.where(col(Alert.patient_id).in_(patient_ids[start : start + 500]))).all()
+        found += session.exec(_running_of(), params={"ids": patient_ids[start : start + 500]}).all()
     return found
 
 
-def last_ended(session: Session, patient_ids: list[int] | None = None) -> dict[tuple[int, str, str], Alert]:
-    """The newest ended episode of each identity."""
-    newest = (
-        sa.select(sa.func.max(col(Alert.id)))
-        .where(col(Alert.ended_at).is_not(None))
-        .group_by(col(Alert.patient_id), col(Alert.rule), col(Alert.subject))
-    )
+@lru_cache(maxsize=1)
+def _running_of() -> SelectOfScalar[Alert]:
+    return select(Alert).where(col(Alert.ended_at).is_(None), col(Alert.patient_id).in_(listed("ids")))
+
+
+def last_ended(session: Session, patient_ids: list[int]) -> dict[tuple[int, str, str], Alert]:
+    """The newest ended episode of each identity of some patients."""
     out: dict[tuple[int, str, str], Alert] = {}
-    chunks: list[list[int] | None] = (
-        [None] if patient_ids is None else [patient_ids[at : at + 500] for at in range(0, len(patient_ids), 500)]
-    )
-    for chunk in chunks:
-        query = newest if chunk is None else newest.where(col(Alert.patient_id).in_(chunk))
-        for alert in session.exec(select(Alert).where(col(Alert.id).in_(query))):
+    for start in range(0, len(patient_ids), 500):
+        for alert in session.exec(_newest_ended(), params={"ids": patient_ids[start : start + 500]}):
             out[alert.patient_id, alert.rule, alert.subject] = alert
     return out
+
+
+@lru_cache(maxsize=1)
+def _newest_ended() -> SelectOfScalar[Alert]:
+    newest = sa.select(sa.func.max(col(Alert.id)))
+    newest = newest.where(col(Alert.ended_at).is_not(None), col(Alert.patient_id).in_(listed("ids")))
+    newest = newest.group_by(col(Alert.patient_id), col(Alert.rule), col(Alert.subject))
+    return select(Alert).where(col(Alert.id).in_(newest))

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -9,7 +10,7 @@ import sqlalchemy as sa
 from models.assessment import Assessment
 from models.database import is_postgresql
 from models.patient import Patient
-from models.rows import fetch
+from models.rows import fetch, listed
 
 CHUNK = 500
 Key = tuple[int, str, str]
@@ -30,13 +31,18 @@ class StoredAnswer(NamedTuple):
 
 def digests(connection: sa.Connection, patient_ids: Sequence[int]) -> dict[Key, StoredAnswer]:
     """The stored answers about the patients."""
-    table: Any = Assessment
-    query = sa.select(table.id, table.patient_id, table.rule, table.subject, table.digest)
     found: dict[Key, StoredAnswer] = {}
     for start in range(0, len(patient_ids), CHUNK):
-        for row in fetch(connection, query.where(table.patient_id.in_(patient_ids[start : start + CHUNK]))):
+        for row in fetch(connection, _digest_query(), {"ids": list(patient_ids[start : start + CHUNK])}):
             found[row[1], row[2], row[3]] = StoredAnswer(row[0], row[4])
     return found
+
+
+@lru_cache(maxsize=1)
+def _digest_query() -> sa.Select[Any]:
+    table: Any = Assessment
+    query = sa.select(table.id, table.patient_id, table.rule, table.subject, table.digest)
+    return query.where(table.patient_id.in_(listed("ids")))
 
 
 def write(
@@ -52,14 +58,19 @@ def write(
             connection.execute(sa.delete(Assessment).where(table.id.in_(obsolete[start : start + CHUNK])))
     if changed:
         connection.execute(
-            sa.update(Assessment)
-            .where(table.id == sa.bindparam("row_id"))
-            .values({name: sa.bindparam(f"new_{name}") for name in STORED}),
+            _updating(),
             [{f"new_{name}": row[name] for name in STORED} | {"row_id": number} for number, row in changed],
             execution_options={"synchronize_session": False},
         )
     if fresh:
         connection.execute(sa.insert(Assessment), list(fresh))
+
+
+@lru_cache(maxsize=1)
+def _updating() -> sa.Update:
+    table: Any = Assessment
+    query = sa.update(Assessment).where(table.id == sa.bindparam("row_id"))
+    return query.values({name: sa.bindparam(f"new_{name}") for name in STORED})
 
 
 def unchanged_since(connection: sa.Connection, revisions: Mapping[int, int]) -> set[int]:
@@ -68,26 +79,35 @@ def unchanged_since(connection: sa.Connection, revisions: Mapping[int, int]) -> 
     The rows are locked where the database locks rows, so that two evaluations of a patient, or an evaluation and an
     import, wait for each other; SQLite lets only one write at a time anyway.
     """
-    table: Any = Patient
-    wanted = sorted(revisions)
-    query = sa.select(table.id, table.revision).where(table.status == "active").order_by(table.id)
-    if is_postgresql(connection):
-        query = query.with_for_update()
+    asked = sorted(revisions)
+    query = _revision_query(is_postgresql(connection))
     found: set[int] = set()
-    for start in range(0, len(wanted), CHUNK):
-        for who, revision in connection.execute(query.where(table.id.in_(wanted[start : start + CHUNK]))):
+    for start in range(0, len(asked), CHUNK):
+        for who, revision in connection.execute(query, {"ids": asked[start : start + CHUNK]}):
             if revisions[who] == revision:
                 found.add(int(who))
     return found
 
 
+@lru_cache(maxsize=2)
+def _revision_query(locking: bool) -> sa.Select[Any]:
+    table: Any = Patient
+    query = sa.select(table.id, table.revision).where(table.status == "active", table.id.in_(listed("ids")))
+    query = query.order_by(table.id)
+    return query.with_for_update() if locking else query
+
+
 def mark_evaluated(connection: sa.Connection, rows: Iterable[tuple[int, int, dt.date | None, str]]) -> None:
     """Note patient id, the revision read, the first day to look again, and that day by rule (JSON)."""
-    table: Any = Patient
     values = [{"who": who, "read": read, "look": look, "by_rule": looks} for who, read, look, looks in rows]
-    if not values:
-        return
-    connection.execute(
+    if values:
+        connection.execute(_marking(), values, execution_options={"synchronize_session": False})
+
+
+@lru_cache(maxsize=1)
+def _marking() -> sa.Update:
+    table: Any = Patient
+    return (
         sa.update(Patient)
         .where(
             table.id == sa.bindparam("who"),
@@ -101,9 +121,7 @@ def mark_evaluated(connection: sa.Connection, rows: Iterable[tuple[int, int, dt.
             evaluated_revision=sa.bindparam("read"),
             look_again_on=sa.bindparam("look", type_=sa.Date()),
             looks=sa.bindparam("by_rule"),
-        ),
-        values,
-        execution_options={"synchronize_session": False},
+        )
     )
 
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from statistics import median
 from typing import Any
@@ -14,7 +15,7 @@ from models.import_batch import ImportBatch
 from models.observation import Observation
 from models.patient import Patient
 from models.patient_facts import FeedSilence, date_of, day_number
-from models.rows import as_day, fetch
+from models.rows import as_day, fetch, listed
 from models.vocabulary import tests
 
 NORMAL_DAYS = 60
@@ -36,17 +37,33 @@ def read_feeds(
 
     What each day brought is counted as it is stored (`models.delivery`): the cost does not grow with the panel.
     """
+    end = as_of if known_at is None else min(as_of, clinic_date(known_at, timezone))
+    senders, counted = _feed_queries()
+    said = {
+        "senders": [row[0] for row in fetch(connection, senders)],
+        "measures": sorted({measure for test in tests().values() for measure in test.measures}),
+        "end": end,
+        "since": end - dt.timedelta(days=MEMORY_DAYS),
+    }
+    found = []
+    for sender, measure, on, many in fetch(connection, counted, said):
+        feed = FeedSilence(sender, measure, as_day(on), min(int(many), MOST_COUNTED))
+        sparse = feed.results < SPARSE_BELOW
+        found.append(_with_rhythm(connection, feed, date_of(feed.last_day), end) if sparse else feed)
+    return tuple(found)
+
+
+@lru_cache(maxsize=1)
+def _feed_queries() -> tuple[sa.Select[Any], sa.Select[Any]]:
+    """Who ever sent an import; by sender and measure the last day before `end` and what the days up to it brought."""
     table: Any = Delivery
     batch: Any = ImportBatch
-    end = as_of if known_at is None else min(as_of, clinic_date(known_at, timezone))
-    since = end - dt.timedelta(days=MEMORY_DAYS)
-    senders = connection.execute(sa.select(batch.sender).distinct()).scalars().all()
-    measures = {measure for test in tests().values() for measure in test.measures}
+    end, since = (sa.bindparam(name, type_=table.received_on.type) for name in ("end", "since"))
     newest = (
         sa.select(table.sender, table.measure, sa.func.max(table.received_on).label("last"))
         .where(
-            table.sender.in_(senders),
-            table.measure.in_(measures),
+            table.sender.in_(listed("senders")),
+            table.measure.in_(listed("measures")),
             table.received_on <= end,
             table.received_on > since,
         )
@@ -62,12 +79,7 @@ def read_feeds(
         .group_by(table.sender, table.measure, newest.c.last)
         .order_by(table.sender, table.measure)
     )
-    found = []
-    for sender, measure, on, many in fetch(connection, counted):
-        feed = FeedSilence(sender, measure, as_day(on), min(int(many), MOST_COUNTED))
-        sparse = feed.results < SPARSE_BELOW
-        found.append(_with_rhythm(connection, feed, date_of(feed.last_day), end) if sparse else feed)
-    return tuple(found)
+    return sa.select(batch.sender).distinct(), counted
 
 
 def _with_rhythm(connection: sa.Connection, feed: FeedSilence, last: dt.date, end: dt.date) -> FeedSilence:

@@ -7,8 +7,9 @@ rows otherwise. What was known at an instant of the past is always read from the
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -21,7 +22,7 @@ from models.packed_facts import MAGIC, PackedFacts, Plan, RowsOfPatient, Unpacke
 from models.patient import Patient
 from models.patient_facts import FeedSilence, PatientFacts, Reading, date_of, day_number
 from models.plausibility import plausible
-from models.rows import as_day, collector_paused, fetch
+from models.rows import as_day, collector_paused, fetch, listed
 from models.taper_plan import MonitoringPause, TaperPlan, TaperStep
 
 HORIZON_DAYS = 550
@@ -46,18 +47,22 @@ def read_patients(
     on. Read in blocks, so that a panel of any size needs little memory; the caller decides what one state is.
     """
     today, evening = day_number(as_of), end_of_day(as_of, timezone).timestamp()
-    wanted = _members(connection, statuses) if patient_ids is None else sorted(patient_ids)
-    for start in range(0, len(wanted), CHUNK):
+    asked = _members(connection, statuses) if patient_ids is None else sorted(patient_ids)
+    for start in range(0, len(asked), CHUNK):
         with collector_paused():
-            people, packed = _block(connection, wanted[start : start + CHUNK], statuses, timezone, known_at)
+            people, packed = _block(connection, asked[start : start + CHUNK], statuses, timezone, known_at)
         for person in people:
             yield _facts(person, packed[person[0]], today, evening, horizon_days, feeds)
 
 
 def _members(connection: sa.Connection, statuses: Sequence[str]) -> list[int]:
+    return [int(row[0]) for row in fetch(connection, _members_query(), {"statuses": list(statuses)})]
+
+
+@lru_cache(maxsize=1)
+def _members_query() -> sa.Select[Any]:
     table: Any = Patient
-    query = sa.select(table.id).where(table.status.in_(list(statuses))).order_by(table.id)
-    return [int(row[0]) for row in fetch(connection, query)]
+    return sa.select(table.id).where(table.status.in_(listed("statuses"))).order_by(table.id)
 
 
 _PERSON = (
@@ -73,11 +78,7 @@ def _block(
     timezone: str,
     known_at: dt.datetime | None,
 ) -> tuple[list[Sequence[Any]], dict[int, bytes]]:
-    table: Any = Patient
-    entry: Any = PackedFacts
-    query = sa.select(*(getattr(table, name) for name in _PERSON), entry.revision, entry.packed)
-    query = query.join(PackedFacts, entry.patient_id == table.id, isouter=True).order_by(table.id)
-    people = fetch(connection, query.where(table.id.in_(patient_ids), table.status.in_(list(statuses))))
+    people = fetch(connection, _block_query(), {"ids": list(patient_ids), "statuses": list(statuses)})
     if known_at is not None:
         return people, _packed_rows(connection, [row[0] for row in people], timezone, known_at)
     packed = {row[0]: bytes(row[12]) for row in people if row[11] == row[10] and is_readable(row[12])}
@@ -85,6 +86,15 @@ def _block(
     if stale:
         packed |= _packed_rows(connection, stale, timezone, None)
     return people, packed
+
+
+@lru_cache(maxsize=1)
+def _block_query() -> sa.Select[Any]:
+    table: Any = Patient
+    entry: Any = PackedFacts
+    query = sa.select(*(getattr(table, name) for name in _PERSON), entry.revision, entry.packed)
+    query = query.join(PackedFacts, entry.patient_id == table.id, isouter=True).order_by(table.id)
+    return query.where(table.id.in_(listed("ids")), table.status.in_(listed("statuses")))
 
 
 def _facts(
@@ -127,10 +137,10 @@ def _facts(
 
 def refresh(connection: sa.Connection, patient_ids: Iterable[int], *, timezone: str) -> int:
     """Pack those of the patients whose value is not of their revision; returns how many were packed."""
-    wanted = sorted(patient_ids)
+    asked = sorted(patient_ids)
     count = 0
-    for start in range(0, len(wanted), CHUNK):
-        packed = newly_packed(connection, wanted[start : start + CHUNK], timezone=timezone)
+    for start in range(0, len(asked), CHUNK):
+        packed = newly_packed(connection, asked[start : start + CHUNK], timezone=timezone)
         keep_packed(connection, packed)
         count += len(packed)
     return count
@@ -138,6 +148,14 @@ def refresh(connection: sa.Connection, patient_ids: Iterable[int], *, timezone: 
 
 def newly_packed(connection: sa.Connection, patient_ids: Sequence[int], *, timezone: str) -> list[PackedFacts]:
     """The values of those of some patients (up to `CHUNK`) whose kept value is not of their revision; only read."""
+    found = fetch(connection, _stale_query(), {"ids": list(patient_ids)})
+    revisions = {int(row[0]): int(row[1]) for row in found}
+    packed = _packed_rows(connection, sorted(revisions), timezone, None) if revisions else {}
+    return [PackedFacts(patient_id=who, revision=revisions[who], packed=value) for who, value in packed.items()]
+
+
+@lru_cache(maxsize=1)
+def _stale_query() -> sa.Select[Any]:
     table: Any = Patient
     entry: Any = PackedFacts
     query = sa.select(table.id, table.revision).join(PackedFacts, entry.patient_id == table.id, isouter=True)
@@ -146,10 +164,7 @@ def newly_packed(connection: sa.Connection, patient_ids: Sequence[int], *, timez
         entry.revision != table.revision,
         sa.func.substr(entry.packed, 1, len(MAGIC)) != sa.literal(MAGIC, sa.LargeBinary()),
     )
-    found = fetch(connection, query.where(table.id.in_(list(patient_ids)), stale))
-    revisions = {int(row[0]): int(row[1]) for row in found}
-    packed = _packed_rows(connection, sorted(revisions), timezone, None) if revisions else {}
-    return [PackedFacts(patient_id=who, revision=revisions[who], packed=value) for who, value in packed.items()]
+    return query.where(table.id.in_(listed("ids")), stale)
 
 
 def keep_packed(connection: sa.Connection, packed: Sequence[PackedFacts]) -> None:
@@ -246,13 +261,28 @@ def _by_patient(rows: Iterable[FactRow], day: int | None = None) -> dict[int, li
     return out
 
 
-def _known(table: Any, known_at: dt.datetime | None, every_version: bool) -> list[Any]:
-    """The condition that picks the version of each fact believed at `known_at`."""
-    if every_version:
-        return []
-    if known_at is None:
-        return [table.known_to.is_(None)]
-    return [table.received_at <= known_at, sa.or_(table.known_to.is_(None), table.known_to > known_at)]
+Versions = Literal["now", "then", "every"]
+"""Which versions of each fact are read: the one believed now, the one believed at an instant, or all."""
+
+
+def _versions(known_at: dt.datetime | None, every_version: bool) -> Versions:
+    return "every" if every_version else "now" if known_at is None else "then"
+
+
+def _values(patient_ids: Sequence[int], known_at: dt.datetime | None) -> dict[str, Any]:
+    """What the queries below are asked with."""
+    return {"ids": list(patient_ids)} | ({} if known_at is None else {"known_at": known_at})
+
+
+def _known(table: Any, versions: Versions) -> list[Any]:
+    """The conditions that pick the patients (`ids`) and the version of each fact (believed at `known_at`)."""
+    mine = table.patient_id.in_(listed("ids"))
+    if versions == "every":
+        return [mine]
+    if versions == "now":
+        return [mine, table.known_to.is_(None)]
+    instant = sa.bindparam("known_at", type_=table.received_at.type)
+    return [mine, table.received_at <= instant, sa.or_(table.known_to.is_(None), table.known_to > instant)]
 
 
 def _observations(
@@ -311,12 +341,17 @@ def _moment(
 
 def patient_rows(connection: sa.Connection, patient_ids: Sequence[int]) -> list[list[Any]]:
     """The patients themselves, in the order of `_PERSON`, dates as dates."""
-    table: Any = Patient
-    query = sa.select(*(getattr(table, name) for name in _PERSON)).where(table.id.in_(patient_ids)).order_by(table.id)
-    rows = [list(row) for row in fetch(connection, query)]
+    rows = [list(row) for row in fetch(connection, _people_query(), {"ids": list(patient_ids)})]
     for row in rows:
         row[2], row[5] = _date(row[2]), _date(row[5])
     return rows
+
+
+@lru_cache(maxsize=1)
+def _people_query() -> sa.Select[Any]:
+    table: Any = Patient
+    query = sa.select(*(getattr(table, name) for name in _PERSON))
+    return query.where(table.id.in_(listed("ids"))).order_by(table.id)
 
 
 def observation_rows(
@@ -327,26 +362,28 @@ def observation_rows(
     every_version: bool = False,
 ) -> Iterator[ObservationRow]:
     """Valid observations and notes of what was not done, as believed at `known_at`, or in every version."""
-    table: Any = Observation
-    query = sa.select(
-        table.patient_id, table.measure, table.id, table.effective_on, table.value, table.upper_limit, table.assay,
-        table.assessor, table.comparator, table.status, table.reason, table.effective_at, table.received_at,
-        table.known_to, table.imported_at,
-    ).where(
-        table.patient_id.in_(patient_ids), *_known(table, known_at, every_version),
-        table.status.in_((*VALID, "not-done")),
-    )  # fmt: skip
+    query = _observation_query(_versions(known_at, every_version))
     days: dict[Any, int] = {}
     for (
         who, measure, number, on, value, limit, assay, assessor, sign, status, reason, effective, received, until,
         imported,
-    ) in fetch(connection, query):  # fmt: skip
+    ) in fetch(connection, query, _values(patient_ids, known_at)):  # fmt: skip
         day = days.get(on)
         if day is None:
             day = days[on] = as_day(on)
         note = (number, measure, day, reason) if status == "not-done" else None
         fact = (number, day, value, limit, assay, assessor, sign)
         yield ObservationRow(who, measure, fact, note, effective, received, until, imported)
+
+
+@lru_cache(maxsize=3)
+def _observation_query(versions: Versions) -> sa.Select[Any]:
+    table: Any = Observation
+    return sa.select(
+        table.patient_id, table.measure, table.id, table.effective_on, table.value, table.upper_limit, table.assay,
+        table.assessor, table.comparator, table.status, table.reason, table.effective_at, table.received_at,
+        table.known_to, table.imported_at,
+    ).where(*_known(table, versions), table.status.in_((*VALID, "not-done")))  # fmt: skip
 
 
 def statement_rows(
@@ -357,20 +394,21 @@ def statement_rows(
     every_version: bool = False,
 ) -> Iterator[FactRow]:
     """Medication statements (in the order of `Statement`) not entered in error."""
-    table: Any = MedicationStatement
-    query = sa.select(
-        table.patient_id, table.id, table.drug, table.dose, table.unit, table.frequency, table.route, table.start_on,
-        table.end_on, table.intent, table.status, table.received_at, table.known_to,
-    ).where(
-        table.patient_id.in_(patient_ids), *_known(table, known_at, every_version), table.status != "entered-in-error"
-    )  # fmt: skip
-    for who, number, drug, dose, unit, often, route, start, end, intent, status, since, until in fetch(
-        connection, query
-    ):
+    rows = fetch(connection, _statement_query(_versions(known_at, every_version)), _values(patient_ids, known_at))
+    for who, number, drug, dose, unit, often, route, start, end, intent, status, since, until in rows:
         dated = (as_day(start), None if end is None else as_day(end))
         yield FactRow(
             who, (number, drug, dose, unit, often, route or "", *dated, intent or "", status or ""), since, until
         )
+
+
+@lru_cache(maxsize=3)
+def _statement_query(versions: Versions) -> sa.Select[Any]:
+    table: Any = MedicationStatement
+    return sa.select(
+        table.patient_id, table.id, table.drug, table.dose, table.unit, table.frequency, table.route, table.start_on,
+        table.end_on, table.intent, table.status, table.received_at, table.known_to,
+    ).where(*_known(table, versions), table.status != "entered-in-error")  # fmt: skip
 
 
 def happening_rows(
@@ -381,16 +419,19 @@ def happening_rows(
     every_version: bool = False,
 ) -> Iterator[FactRow]:
     """Events (in the order of `Happening`) not entered in error."""
-    table: Any = ClinicalEvent
-    query = sa.select(
-        table.patient_id, table.id, table.event, table.occurred_on, table.end_on, table.present, table.detail,
-        table.received_at, table.known_to,
-    ).where(
-        table.patient_id.in_(patient_ids), *_known(table, known_at, every_version), table.status != "entered-in-error"
-    )  # fmt: skip
-    for who, number, event, on, end, present, detail, since, until in fetch(connection, query):
+    rows = fetch(connection, _happening_query(_versions(known_at, every_version)), _values(patient_ids, known_at))
+    for who, number, event, on, end, present, detail, since, until in rows:
         ended = None if end is None else as_day(end)
         yield FactRow(who, (number, event, as_day(on), ended, bool(present), detail or ""), since, until)
+
+
+@lru_cache(maxsize=3)
+def _happening_query(versions: Versions) -> sa.Select[Any]:
+    table: Any = ClinicalEvent
+    return sa.select(
+        table.patient_id, table.id, table.event, table.occurred_on, table.end_on, table.present, table.detail,
+        table.received_at, table.known_to,
+    ).where(*_known(table, versions), table.status != "entered-in-error")  # fmt: skip
 
 
 def pause_rows(
@@ -401,54 +442,59 @@ def pause_rows(
     every_version: bool = False,
 ) -> Iterator[FactRow]:
     """Pauses in monitoring (in the order of `Pause`)."""
-    table: Any = MonitoringPause
-    query = sa.select(
-        table.patient_id, table.test, table.reason, table.start_on, table.until, table.created_at, table.withdrawn_at
-    ).where(table.patient_id.in_(patient_ids), *_stands(table, known_at, every_version))
-    for who, test, reason, start, until, since, withdrawn in fetch(connection, query.order_by(table.id)):
+    rows = fetch(connection, _pause_query(_versions(known_at, every_version)), _values(patient_ids, known_at))
+    for who, test, reason, start, until, since, withdrawn in rows:
         yield FactRow(who, (test, reason, as_day(start), as_day(until)), since, withdrawn)
 
 
-def _stands(table: Any, known_at: dt.datetime | None, every_version: bool) -> list[Any]:
+@lru_cache(maxsize=3)
+def _pause_query(versions: Versions) -> sa.Select[Any]:
+    table: Any = MonitoringPause
+    query = sa.select(
+        table.patient_id, table.test, table.reason, table.start_on, table.until, table.created_at, table.withdrawn_at
+    )
+    return query.where(*_stands(table, versions)).order_by(table.id)
+
+
+def _stands(table: Any, versions: Versions) -> list[Any]:
     """As `_known`, for what is withdrawn instead of replaced."""
-    if every_version:
-        return []
-    if known_at is None:
-        return [table.withdrawn_at.is_(None)]
-    return [table.created_at <= known_at, sa.or_(table.withdrawn_at.is_(None), table.withdrawn_at > known_at)]
+    mine = table.patient_id.in_(listed("ids"))
+    if versions == "every":
+        return [mine]
+    if versions == "now":
+        return [mine, table.withdrawn_at.is_(None)]
+    instant = sa.bindparam("known_at", type_=table.created_at.type)
+    return [mine, table.created_at <= instant, sa.or_(table.withdrawn_at.is_(None), table.withdrawn_at > instant)]
 
 
 def plan_rows(
     connection: sa.Connection,
     patient_ids: Sequence[int],
     known_at: dt.datetime | None = None,
-    *,
-    every_version: bool = False,
 ) -> Iterator[FactRow]:
     """Taper plans with their steps, the newest agreement last.
 
     As believed now, those withdrawn are among them with the instant: on an earlier day they still stood.
     """
-    plan: Any = TaperPlan
-    step: Any = TaperStep
-    query = (
-        sa.select(
-            plan.patient_id, plan.id, plan.template, plan.agreed_on, plan.created_at, plan.withdrawn_at,
-            step.start_on, step.dose_mg,
-        )
-        .join(step, step.plan_id == plan.id)
-        .where(plan.patient_id.in_(patient_ids))
-        .order_by(plan.patient_id, plan.agreed_on, plan.id, step.start_on)
-    )  # fmt: skip
-    if known_at is not None:
-        query = query.where(*_stands(plan, known_at, every_version))
-    rows = fetch(connection, query)
+    # Those withdrawn are read for the present, too.
+    rows = fetch(connection, _plan_query("every" if known_at is None else "then"), _values(patient_ids, known_at))
     for _, steps in groupby(rows, key=lambda row: row[1]):
         mine = list(steps)
         who, number, template, agreed, since, withdrawn = mine[0][:6]
         ended = None if withdrawn is None or known_at is not None else instant(withdrawn).timestamp()
         doses = [(as_day(row[6]), row[7]) for row in mine]
         yield FactRow(who, Plan(number, template or "", as_day(agreed), ended, doses), since, withdrawn)
+
+
+@lru_cache(maxsize=2)
+def _plan_query(versions: Versions) -> sa.Select[Any]:
+    plan: Any = TaperPlan
+    step: Any = TaperStep
+    query = sa.select(
+        plan.patient_id, plan.id, plan.template, plan.agreed_on, plan.created_at, plan.withdrawn_at,
+        step.start_on, step.dose_mg,
+    ).join(step, step.plan_id == plan.id)  # fmt: skip
+    return query.where(*_stands(plan, versions)).order_by(plan.patient_id, plan.agreed_on, plan.id, step.start_on)
 
 
 def _date(value: Any) -> dt.date | None:

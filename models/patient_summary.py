@@ -9,6 +9,7 @@ counts of days, and so stays as it is until something changes. Only the place in
 import datetime as dt
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -16,6 +17,7 @@ import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 from models.list_order import CANNOT_TELL, NOTHING, floor
+from models.rows import listed
 
 LAB_STATES = (
     "overdue", "never_measured", "grace", "due", "not_due", "not_possible", "paused", "cannot_tell",
@@ -151,30 +153,33 @@ def write_summaries(
         else:
             place = floor(CANNOT_TELL if row["untold"] else NOTHING)
             fresh.append({"patient_id": who, "place": place, "stands_until": None, **written})
-    table: Any = PatientSummary
     if fresh:
         connection.execute(sa.insert(PatientSummary), fresh)
     if changed:
-        names = (*OF_FACTS, "digest", "revision")
-        connection.execute(
-            sa.update(PatientSummary)
-            .where(table.patient_id == sa.bindparam("who"))
-            .values({name: sa.bindparam(f"new_{name}") for name in names}),
-            changed,
-            execution_options={"synchronize_session": False},
-        )
+        connection.execute(_updating(), changed, execution_options={"synchronize_session": False})
     _write_parts(connection, rows, [one["who"] for one in changed], [one["patient_id"] for one in fresh])
     return [one["who"] for one in changed] + [one["patient_id"] for one in fresh]
 
 
 def kept_digests(connection: sa.Connection, patient_ids: Iterable[int]) -> dict[int, str]:
     """Digests of the kept rows of these patients."""
-    table: Any = PatientSummary
-    query = sa.select(table.patient_id, table.digest)
     found: dict[int, str] = {}
     for part in chunks(list(patient_ids)):
-        found |= {int(row[0]): str(row[1]) for row in connection.execute(query.where(table.patient_id.in_(part)))}
+        found |= {int(row[0]): str(row[1]) for row in connection.execute(_digest_query(), {"ids": part})}
     return found
+
+
+@lru_cache(maxsize=1)
+def _digest_query() -> sa.Select[Any]:
+    table: Any = PatientSummary
+    return sa.select(table.patient_id, table.digest).where(table.patient_id.in_(listed("ids")))
+
+
+@lru_cache(maxsize=1)
+def _updating() -> sa.Update:
+    table: Any = PatientSummary
+    query = sa.update(PatientSummary).where(table.patient_id == sa.bindparam("who"))
+    return query.values({name: sa.bindparam(f"new_{name}") for name in (*OF_FACTS, "digest", "revision")})
 
 
 def _write_parts(

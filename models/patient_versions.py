@@ -182,7 +182,7 @@ def read_versions(connection: sa.Connection, patient_ids: Sequence[int], *, time
             people[row.patient_id].happenings.append(_version(Happening._make(row.fact), row.fact[2], row))
         for row in pause_rows(connection, list(people), every_version=True):
             people[row.patient_id].pauses.append(_version(Pause._make(row.fact), row.fact[2], row))
-        for row in plan_rows(connection, list(people), every_version=True):
+        for row in plan_rows(connection, list(people)):
             plan: Plan = row.fact
             people[row.patient_id].plans.append(_version(plan, plan.agreed_on, row))
         for one in people.values():

@@ -8,6 +8,7 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, cast
 
 import orjson
@@ -20,6 +21,7 @@ from models.assessment import Assessment
 from models.database import BUSY_SECONDS, WRITE, is_sqlite
 from models.list_order import CANNOT_TELL, IN_HAND, NOTHING, changed_at, floor, place_of
 from models.patient_summary import PatientSummary, chunks
+from models.rows import listed
 from models.user import PatientReview
 
 PATIENCE_MS = 250
@@ -39,24 +41,25 @@ def alerts_behind(
 
     `more` names further columns of the alert.
     """
+    found: dict[int, dict[tuple[str, str], Mapping[str, Any]]] = defaultdict(dict)
+    for part in chunks(patient_ids):
+        for query in _behind_queries(tuple(more)):
+            for row in connection.execute(query, {"ids": list(part)}):
+                found[row.patient_id][row.rule, row.subject] = dict(row._mapping)
+    return found
+
+
+@lru_cache(maxsize=8)
+def _behind_queries(more: tuple[str, ...]) -> tuple[sa.Select[Any], ...]:
+    """The resolved alerts of some patients whose question is still answered `met`, and the running ones."""
     alert: Any = Alert
     answer: Any = Assessment
     columns = [getattr(alert, name) for name in (*_ALERT, *more)]
+    mine = alert.patient_id.in_(listed("ids"))
     # Ended episodes pile up over the years: only those whose question is still answered `met` are read.
     same = sa.and_(answer.patient_id == alert.patient_id, answer.rule == alert.rule, answer.subject == alert.subject)
-    found: dict[int, dict[tuple[str, str], Mapping[str, Any]]] = defaultdict(dict)
-    for part in chunks(patient_ids):
-        resolved = (
-            sa.select(*columns)
-            .join(answer, same)
-            .where(alert.patient_id.in_(part), alert.resolved_at.is_not(None), answer.state == "met")
-            .order_by(alert.id)
-        )
-        running = sa.select(*columns).where(alert.patient_id.in_(part), alert.ended_at.is_(None))
-        for query in (resolved, running):
-            for row in connection.execute(query):
-                found[row.patient_id][row.rule, row.subject] = dict(row._mapping)
-    return found
+    resolved = sa.select(*columns).join(answer, same).where(mine, alert.resolved_at.is_not(None), answer.state == "met")
+    return resolved.order_by(alert.id), sa.select(*columns).where(mine, alert.ended_at.is_(None))
 
 
 def quiet_word(alert: Any, today: dt.date) -> str:
@@ -83,26 +86,32 @@ class _Row:
 
 def stand_again(connection: sa.Connection, patient_ids: Sequence[int], today: dt.date) -> None:
     """Work out the place of these patients (of those that have a row) on the day `today`, and keep it."""
-    table: Any = PatientSummary
-    columns = (table.patient_id, table.reasons, table.untold, table.place, table.stands_until)
     moved = []
     for part in chunks(patient_ids):
         behind = alerts_behind(connection, part)
         seen = last_reviews(connection, part)
-        for row in connection.execute(sa.select(*columns).where(table.patient_id.in_(part))):
+        for row in connection.execute(_standing_query(), {"ids": list(part)}):
             alerts = behind.get(row.patient_id, {})
             place = _place(orjson.loads(row.reasons), alerts, row.untold, seen.get(row.patient_id), today)
             until = _next_change(alerts.values(), today)
             if (place, until) != (row.place, row.stands_until):
                 moved.append({"who": row.patient_id, "new_place": place, "until": until})
     if moved:
-        connection.execute(
-            sa.update(PatientSummary)
-            .where(table.patient_id == sa.bindparam("who"))
-            .values(place=sa.bindparam("new_place"), stands_until=sa.bindparam("until")),
-            moved,
-            execution_options={"synchronize_session": False},
-        )
+        connection.execute(_moving(), moved, execution_options={"synchronize_session": False})
+
+
+@lru_cache(maxsize=1)
+def _standing_query() -> sa.Select[Any]:
+    table: Any = PatientSummary
+    columns = (table.patient_id, table.reasons, table.untold, table.place, table.stands_until)
+    return sa.select(*columns).where(table.patient_id.in_(listed("ids")))
+
+
+@lru_cache(maxsize=1)
+def _moving() -> sa.Update:
+    table: Any = PatientSummary
+    query = sa.update(PatientSummary).where(table.patient_id == sa.bindparam("who"))
+    return query.values(place=sa.bindparam("new_place"), stands_until=sa.bindparam("until"))
 
 
 def _place(
@@ -136,20 +145,26 @@ def _next_change(alerts: Iterable[Mapping[str, Any]], today: dt.date) -> dt.date
 
 def last_reviews(connection: sa.Connection, patient_ids: Sequence[int]) -> dict[int, dt.datetime]:
     """By patient, when somebody last looked through the record."""
+    rows = (connection.execute(_review_query(), {"ids": list(part)}) for part in chunks(patient_ids))
+    return {row[0]: row[1] for part in rows for row in part}
+
+
+@lru_cache(maxsize=1)
+def _review_query() -> sa.Select[Any]:
     review: Any = PatientReview
-    query = (
-        sa.select(review.patient_id, sa.func.max(review.at))
-        .where(review.undone_at.is_(None))
-        .group_by(review.patient_id)
-    )
-    parts = (query.where(review.patient_id.in_(part)) for part in chunks(patient_ids))
-    return {row[0]: row[1] for part in parts for row in connection.execute(part)}
+    query = sa.select(review.patient_id, sa.func.max(review.at))
+    return query.where(review.patient_id.in_(listed("ids")), review.undone_at.is_(None)).group_by(review.patient_id)
 
 
 def due_again(connection: sa.Connection, today: dt.date) -> list[int]:
     """Patients whose place has to be worked out again: marked ones, and those whom the calendar has reached."""
+    return [row[0] for row in connection.execute(_due_query(), {"today": today})]
+
+
+@lru_cache(maxsize=1)
+def _due_query() -> sa.Select[Any]:
     table: Any = PatientSummary
-    return [row[0] for row in connection.execute(sa.select(table.patient_id).where(table.stands_until <= today))]
+    return sa.select(table.patient_id).where(table.stands_until <= sa.bindparam("today", type_=sa.Date()))
 
 
 def settle(engine: Engine, today: dt.date) -> None:

@@ -81,10 +81,10 @@ def test_what_cannot_be_is_refused(session: Session, key: str, name: str, value:
 
 
 def test_a_setting_of_a_suggestion_leaves_the_rules_as_they_are(session: Session) -> None:
-    before = thresholds_on(session, TODAY).fingerprint()
+    before = thresholds_on(session, TODAY).fingerprint
     put(session, "phenotype", "ck_raised", 2)
     put(session, "escalation:start-taper", "review_day", 21)
-    assert thresholds_on(session, TODAY).fingerprint() == before
+    assert thresholds_on(session, TODAY).fingerprint == before
 
 
 def test_a_patients_own_thresholds_are_listed_beside_the_clinics(session: Session) -> None:

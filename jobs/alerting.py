@@ -121,8 +121,7 @@ def reconcile(
     session.flush()
     if touched:
         _cover(session, sorted(touched))
-        for patient in touched:
-            mark(session.connection(), patient)
+        mark(session.connection(), *sorted(touched))
     return counted
 
 

@@ -17,7 +17,7 @@ from models.states import State
 class AnswerRow:
     """One answer that is `met` or cannot be told. `digest` is cheap; sentences and evidence are made when asked for."""
 
-    __slots__ = ("_full", "_index", "_parameters", "_patient", "answer", "digest", "rule", "status")
+    __slots__ = ("_full", "_index", "_parameters", "_patient", "_words", "answer", "digest", "rule", "status")
 
     def __init__(
         self,
@@ -36,6 +36,7 @@ class AnswerRow:
         self._parameters = parameters
         self._index = index
         self._full: dict[str, Any] | None = None
+        self._words: tuple[str, str] | None = None
         said = (marks, *answer[:-1], dict(answer.numbers))
         self.digest = hashlib.blake2b(orjson.dumps(said, default=str), digest_size=12).hexdigest()
 
@@ -44,11 +45,19 @@ class AnswerRow:
         """`met` or `cannot_tell`."""
         return self.answer.state
 
+    def words(self) -> tuple[str, str]:
+        """The explanation and the suggested action."""
+        if self._words is None:
+            cells, one = self.answer.cells(), self.rule
+            self._words = one.explain(cells, self._parameters), one.suggested_action(cells, self._parameters)
+        return self._words
+
     def full(self) -> dict[str, Any]:
         """The row of `models.assessment.Assessment`."""
         if self._full is None:
             answer, one = self.answer, self.rule
             cells = answer.cells()
+            explanation, action = self.words()
             self._full = {
                 "patient_id": self._patient.id,
                 "rule": one.key,
@@ -61,9 +70,9 @@ class AnswerRow:
                 "since": cells["since"],
                 "due": cells["due"],
                 "recheck_on": cells["recheck_on"],
-                "explanation": one.explain(cells, self._parameters),
+                "explanation": explanation,
                 "clears_when": one.clears_when,
-                "suggested_action": one.suggested_action(cells, self._parameters),
+                "suggested_action": action,
                 "cannot_tell_because": answer.cannot_tell_because,
                 "cause": answer.cause.value if answer.cause else None,
                 "evidence": orjson.dumps(evidence_documents(self._patient, answer.evidence, self._index)).decode(),

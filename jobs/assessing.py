@@ -109,9 +109,10 @@ def rules_asked(keys: frozenset[str], named: bool) -> tuple[Rule, ...]:
 
 def evidence_documents(patient: PatientFacts, evidence: Sequence[str], index: dict[str, Any]) -> list[dict[str, Any]]:
     """The facts an answer rests on, as JSON-ready data. `index` is kept by the caller for further answers."""
-    if not index:
-        index.update(patient.facts_by_name())
-    return [index[name].document() for name in evidence if name in index]
+    if evidence and not index:
+        index.update(patient.facts_by_kind())
+    found = (index[name[0]].get(int(name[1:])) for name in evidence)
+    return [one.document() for one in found if one is not None]
 
 
 def document(answer: Answer, rule: Rule, status: str, mrn: str, parameters: Any, evidence: Any) -> dict[str, Any]:

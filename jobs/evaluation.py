@@ -37,9 +37,10 @@ from models.clock import seconds
 from models.database import engine_for, reading, snapshot, writing
 from models.errors import UnknownPatient, UsageError, told
 from models.feeds import read_feeds
+from models.packed_facts import PackedFacts
 from models.patient import Patient
 from models.patient_facts import FeedSilence, date_of, day_number
-from models.patient_reading import read_patients, refresh
+from models.patient_reading import keep_packed, read_patients
 from models.patient_summary import forget_summaries, write_summaries
 from models.rows import fetch, listed
 from models.rule_setting import RuleSetting
@@ -320,13 +321,13 @@ class _Run:
 
     def _block(self, patient_ids: Sequence[int]) -> list[int]:
         """Compute and write some patients; returns those whose facts changed meanwhile."""
+        packed: list[PackedFacts] = []
         with snapshot(self.engine) as connection:
-            asked = [
-                ask(patient, self.thresholds, self.rules)
-                for patient in read_patients(
-                    connection, self.as_of, timezone=self.timezone, patient_ids=patient_ids, feeds=self.feeds
-                )
-            ]
+            patients = read_patients(
+                connection, self.as_of, timezone=self.timezone, patient_ids=patient_ids, feeds=self.feeds,
+                packed_anew=packed,
+            )  # fmt: skip
+            asked = [ask(patient, self.thresholds, self.rules) for patient in patients]
         rows: dict[int, dict[Key, AnswerRow]] = {}
         shown: dict[int, dict[str, Any]] = {}
         wanted = None if self.rules is None else set(self.rules)
@@ -337,6 +338,7 @@ class _Run:
         with writing(self.engine) as session:
             current = unchanged_since(session.connection(), {one.patient.id: one.patient.revision for one in asked})
             self._store(session, [one for one in asked if one.patient.id in current], rows, shown)
+            keep_packed(session.connection(), [one for one in packed if one.patient_id in current])
         for one in asked:
             if one.patient.id in current:
                 self.computed.add(one.patient.id)
@@ -351,7 +353,7 @@ class _Run:
         for (_, key, _), row in rows.items():
             if key not in one.failed:
                 try:
-                    row.full()
+                    row.words()
                 except Exception as error:
                     _no_words(one, key, error)
         for key in one.failed:
@@ -362,7 +364,7 @@ class _Run:
         """What the lists show of the patient."""
 
         def sentence(key: str, answer: Answer) -> str:
-            return str(rows[one.patient.id, key, answer.subject].full()["explanation"])
+            return rows[one.patient.id, key, answer.subject].words()[0]
 
         return summary_of(one.patient, one.answers, self.thresholds.status, sentence, failed=one.failed)
 
@@ -399,7 +401,6 @@ class _Run:
             revisions = {one.patient.id: one.patient.revision for one in asked}
             written = write_summaries(connection, {who: shown[who] for who in patients}, revisions)
             stand_again(connection, sorted({*written, *due_again(connection, self.as_of)}), self.as_of)
-            refresh(connection, patients, timezone=self.timezone)
             mark_evaluated(connection, [self._mark(one) for one in asked])
 
     def _rules_spoken(self) -> frozenset[str]:

@@ -56,16 +56,17 @@ def summary_of(
     gaps += [{"rule": key, "words": FAILED, "cause": ""} for key in failed if statuses.get(key) == ACTIVE]
     required = [answer for key, found in active.items() if rules[key].listed_in == "labs" for answer in found]
     labs = [_lab(answer) for answer in required]
-    late = LATE if any(answer.state == State.MET for answer in required) else 0
+    late = LATE if any(answer.state is State.MET for answer in required) else 0
+    met = [(key, one) for key, found in active.items() for one in found if one.state is State.MET]
     steroids = exposure(patient)
     return {
-        "reasons": _json([_reason(rules[key], one, sentence) for key, found in active.items() for one in _met(found)]),
+        "reasons": _json([_reason(rules[key], one, sentence) for key, one in met]),
         "untold": bool(gaps),
         "strength": _json(_strength(patient)),
         "ck": _json(_ck(patient.series("ck"))),
         "steroid_mg": _steroid_mg(steroids),
         "steroid_steps": _json(_steps(steroids) or None),
-        "high_from": _high_from(patient.today, active),
+        "high_from": _high_from(patient.today, (one for _, one in met)),
         "last_visit": _newest_day(patient, EXAMINED),
         "last_lab": _newest_day(patient, _laboratory()),
         "next_lab_due": min((lab["due"] for lab in labs if lab["due"] and lab["state"] not in EXCUSED), default=None),
@@ -88,10 +89,6 @@ def _laboratory() -> tuple[str, ...]:
 
 def _json(value: Any) -> str:
     return orjson.dumps(value).decode() if value or isinstance(value, list) else ""
-
-
-def _met(answers: Iterable[Answer]) -> Iterable[Answer]:
-    return (one for one in answers if one.state == State.MET)
 
 
 # ------------------------------------------------------------------------------------------ what is true of the patient
@@ -119,10 +116,13 @@ def _gaps(rule: Rule, answers: Sequence[Answer]) -> list[dict[str, Any]]:
     """What the rule could not tell and somebody should know of, each once."""
     if rule.quiet_when_untold:
         return []
-    told = rule.several_series and any(one.state != State.CANNOT_TELL for one in answers)
+    untold = [one for one in answers if one.state is State.CANNOT_TELL]
+    if not untold:
+        return []
+    told = rule.several_series and len(untold) < len(answers)
     found: dict[str, dict[str, Any]] = {}
-    for one in answers:
-        if one.state != State.CANNOT_TELL or (told and one.cause == Cause.STALE):
+    for one in untold:
+        if told and one.cause == Cause.STALE:
             continue
         words = without_own_date(one.cannot_tell_because or "no reason given")
         found.setdefault(words, {"rule": rule.key, "words": words, "cause": one.cause or ""})
@@ -221,10 +221,9 @@ def _steps(found: Exposure) -> list[list[Any]]:
     return steps[-STEPS:]
 
 
-def _high_from(today: int, active: Mapping[str, Sequence[Answer]]) -> Any:
+def _high_from(today: int, met: Iterable[Answer]) -> Any:
     """The day from which the days at high dose count, had they no gap; None where they are not too many."""
-    met = (one.numbers.get("high_days") for found in active.values() for one in _met(found))
-    days = next((days for days in met if days), None)
+    days = next((days for one in met if (days := one.numbers.get("high_days"))), None)
     return None if not days else date_of(today - int(days) + 1)
 
 

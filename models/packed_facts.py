@@ -27,6 +27,7 @@ _ROW = struct.Struct("<iddqHHB")
 """Day, value, limit (NaN: none), id, assay, assessor and comparator; the last three are codes (0: not given)."""
 _DAY = struct.Struct("<i")
 _PLACE = struct.Struct("<I")
+_SPAN = struct.Struct("<II")
 COMPARATORS = ("", "<", ">")
 NO_DAY = -(2**31)
 # What `_make` does, without a function of Python's own for each row.
@@ -119,8 +120,9 @@ class Unpacked:
     """One patient's packed facts, up to a day; readings are decoded measure by measure."""
 
     __slots__ = (
-        "_assays", "_assessors", "_birth_date", "_doubtful", "_measures", "_oldest", "_packed", "_places", "_start",
-        "_today", "ahead", "happenings", "not_done", "pauses", "plan", "statements", "suspect",
+        "_assays", "_assessors", "_birth_date", "_doubtful", "_measures", "_oldest", "_packed", "_places",
+        "_reaches_beyond", "_start", "_today", "ahead", "happenings", "not_done", "pauses", "plan", "statements",
+        "suspect",
     )  # fmt: skip
 
     def __init__(
@@ -154,6 +156,7 @@ class Unpacked:
         self._birth_date = birth_date
         self._doubtful: dict[str, list[Doubtful]] = {}
         self.ahead: int | None = None
+        self._reaches_beyond = newest > today
         if newest > today:
             self._look_ahead(day for measure in self._measures for day in self._days_of(measure))
         self.statements = self._until(map(_STATEMENT, statements), 6)
@@ -196,9 +199,10 @@ class Unpacked:
         place = self._measures.get(measure)
         if place is None:
             return 0, 0
-        begin, end = struct.unpack_from("<II", self._packed, self._places + _PLACE.size * place)
-        while end > begin and self._day(end - 1) > self._today:
-            end -= 1
+        begin, end = _SPAN.unpack_from(self._packed, self._places + _PLACE.size * place)
+        if self._reaches_beyond:
+            while end > begin and self._day(end - 1) > self._today:
+                end -= 1
         return begin, end
 
     def _day(self, row: int) -> int:
@@ -207,7 +211,7 @@ class Unpacked:
 
     def _days_of(self, measure: str) -> Iterable[int]:
         place = self._places + _PLACE.size * self._measures[measure]
-        return map(self._day, range(*struct.unpack_from("<II", self._packed, place)))
+        return map(self._day, range(*_SPAN.unpack_from(self._packed, place)))
 
     def measures(self) -> Iterable[str]:
         """The measures on file, on whatever day."""

@@ -369,14 +369,19 @@ class PatientFacts:
         """The newest record of a kind of event."""
         return next((one for one in reversed(self.happenings) if one.event == name), None)
 
-    def facts_by_name(self) -> dict[str, Reading | Statement | Happening]:
-        """The facts an answer may name as evidence, among them the readings of every measure asked for so far."""
-        named: dict[str, Reading | Statement | Happening] = {one.fact: one for one in self.statements}
-        named |= {one.fact: one for one in self.happenings}
-        named |= {one.fact: one for one in self._latest.values() if one is not None}
-        named |= {one.fact: one for series in self._series.values() for one in series}
-        named |= {one.fact: one for series in self._histories.values() for one in series}
-        return named
+    def facts_by_kind(self) -> dict[str, dict[int, Reading | Statement | Happening]]:
+        """The facts an answer may name as evidence, by the letter of their kind (`o17` is `o`) and their number.
+
+        Among them are the readings of every measure asked for so far.
+        """
+        readings: dict[int, Any] = {one.id: one for one in self._latest.values() if one is not None}
+        for series in (*self._series.values(), *self._histories.values()):
+            readings.update((one.id, one) for one in series)
+        return {
+            "o": readings,
+            "m": {one.id: one for one in self.statements},
+            "e": {one.id: one for one in self.happenings},
+        }
 
     def answers_of(self, rule: str) -> Sequence[Any]:
         """What a rule that was asked before said of this patient (`jobs.rule.Answer`), nothing if it was not asked."""

@@ -40,17 +40,19 @@ def read_patients(
     statuses: Sequence[str] = ("active",),
     horizon_days: int | None = HORIZON_DAYS,
     feeds: Sequence[FeedSilence] = (),
+    packed_anew: list[PackedFacts] | None = None,
 ) -> Iterator[PatientFacts]:
     """The facts of the panel (or of `patient_ids`) as they stood on `as_of`, as known at `known_at`, by patient id.
 
     Patients whose status is not in `statuses` appear nowhere. Facts dated after `as_of` are left out. `feeds` is handed
-    on. Read in blocks, so that a panel of any size needs little memory; the caller decides what one state is.
+    on. Read in blocks, so that a panel of any size needs little memory; the caller decides what one state is. Values
+    that had to be packed on the way are added to `packed_anew`: the caller may keep them (`keep_packed`).
     """
     today, evening = day_number(as_of), end_of_day(as_of, timezone).timestamp()
     asked = _members(connection, statuses) if patient_ids is None else sorted(patient_ids)
     for start in range(0, len(asked), CHUNK):
         with collector_paused():
-            people, packed = _block(connection, asked[start : start + CHUNK], statuses, timezone, known_at)
+            people, packed = _block(connection, asked[start : start + CHUNK], statuses, timezone, known_at, packed_anew)
         for person in people:
             yield _facts(person, packed[person[0]], today, evening, horizon_days, feeds)
 
@@ -77,14 +79,20 @@ def _block(
     statuses: Sequence[str],
     timezone: str,
     known_at: dt.datetime | None,
+    packed_anew: list[PackedFacts] | None,
 ) -> tuple[list[Sequence[Any]], dict[int, bytes]]:
     people = fetch(connection, _block_query(), {"ids": list(patient_ids), "statuses": list(statuses)})
     if known_at is not None:
         return people, _packed_rows(connection, [row[0] for row in people], timezone, known_at)
     packed = {row[0]: bytes(row[12]) for row in people if row[11] == row[10] and is_readable(row[12])}
-    stale = [row[0] for row in people if row[0] not in packed]
+    stale = {row[0]: row[10] for row in people if row[0] not in packed}
     if stale:
-        packed |= _packed_rows(connection, stale, timezone, None)
+        anew = _packed_rows(connection, list(stale), timezone, None)
+        packed |= anew
+        if packed_anew is not None:
+            packed_anew += [
+                PackedFacts(patient_id=who, revision=stale[who], packed=value) for who, value in anew.items()
+            ]
     return people, packed
 
 

@@ -194,13 +194,16 @@ def _write_parts(
             connection.execute(sa.insert(kind), parts)
 
 
-def mark(connection: sa.Connection, patient_id: int) -> None:
-    """The patient's place has to be worked out again before the list is read."""
+def mark(connection: sa.Connection, *patient_ids: int) -> None:
+    """These patients' places have to be worked out again before the list is read."""
+    for part in chunks(patient_ids):
+        connection.execute(_marking(), {"ids": list(part)}, execution_options={"synchronize_session": False})
+
+
+@lru_cache(maxsize=1)
+def _marking() -> sa.Update:
     table: Any = PatientSummary
-    connection.execute(
-        sa.update(PatientSummary).where(table.patient_id == patient_id).values(stands_until=LONG_AGO),
-        execution_options={"synchronize_session": False},
-    )
+    return sa.update(PatientSummary).where(table.patient_id.in_(listed("ids"))).values(stands_until=LONG_AGO)
 
 
 def forget_summaries(connection: sa.Connection, patient_ids: Sequence[int]) -> None:

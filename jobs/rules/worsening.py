@@ -11,6 +11,7 @@ Scores of different instruments are never compared.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from jobs.newest import forgotten, lasts_until, next_after, still_there
@@ -30,14 +31,15 @@ from jobs.rule import (
     parameter,
 )
 from jobs.rules.declining_strength import INSTRUMENTS
-from jobs.scores.core_set import ENZYME_RANGE_IN_UPPER_LIMITS, SCALE_RANGES, follow_enzyme, read_core_set
-from jobs.scores.worsening import (
-    CORE_SET,
-    IMACS,
-    PRODERM,
-    VisitWorsening,
-    confirmed_deterioration,
+from jobs.scores.core_set import (
+    ENZYME_RANGE_IN_UPPER_LIMITS,
+    SCALE_RANGES,
+    CoreSet,
+    EnzymeResult,
+    StrengthScore,
+    follow_enzyme,
 )
+from jobs.scores.worsening import CORE_SET, IMACS, PRODERM, VisitWorsening, judge
 from models.patient_facts import Happening, PatientFacts, Reading, date_of
 from models.states import Cause, Severity
 from models.vocabulary import events, measure
@@ -382,21 +384,21 @@ def _worse_since(visits: Sequence[_Visit], place: int, parameters: Parameters) -
     questionnaire = _shared(FUNCTION, visit, before)
     own = {key: _newest_of(before, key, parameters.reference_visits) for key in visit.readings}
     reference = {key: sum(map(_exact, values), Fraction(0)) / len(values) for key, values in own.items() if values}
-    baseline = _document(reference, instrument, questionnaire)
+    baseline = _core_set(reference, instrument, questionnaire)
 
-    def judged(one: _Visit) -> Mapping[str, Any]:
+    def measured(one: _Visit) -> CoreSet:
         values = {key: _exact(reading) for key, reading in one.readings.items()}
-        return {**_document(values, instrument, questionnaire), "date": date_of(one.day)}
+        return _core_set(values, instrument, questionnaire)
 
-    told = confirmed_deterioration(baseline, [judged(visit)], IMACS)
-    if told.state != "confirmed":
+    told = judge(date_of(visit.day), baseline, measured(visit), IMACS)
+    if not told.worse:
         return None
-    changes = _changes(baseline, judged(visit), questionnaire or "")
-    first = _beyond_a_hair(told.visits[0], changes, parameters)
+    changes = _changes(baseline, measured(visit), questionnaire or "")
+    first = _beyond_a_hair(told, changes, parameters)
     if not any(first.limbs.values()):
         return None
     for later in visits[place + 1 :]:
-        if _regained(first, confirmed_deterioration(baseline, [judged(later)], IMACS).visits[0]):
+        if _regained(first, judge(date_of(later.day), baseline, measured(later), IMACS)):
             return None
     counted = _counted(first)
     names = ", ".join(
@@ -408,8 +410,8 @@ def _worse_since(visits: Sequence[_Visit], place: int, parameters: Parameters) -
     )
     following = visits[place + 1 : place + 2]
     if following:
-        both = [judged(visit), judged(following[0])]
-        if confirmed_deterioration(baseline, both, PRODERM).state == "confirmed":
+        both = (visit, following[0])
+        if all(judge(date_of(one.day), baseline, measured(one), PRODERM).worse for one in both):
             said += f", and again on {day_text(following[0].day)}: confirmed as in the ProDERM trial"
     keys = [changes[key].key for key in counted]
     facts = [reading.fact for key in keys for reading in own[key]]
@@ -428,9 +430,8 @@ class _Change(NamedTuple):
     width: int
 
 
-def _changes(baseline: Mapping[str, Any], now: Mapping[str, Any], questionnaire: str) -> dict[str, _Change]:
+def _changes(before: CoreSet, after: CoreSet, questionnaire: str) -> dict[str, _Change]:
     """The core measures on file both times; the enzyme is the one that was most abnormal before."""
-    before, after = read_core_set(baseline, "baseline"), read_core_set(now, "visit")
     found = {}
     for key, width in SCALE_RANGES.items():
         if key in before.scales and key in after.scales:
@@ -527,8 +528,14 @@ def _newest_of(visits: Sequence[_Visit], key: str, most: int) -> list[Reading]:
 
 def _exact(reading: Reading) -> Fraction:
     """The value as written; an enzyme as a multiple of the limit reported with it."""
-    value = Fraction(str(reading.value))
-    return value / Fraction(str(reading.limit)) if reading.measure in ENZYMES else value
+    value = _as_written(reading.value)
+    return value / _as_written(reading.limit or 0.0) if reading.measure in ENZYMES else value
+
+
+@lru_cache(maxsize=16_384)
+def _as_written(value: float) -> Fraction:
+    """Scores and limits are few; reading their text costs more than the arithmetic."""
+    return Fraction(str(value))
 
 
 def _roughly(reading: Reading) -> float:
@@ -540,15 +547,17 @@ def _shared(keys: Sequence[str], visit: _Visit, before: Sequence[_Visit]) -> str
     return next((key for key in keys if key in visit.readings and any(key in one.readings for one in before)), None)
 
 
-def _document(values: Mapping[str, Fraction], instrument: str | None, questionnaire: str | None) -> dict[str, Any]:
-    """Values in the shape the definitions read (contract, V)."""
-    out: dict[str, Any] = {key: values[key] for key in GLOBALS if key in values}
-    if instrument is not None and instrument in values:
-        out["strength"] = {"instrument": instrument, "score": values[instrument]}
+def _core_set(values: Mapping[str, Fraction], instrument: str | None, questionnaire: str | None) -> CoreSet:
+    """Values as the definitions compare them; enzymes are multiples of their limit already."""
+    scales = {key: values[key] for key in GLOBALS if key in values}
     if questionnaire is not None and questionnaire in values:
-        out["haq"] = values[questionnaire]
-    enzymes = {key: {"value": values[key], "upper_limit": 1} for key in ENZYMES if key in values}
-    return {**out, "enzymes": enzymes} if enzymes else out
+        scales["haq"] = values[questionnaire]
+    scored = instrument is not None and instrument in values
+    return CoreSet(
+        scales,
+        StrengthScore(instrument, values[instrument]) if scored and instrument is not None else None,
+        {key: EnzymeResult(values[key], Fraction(1)) for key in ENZYMES if key in values},
+    )
 
 
 # ------------------------------------------------------------------------------------------------ single measures

@@ -136,7 +136,7 @@ def confirmed_deterioration(
         if baseline_on is not None and day <= baseline_on:
             raise ScoreInputError(f"{name}.date", f"{day} is not after the baseline of {baseline_on}")
         dated[day] = core_set
-    judged = tuple(_judge(day, reference, dated[day], definition) for day in sorted(dated))
+    judged = tuple(judge(day, reference, dated[day], definition) for day in sorted(dated))
     return _combine(judged, definition)
 
 
@@ -185,7 +185,8 @@ def _day(value: object, name: str) -> date:
     raise ScoreInputError(name, f"{value!r} is not a date (YYYY-MM-DD)")
 
 
-def _judge(day: date, baseline: CoreSet, visit: CoreSet, definition: WorseningDefinition) -> VisitWorsening:
+def judge(day: date, baseline: CoreSet, visit: CoreSet, definition: WorseningDefinition) -> VisitWorsening:
+    """One visit against a baseline, both as read by `read_core_set` or known to be within their scales."""
     changes, problems = _changes(baseline, visit)
     worse: dict[str, bool | None] = {}
     for measure in definition.core_measures:

@@ -10,7 +10,7 @@ import dataclasses
 import importlib
 import pkgutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -58,12 +58,16 @@ class Citation:
 
 @dataclass(frozen=True)
 class Option:
-    """One thing that could be done: dose as a range, never as an order."""
+    """One thing that could be done: dose as a range, never as an order.
+
+    `drugs` are those it would begin, one of which is chosen: what screening found of them is said beside it.
+    """
 
     key: str
     text: str
     dose: str | None = None
     cautions: tuple[str, ...] = ()
+    drugs: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The option in the contract's shape."""
@@ -309,7 +313,7 @@ def ideal_body_weight(chart: Chart) -> float | None:
 
 def unless_active(chart: Chart, options: Sequence[tuple[Option, Sequence[str]]]) -> tuple[Option, ...]:
     """The options whose drugs the patient does not take already."""
-    return tuple(option for option, drugs in options if chart.on(*drugs) is None)
+    return tuple(replace(option, drugs=tuple(drugs)) for option, drugs in options if chart.on(*drugs) is None)
 
 
 def seeds(**says: str) -> tuple[Citation, ...]:

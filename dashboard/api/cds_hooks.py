@@ -18,12 +18,13 @@ from sqlmodel import Session, col, select
 from dashboard.api.fhir import OUR_ANSWERS, patient_reference_id
 from dashboard.secure import READERS, Current, SecureDash, current, roles
 from jobs.assessing import ask
+from jobs.cards import Card, answer_of, situation_of
 from jobs.chart import chart_of
 from jobs.escalation import Proposal, all_escalations
 from jobs.importers.canonical import Refused
 from jobs.importers.fhir_r4 import drug_of, event_of, record_number
 from jobs.rule import all_rules
-from jobs.suggest import PURPOSE, Card, situation_of, suggest
+from jobs.suggest import PURPOSE, suggest
 from jobs.thresholds import advice_on, thresholds_on
 from models import vocabulary
 from models.accounts import audit
@@ -293,7 +294,7 @@ def _order_cards(
         if one.kind not in LOOKED_AT:
             continue
         values = advice.escalations.get(one.key) or one.defaults()
-        proposal = one.propose(situation, values)
+        proposal = answer_of(one, situation, values)
         if isinstance(proposal, Proposal) and any(fact.id in selected for fact in proposal.because):
             yield _suggestion_card(here, patient, "order", Card(one, proposal, values).as_json(chart))
 

@@ -21,6 +21,7 @@ from jobs.escalation import (
     seeds,
     unless_active,
 )
+from jobs.ivig_courses import slower_because
 from jobs.phenotype import GBS_PATTERN, ICI_MYOSITIS, STABLE, TRUE_MYOSITIS
 from jobs.rule import ACTION, URGENT, day_text, number, parameter
 
@@ -52,6 +53,24 @@ class Parameters:
     )
     longer_from_age: int = parameter(
         65, unit="years", low=50, high=90, meaning="from this age five days instead of two"
+    )
+    slow_rate: float = parameter(
+        3.3,
+        unit="mg/kg/min",
+        low=1,
+        high=4,
+        meaning="at most this fast where clots or the kidneys are a concern",
+        source="label (S25), monitoring page (S26)",
+        mark="seen",
+    )
+    judged_after_weeks: int = parameter(
+        16,
+        unit="weeks",
+        low=12,
+        high=26,
+        meaning="the response is judged after this",
+        source="ProDERM trial: response at week 16",
+        mark="seen",
     )
     judge_sparing_from: int = parameter(
         90,
@@ -161,16 +180,20 @@ def _nerve_pattern(situation: Situation) -> Proposal:
 
 def _options(situation: Situation, parameters: Parameters, dose: DoseByWeight) -> tuple[Option, ...]:
     chart = situation.chart
-    age = chart.age
-    slow = (age is not None and age > parameters.longer_from_age) or situation.state == ICI_MYOSITIS
+    slower = [words for words, _ in slower_because(chart.patient, parameters.longer_from_age + 1)]
+    slow = bool(slower) or situation.state == ICI_MYOSITIS
     days = "5 days pre-selected" if slow else "2 days pre-selected"
+    rate = (f"At most {number(parameters.slow_rate)} mg/kg/min: {', '.join(slower)}.",) if slower else ()
     ivig = Option(
         "ivig",
         "Add IVIG and go on with the steroid and the steroid-sparing agent.",
         f"{dose.text}; over 2 to 5 days ({days}), every {parameters.cycle_days} days",
         (
             *dose.cautions,
+            *rate,
             "Kidney function, clotting risk and IgA before the first course; five days where they are a concern.",
+            f"A trial: baseline first, judged after {parameters.judged_after_weeks} weeks (79 % responded in the trial "
+            "in adult dermatomyositis, 44 % under placebo).",
         ),
     )
     choices: list[tuple[Option, tuple[str, ...]]] = [
@@ -193,7 +216,7 @@ def _options(situation: Situation, parameters: Parameters, dose: DoseByWeight) -
         choices += [
             (
                 Option("combination", "High-dose methotrexate with ciclosporin and IVIG together (juvenile disease)."),
-                (),
+                () if chart.on("methotrexate") else ("methotrexate",),
             ),
             (
                 Option(
@@ -269,6 +292,8 @@ ESCALATION = Escalation(
             "S2",
             "SHARE: intensify where the response to methotrexate and steroid is inadequate; IVIG among the options.",
         ),
+        Citation("PRODERM-2022", "79 % of 47 adults responded at week 16, 44 % of 48 under placebo."),
+        Citation("PRODERM-2023", "Eight clots in six patients, fewer at a lower rate."),
         Citation("S25", "Label for adult dermatomyositis: 2 g/kg in equal doses over 2 to 5 days every 4 weeks."),
         Citation("S6", "Checkpoint inhibitor nerve disease: 0.4 g/kg/day for 5 days."),
         *seeds(

@@ -80,7 +80,6 @@ def agents(situation: Situation) -> tuple[Option, ...]:
     chart, signs = situation.chart, situation.signs
     lung = signs.lung_disease is not None
     pregnancy = chart.condition("pregnancy_possible") is not None and chart.condition("contraception") is None
-    unsafe = ("Pregnancy possible and no contraception on file: not before that is settled.",) if pregnancy else ()
     if chart.is_child or chart.is_juvenile:
         methotrexate_dose = "15 to 20 mg/m2 once a week subcutaneously, at most 40 mg, with folic acid"
     else:
@@ -89,11 +88,19 @@ def agents(situation: Situation) -> tuple[Option, ...]:
         "methotrexate",
         "Methotrexate once a week.",
         methotrexate_dose,
-        (*unsafe, *(("Lung disease on file: azathioprine or mycophenolate preferred.",) if lung else ())),
+        ("Lung disease on file: azathioprine or mycophenolate preferred.",) if lung else (),
+        ("methotrexate",),
     )
     tpmt = () if chart.latest("tpmt") else ("TPMT first: absent, avoid; low, half the dose.",)
-    azathioprine = Option("azathioprine", "Azathioprine.", "to 2 mg/kg/day of ideal body weight", tpmt)
-    mycophenolate = Option("mycophenolate", "Mycophenolate mofetil.", "500 mg twice a day to start (adults)", unsafe)
+    azathioprine = Option(
+        "azathioprine", "Azathioprine.", "to 2 mg/kg/day of ideal body weight", tpmt, ("azathioprine",)
+    )
+    mycophenolate = Option(
+        "mycophenolate",
+        "Mycophenolate mofetil.",
+        "500 mg twice a day to start (adults)",
+        drugs=("mycophenolate mofetil",),
+    )
     if pregnancy:
         return azathioprine, mycophenolate, methotrexate
     if lung:

@@ -8,15 +8,14 @@ from typing import Any
 from jobs.chart import fact_of, label_of
 from jobs.escalation import Citation, Escalation, Option, Proposal, Situation, seeds
 from jobs.rule import URGENT
-
-HARMFUL = ("methotrexate", "mycophenolate mofetil", "mycophenolic acid", "cyclophosphamide")
+from jobs.screens import HARMS_THE_UNBORN
 
 
 def propose(situation: Situation, parameters: Any) -> Proposal | None:
     """Urgent where pregnancy is possible and no contraception is recorded."""
     chart = situation.chart
     possible = chart.condition("pregnancy_possible")
-    courses = [course for name in HARMFUL if (course := chart.on(name))]
+    courses = [course for name in HARMS_THE_UNBORN if (course := chart.on(name))]
     if possible is None or not courses or any(h.event == "contraception" and h.present for h in chart.happenings):
         return None
     return Proposal(
@@ -26,7 +25,11 @@ def propose(situation: Situation, parameters: Any) -> Proposal | None:
         urgency=URGENT,
         options=(
             Option("ask", "Ask today; pregnancy test; record contraception."),
-            Option("azathioprine", "Where a pregnancy is planned: azathioprine instead, after TPMT."),
+            Option(
+                "azathioprine",
+                "Where a pregnancy is planned: azathioprine instead, after TPMT.",
+                drugs=("azathioprine",),
+            ),
         ),
         collect_first=("pregnancy test",),
         cautions=("Do not stop a drug that holds severe disease without a plan.",),

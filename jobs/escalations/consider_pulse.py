@@ -81,6 +81,7 @@ def _options(situation: Situation, parameters: Parameters) -> tuple[Option, ...]
                 "Methylprednisolone intravenously, daily, with IVIG or plasma exchange.",
                 dose.text,
                 dose.cautions,
+                ("methylprednisolone",),
             ),
         )
     if state == GBS_PATTERN:
@@ -91,8 +92,14 @@ def _options(situation: Situation, parameters: Parameters) -> tuple[Option, ...]
                 "Methylprednisolone intravenously with IVIG or plasma exchange.",
                 dose.text,
                 dose.cautions,
+                ("methylprednisolone",),
             ),
-            Option("pulse", "A pulse alongside IVIG or plasma exchange.", "1000 mg/day for 5 days"),
+            Option(
+                "pulse",
+                "A pulse alongside IVIG or plasma exchange.",
+                "1000 mg/day for 5 days",
+                drugs=("methylprednisolone",),
+            ),
         )
     if chart.is_child:
         dose = dose_by_weight(chart, 10, 30, "mg", per="/day", most=parameters.most_mg)
@@ -102,9 +109,17 @@ def _options(situation: Situation, parameters: Parameters) -> tuple[Option, ...]
                 "Methylprednisolone pulse, in an expert centre.",
                 f"{dose.text}, 1 to 5 days; often 3",
                 dose.cautions,
+                ("methylprednisolone",),
             ),
         )
-    return (Option("pulse", "Methylprednisolone pulse.", f"250 to {parameters.most_mg:.0f} mg/day on 1 to 5 days"),)
+    return (
+        Option(
+            "pulse",
+            "Methylprednisolone pulse.",
+            f"250 to {parameters.most_mg:.0f} mg/day on 1 to 5 days",
+            drugs=("methylprednisolone",),
+        ),
+    )
 
 
 def _conditions(situation: Situation) -> tuple[str, ...]:

@@ -40,8 +40,17 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | None:
         f"{number(parameters.target_mg)} mg by day {parameters.by_day}.",
         urgency=ACTION if late else WATCH,
         options=(
-            Option("raise", "Raise in steps.", f"towards {number(parameters.target_mg)} mg once a week"),
-            Option("subcutaneous", "Change to subcutaneous where the tablet is absorbed or tolerated badly."),
+            Option(
+                "raise",
+                "Raise in steps.",
+                f"towards {number(parameters.target_mg)} mg once a week",
+                drugs=("methotrexate",),
+            ),
+            Option(
+                "subcutaneous",
+                "Change to subcutaneous where the tablet is absorbed or tolerated badly.",
+                drugs=("methotrexate",),
+            ),
         ),
         collect_first=() if chart.latest("creatinine", 90) else ("creatinine, blood count, AST and ALT",),
         cautions=(

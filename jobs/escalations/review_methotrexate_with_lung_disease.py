@@ -20,8 +20,12 @@ def propose(situation: Situation, parameters: Any) -> Proposal | None:
         why="Methotrexate is taken with interstitial lung disease on file.",
         urgency=ACTION,
         options=(
-            Option("azathioprine", "Azathioprine, after TPMT."),
-            Option("mycophenolate", "Mycophenolate, not where pregnancy is planned."),
+            Option("azathioprine", "Azathioprine, after TPMT.", drugs=("azathioprine",)),
+            Option(
+                "mycophenolate",
+                "Mycophenolate, not where pregnancy is planned.",
+                drugs=("mycophenolate mofetil",),
+            ),
             Option("documented-decision", "Go on with methotrexate by a documented decision, with lung function."),
         ),
         collect_first=() if situation.chart.latest("fvc_percent", 182) else ("FVC",),

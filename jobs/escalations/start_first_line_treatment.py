@@ -8,6 +8,7 @@ from typing import Any
 
 from jobs.escalation import Citation, Escalation, Option, Proposal, Situation, dose_by_weight, seeds
 from jobs.escalations.add_steroid_sparing_agent import agent_screens, agents
+from jobs.option_screens import ASK_ABOUT_PREGNANCY, pregnancy_never_asked
 from jobs.phenotype import TRUE_MYOSITIS
 from jobs.rule import ACTION, URGENT
 
@@ -20,7 +21,7 @@ def propose(situation: Situation, parameters: Any) -> Proposal | None:
         return None
     if chart.is_child:
         dose = dose_by_weight(chart, 1, 2, "mg", per="/day", most=60)
-        steroid = Option("prednisone", "Prednisone from the start.", dose.text, dose.cautions)
+        steroid = Option("prednisone", "Prednisone from the start.", dose.text, dose.cautions, ("prednisone",))
     else:
         dose = dose_by_weight(chart, 0.5, 1, "mg", per="/day", most=80)
         lean = any(chart.condition(event) for event in ("diabetes", "osteoporosis", "glaucoma"))
@@ -29,6 +30,7 @@ def propose(situation: Situation, parameters: Any) -> Proposal | None:
             "Prednisone, single morning dose, taper after 2 to 4 weeks.",
             dose.text,
             (*dose.cautions, *(("Diabetes, osteoporosis or glaucoma on file: nearer the lower end.",) if lean else ())),
+            ("prednisone",),
         )
     return Proposal(
         because=(*situation.phenotype.because, *dose.facts),
@@ -51,12 +53,8 @@ def propose(situation: Situation, parameters: Any) -> Proposal | None:
 def _steroid_screens(situation: Situation) -> tuple[str, ...]:
     """What is wanted before weeks of steroid: sugar, and whether a pregnancy is possible."""
     chart = situation.chart
-    wanted = [] if chart.latest("hba1c") else ["glucose and HbA1c before steroid"]
-    of_age = chart.age is None or 10 <= chart.age <= 55
-    asked = any(one.event in ("pregnancy_possible", "contraception", "pregnancy_test") for one in chart.happenings)
-    if chart.sex != "male" and of_age and not asked:
-        wanted.append("whether a pregnancy is possible, and contraception")
-    return tuple(wanted)
+    sugar = () if chart.latest("hba1c") else ("glucose and HbA1c before steroid",)
+    return (*sugar, *((ASK_ABOUT_PREGNANCY,) if pregnancy_never_asked(chart) else ()))
 
 
 ESCALATION = Escalation(

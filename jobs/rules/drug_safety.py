@@ -32,6 +32,7 @@ from jobs.rule import (
     number,
     parameter,
 )
+from jobs.screens import HARMS_THE_UNBORN
 from jobs.treatment import Course, courses, ended_courses
 from models.patient_facts import ADULT_FROM_YEARS, PatientFacts, Reading, Statement
 from models.states import Cause, Severity, State, severity_rank
@@ -49,7 +50,6 @@ from models.vocabulary import (
 
 METHOTREXATE = "methotrexate"
 FOLATE_BLOCKERS = ("co-trimoxazole", "trimethoprim")
-TERATOGENIC = ("cyclophosphamide", "leflunomide", "methotrexate", "mycophenolate mofetil", "mycophenolic acid")
 MONITORED_CLASSES = ("conventional-sparing", "cytotoxic", "jak-inhibitor")
 LIVER = ("alt", "ast")
 OF_THE_LIVER = ("gamma_gt", "bilirubin")
@@ -248,7 +248,7 @@ def _with_pregnancy(patient: PatientFacts, taken: Taken, as_of: int, parameters:
     safe = still_there(protection, as_of, parameters.protection_days)
     safe_until = None if protection is None else lasts_until(protection, parameters.protection_days)
     lapsed = safe_until if protection is not None and protection.present and not safe else None
-    for name in TERATOGENIC:
+    for name in HARMS_THE_UNBORN:
         course = taken.get(name)
         if course is None:
             continue

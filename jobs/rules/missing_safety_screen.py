@@ -27,6 +27,7 @@ from jobs.rule import (
     one_line_for_all,
     parameter,
 )
+from jobs.screens import HARMS_THE_UNBORN
 from jobs.treatment import Course, courses
 from models.patient_facts import PatientFacts, date_of
 from models.states import Cause
@@ -112,7 +113,8 @@ def _asked(parameters: Parameters) -> list[Screen]:
         for row in screening()
         if row.requirement in allowed
         and row.screen not in ASKED_ELSEWHERE
-        and (row.mark != "memory" or parameters.include_unverified == "yes")
+        # To ask about a pregnancy harms nobody, whoever was read on it.
+        and (row.mark != "memory" or row.screen == PREGNANCY or parameters.include_unverified == "yes")
     ]
 
 
@@ -227,7 +229,12 @@ def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
         return f"{row['screen']}: wanted by {day_text(row['due'])} ({taken})."
     note = f" Note: {row['note']}." if row["note"] else ""
     if str(row["subject"]).endswith(f":{PREGNANCY}"):
-        return f"{row['screen']}: nothing on file, and {taken} can harm an unborn child.{note}"
+        why = (
+            "can harm an unborn child"
+            if str(row["drug"]) in HARMS_THE_UNBORN
+            else "asks for a plan where a pregnancy is possible (to be verified)"
+        )
+        return f"{row['screen']}: nothing on file, and {taken} {why}.{note}"
     return f"{row['screen']}: not on file, required for {taken}{last}.{note}"
 
 
@@ -306,8 +313,11 @@ RULE = Rule(
         "shipped. How long a screen holds is a site setting. Bone density is asked for by another rule; what a screen "
         "found is read by screening-result."
     ),
-    version="2.0.0",
-    changed="Asks about pregnancy and contraception where nothing is on file; screens for leflunomide and tocilizumab.",
+    version="2.1.0",
+    changed=(
+        "Asks about pregnancy and contraception where nothing is on file, under rituximab, JAK inhibitors, TNF "
+        "blockers and mycophenolic acid too; screens for leflunomide, tocilizumab and mycophenolic acid."
+    ),
     catalogue=("SAFE-06", "SAFE-08", "SAFE-09", "SAFE-10"),
     phrase=phrase,
     one_line=one_line_for_all,

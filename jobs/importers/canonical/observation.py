@@ -145,9 +145,13 @@ def read_observation(cells: Sequence[str], reading: Reading) -> ObservationFact:
         )
     if value or state not in NO_RESULT:
         try:
-            amount, comparator = _amount(known, value, unit, reading)
-            upper = _limit("upper_limit", key, upper_limit, unit, reading)
-            lower = _limit("lower_limit", key, lower_limit, unit, reading)
+            found = _found_by_limit(known, value, unit, upper_limit, lower_limit, reading)
+            if found is not None:
+                amount = found
+            else:
+                amount, comparator = _amount(known, value, unit, reading)
+                upper = _limit("upper_limit", key, upper_limit, unit, reading)
+                lower = _limit("lower_limit", key, lower_limit, unit, reading)
             if upper is not None and upper <= 0:
                 raise Refused("upper_limit", upper_limit, "an upper limit is above 0; leave the cell blank if unknown")
             if upper is not None and lower is not None and lower > upper:
@@ -185,6 +189,31 @@ def read_observation(cells: Sequence[str], reading: Reading) -> ObservationFact:
         received_at=received(reading, received_at),
         source_id=free_text("source_id", source_id, LONGEST_NAME),
     )
+
+
+def _found_by_limit(
+    known: vocabulary.Measure, sent: str, unit: str, upper_limit: str, lower_limit: str, reading: Reading
+) -> float | None:
+    """1 or 0 for a screen sent as a number with the limit from which on it is positive, in whatever unit both are.
+
+    None where it is not sent so. Between two limits a result is doubtful: an infection counts as found, immunity does
+    not. What was sent is kept beside it.
+    """
+    if known.family != "presence" or not (upper_limit or lower_limit) or sent.lower() in PRESENCE_WORDS:
+        return None
+    comparator, text = (sent[0], sent[1:].lstrip()) if sent[:1] in ("<", ">") else ("", sent)
+    value = reading.number("value", text)
+    coded = value in (0, 1) and not comparator and unit in vocabulary.accepted_units(known.key)
+    sent_limits = {"upper_limit": upper_limit, "lower_limit": lower_limit}
+    limits = [reading.number(name, limit) for name, limit in sent_limits.items() if limit]
+    if coded and all(limit in (0, 1) for limit in limits):
+        return value
+    if min(limits) < 0 or value < 0:
+        raise Refused("value", sent, f"{known.key} is positive or negative, or a number with its limit")
+    limit = max(limits) if known.key == "vzv_igg" else min(limits)
+    if comparator == "<":
+        return 0.0 if value <= limit else None
+    return 1.0 if value >= limit or comparator == ">" else 0.0
 
 
 def _amount(known: vocabulary.Measure, sent: str, unit: str, reading: Reading) -> tuple[float, str]:

@@ -148,6 +148,28 @@ def test_values_are_stored_in_the_canonical_unit(measure: str, value: str, unit:
     assert fact.sent == (value, unit)
 
 
+@pytest.mark.parametrize(
+    ("measure", "value", "unit", "upper", "lower", "canonical"),
+    [
+        ("anti_hbc", "8.2", "", "1.0", "", 1.0),
+        ("anti_hbc", "0.4", "S/CO", "1.0", "", 0.0),
+        ("hbsag", "250", "IU/L", "0.05", "", 1.0),
+        ("hbsag", "<0.05", "IU/mL", "0.05", "", 0.0),
+        ("hbsag", ">1000", "IU/mL", "0.05", "", 1.0),
+        ("hbsag", "1", "", "0", "", 1.0),
+        ("anti_hcv", "0.95", "S/CO", "1.0", "0.9", 1.0),
+        ("vzv_igg", "150", "m[IU]/mL", "165", "135", 0.0),
+        ("vzv_igg", "400", "m[IU]/mL", "", "165", 1.0),
+    ],
+)
+def test_a_screen_sent_as_a_number_is_read_by_its_limit_and_kept_as_sent(
+    measure: str, value: str, unit: str, upper: str, lower: str, canonical: float
+) -> None:
+    fact = observation(measure=measure, value=value, unit=unit, upper_limit=upper, lower_limit=lower)
+    assert (fact.value, fact.comparator) == (canonical, "")
+    assert fact.sent == (value, unit)
+
+
 def test_limits_are_converted_like_the_value() -> None:
     fact = observation(measure="troponin_t", value="<0.005", unit="ng/mL", upper_limit="0.014", lower_limit="0")
     assert (fact.comparator, fact.value, fact.upper_limit, fact.lower_limit) == ("<", 5.0, 14.0, 0.0)

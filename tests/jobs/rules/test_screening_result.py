@@ -5,11 +5,14 @@ from typing import Any
 
 import pytest
 
-from jobs.rule import ACTION, CANNOT_TELL, MET, NOT_MET, URGENT, WATCH
+from jobs.rule import ACTION, CANNOT_TELL, MET, NOT_MET, URGENT, WATCH, Answer
 from jobs.rules.screening_result import RULE, Parameters
+from models.patient_facts import day_number
 from tests.frame_answers import on_frames
 from tests.frames_builder import AS_OF, frames
+from tests.suggestion_cases import ADULT, answered, ck, mmt8
 
+TODAY = day_number(AS_OF)
 PREDNISONE = {"drug": "prednisone", "dose": 20, "start": -100}
 METHOTREXATE = {"drug": "methotrexate", "dose": 15, "frequency": "weekly", "start": -100}
 AZATHIOPRINE = {"drug": "azathioprine", "dose": 150, "start": -100}
@@ -56,6 +59,7 @@ def said(
         ("hba1c", 6.5, PREDNISONE, ACTION),
         ("hcg", 1, MYCOPHENOLATE, URGENT),
         ("hcg", 1, METHOTREXATE, URGENT),
+        ("hcg", 1, AZATHIOPRINE, ACTION),
         ("hbsag", 0, RITUXIMAB, None),
         ("vzv_igg", 1, METHOTREXATE, None),
         ("tpmt", 30, AZATHIOPRINE, None),
@@ -71,15 +75,17 @@ def test_a_result_is_graded_by_what_it_means_for_the_drug(
 
 @pytest.mark.parametrize(
     ("screen", "value", "drug"),
-    [("tpmt", 2, METHOTREXATE), ("glucose", 300, METHOTREXATE), ("hcg", 1, AZATHIOPRINE), ("hbsag", 1, IVIG)],
+    [("tpmt", 2, METHOTREXATE), ("glucose", 300, METHOTREXATE), ("hbsag", 1, IVIG)],
 )
-def test_a_result_says_nothing_where_no_drug_makes_it_matter(screen: str, value: float, drug: dict[str, Any]) -> None:
-    assert said(screen, value, drug) is None
+def test_a_result_stands_against_nothing_where_no_drug_makes_it_matter(
+    screen: str, value: float, drug: dict[str, Any]
+) -> None:
+    assert said(screen, value, drug) == (NOT_MET, None)
 
 
 def test_rituximab_matters_while_it_acts_and_no_longer() -> None:
     assert said("anti_hbc", 1, {**RITUXIMAB, "start": -274}, day=-400) == (MET, URGENT)
-    assert said("anti_hbc", 1, {**RITUXIMAB, "start": -275}, day=-400) is None
+    assert said("anti_hbc", 1, {**RITUXIMAB, "start": -275}, day=-400) == (NOT_MET, None)
 
 
 def test_a_result_from_before_the_drug_counts_from_the_drugs_first_day() -> None:
@@ -127,14 +133,82 @@ def test_an_old_glucose_says_nothing_of_today_but_an_old_hepatitis_does() -> Non
 
 
 @pytest.mark.parametrize(
-    ("detail", "state"), [("IGRA positive", MET), ("Positive 12 mm", MET), ("negative", NOT_MET), ("", NOT_MET)]
+    ("detail", "state"),
+    [
+        ("IGRA positive", MET),
+        ("Positive 12 mm", MET),
+        ("negative", NOT_MET),
+        ("", NOT_MET),
+        ("non-reactive", NOT_MET),
+        ("QuantiFERON: reactive", MET),
+    ],
 )
 def test_a_screen_recorded_as_an_event_is_read_by_its_text(detail: str, state: str) -> None:
     events = [{"event": "tb_screen", "day": -30, "detail": detail}]
     assert assess(TOFACITINIB, events=events)["tb_screen"]["state"] == state
 
 
-def test_without_a_drug_nothing_is_said() -> None:
-    assert assess(observations=[{"measure": "hbsag", "value": 1, "day": -3}]) == {}
+def test_without_a_drug_taken_or_thought_of_nothing_stands_against_anything() -> None:
+    positive = [{"measure": "hbsag", "value": 1, "day": -3}]
     ended = {**METHOTREXATE, "end": -1}
-    assert assess(ended, observations=[{"measure": "hbsag", "value": 1, "day": -3}]) == {}
+    for medications in ((), (ended,)):
+        row = assess(*medications, observations=positive)["hbsag"]
+        assert row["state"] == NOT_MET
+        assert "no drug that it matters for is taken or thought of" in RULE.explain(row, Parameters())
+    assert assess(observations=[{"measure": "hbsag", "value": 0, "day": -3}]) == {}
+
+
+# ------------------------------------------------------------------------------------------ drugs only thought of
+
+
+ACTIVE = (mmt8(50, -3), ck(20, -3))
+FAILED = (mmt8(50, -250), ck(20, -250), *ACTIVE)
+WOMAN = {**ADULT, "age_years": 30}
+
+
+def result(screen: str, value: float) -> dict[str, Any]:
+    return {"measure": screen, "value": value, "day": -10}
+
+
+def thought_of(*observations: dict[str, Any], medications: Any = (), patient: Any = ADULT) -> dict[str, Answer]:
+    facts = answered(patient=patient, observations=observations, medications=medications)
+    return {one.subject: one for one in facts.answers[RULE.key]}
+
+
+@pytest.mark.parametrize(
+    ("screen", "value", "severity", "drug"),
+    [
+        ("tpmt", 2, ACTION, "azathioprine"),
+        ("tpmt", 15, ACTION, "azathioprine"),
+        ("hbsag", 1, ACTION, "prednisone"),
+        ("anti_hbc", 1, WATCH, "prednisone"),
+        ("anti_hcv", 1, ACTION, "prednisone"),
+        ("hiv", 1, ACTION, "prednisone"),
+        ("igra", 1, ACTION, "prednisone"),
+        ("vzv_igg", 0, WATCH, "prednisone"),
+        ("hba1c", 9, ACTION, "prednisone"),
+        ("glucose", 400, ACTION, "prednisone"),
+        ("hcg", 1, ACTION, "methotrexate"),
+    ],
+)
+def test_a_result_is_told_for_the_drugs_that_are_only_among_the_options(
+    screen: str, value: float, severity: str, drug: str
+) -> None:
+    answer = thought_of(*ACTIVE, result(screen, value), patient=WOMAN)[screen]
+    assert (answer.state, answer.severity, answer.numbers["drug"]) == (MET, severity, drug)
+    assert "among the options of 'Consider first-line treatment'" in RULE.explain(answer.cells(), Parameters())
+    assert answer.recheck_on == TODAY + 1
+
+
+def test_the_drug_for_which_a_result_is_gravest_speaks_taken_or_thought_of() -> None:
+    treated = ({**METHOTREXATE, "start": -240}, {**PREDNISONE, "start": -240})
+    answer = thought_of(*FAILED, result("anti_hbc", 1), medications=treated)["anti_hbc"]
+    assert (answer.severity, answer.numbers["drug"]) == (ACTION, "rituximab")
+    quiet = thought_of(mmt8(80, -3), ck(0.5, -3), result("anti_hbc", 1), medications=treated)["anti_hbc"]
+    assert (quiet.severity, quiet.numbers["drug"]) == (WATCH, "methotrexate")
+
+
+@pytest.mark.parametrize(("screen", "value"), [("tpmt", 30), ("hbsag", 0), ("hba1c", 5.5), ("hcg", 0), ("vzv_igg", 1)])
+def test_a_good_result_stands_against_nothing(screen: str, value: float) -> None:
+    answer = thought_of(*ACTIVE, result(screen, value), patient=WOMAN).get(screen)
+    assert answer is None or answer.state == NOT_MET

@@ -43,17 +43,38 @@ class Asked:
     failed: dict[str, str] = field(default_factory=dict)
     looks: dict[str, int] = field(default_factory=dict)
 
+    def holds(self, rule: str, today: int) -> bool:
+        """Whether the rule answered, and time alone cannot have changed that until `today`."""
+        return rule in self.answers and today < self.looks.get(rule, today + 1)
+
     @property
     def look_again(self) -> int | None:
         """The first day on which anything about the patient could change without a new fact; None if nothing can."""
         return min((*self.looks.values(), *((self.patient.ahead,) if self.patient.ahead else ())), default=None)
 
 
-def ask(patient: PatientFacts, thresholds: Thresholds, rules: Collection[str] | None = None) -> Asked:
-    """Ask every rule that is active or in shadow (or those named, and what they read) about one patient."""
+def ask(
+    patient: PatientFacts,
+    thresholds: Thresholds,
+    rules: Collection[str] | None = None,
+    *,
+    before: Asked | None = None,
+) -> Asked:
+    """Ask every rule that is active or in shadow (or those named, and what they read) about one patient.
+
+    `before` is what was said on an earlier day of the same facts under the same thresholds, no fact having begun or
+    ended by its date since: what time alone has not reached, and what reads nothing that was asked anew, still holds.
+    """
     asked = Asked(patient, {})
     today = patient.today
+    anew: set[str] = set()
     for rule in rules_asked(thresholds.running() if rules is None else frozenset(rules), rules is not None):
+        if before is not None and anew.isdisjoint(rule.after) and before.holds(rule.key, today):
+            patient.answers[rule.key] = asked.answers[rule.key] = before.answers[rule.key]
+            if rule.key in before.looks:
+                asked.looks[rule.key] = before.looks[rule.key]
+            continue
+        anew.add(rule.key)
         own = thresholds.patients.get(rule.key)
         parameters = thresholds.clinic[rule.key] if own is None else own.get(patient.id, thresholds.clinic[rule.key])
         try:

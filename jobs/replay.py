@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 from sqlmodel import Session, col, select
 
-from jobs.assessing import ask
+from jobs.assessing import Asked, ask
 from jobs.rule import MET, NOT_MET, all_rules
 from jobs.rules.overdue_labs import silent_feeds
 from jobs.thresholds import Thresholds, thresholds_on
@@ -201,12 +201,14 @@ def _of_one(
     changes = patient.changes() | settings
     episodes: list[Episode] = []
     running: dict[tuple[str, str], Episode] = {}
+    before: Asked | None = None
     look_again: int | None = None
-    for place, one in enumerate(days):
-        due = place == 0 or one.news or one.today in changes or (look_again is not None and look_again <= one.today)
-        if not due:
+    for one in days:
+        new = before is None or one.news or one.today in changes or _reached(before.patient.ahead, one.today)
+        if not (new or _reached(look_again, one.today)):
             continue
-        asked = ask(patient.facts(one.today, one.evening, feeds=one.feeds), one.thresholds, rules)
+        facts = patient.facts(one.today, one.evening, feeds=one.feeds)
+        before = asked = ask(facts, one.thresholds, rules, before=None if new else before)
         look_again = one.today + 1 if asked.failed else asked.look_again
         for key, error in asked.failed.items():
             failures[one.day, key, error] += 1
@@ -226,6 +228,10 @@ def _of_one(
                 running[identity] = Episode(patient.id, *identity, one.day, severity, since)
                 episodes.append(running[identity])
     return episodes
+
+
+def _reached(day: int | None, today: int) -> bool:
+    return day is not None and day <= today
 
 
 def _days(

@@ -2,8 +2,8 @@
 
 Looked at: days at high dose in one course, whether a taper has begun, the chosen template. What counts: more than 28
 days at high dose with no taper, or behind the template. From day 14 a review point opens (watch). What does not: a
-course that follows its template. In a flare or in possible steroid myopathy the card on the steroid dose says what to
-do instead.
+course that follows its template, and a lung in danger with anti-MDA5. In a flare or in possible steroid myopathy the
+card on the steroid dose says what to do instead.
 """
 
 from dataclasses import dataclass
@@ -86,6 +86,8 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld
     chart, signs = situation.chart, situation.signs
     if signs.high_dose_days == 0 or not signs.on_steroid:
         return None
+    if any(one.subject == "lung" for one in chart.met("mda5-lung-disease")):
+        return Withheld("Anti-MDA5 with a sign of the lung: the lung is treated before the steroid comes down.")
     verdict = chart.verdict("prolonged-high-dose-steroids")
     untapered = _untapered(situation, parameters.unchanged)
     if verdict is not None and verdict.state == MET:
@@ -152,7 +154,10 @@ ESCALATION = Escalation(
     kind="steroid",
     order=42,
     catalogue=("GC-01", "GC-02", "GC-03", "GC-04", "GC-04c"),
-    reads=("prolonged-high-dose-steroids",),
+    reads=(
+        "mda5-lung-disease",
+        "prolonged-high-dose-steroids",
+    ),
     logic="More than 28 days above 30 mg/day or at 0.5 mg/kg/day and more, with the dose still at 90 % of its start or "
     "behind the template; a review point from day 14 on. On its template, too, once it is still above 30 mg on day 84 "
     "since induction, or in a child above 1 mg/kg on day 70 or 0.5 mg/kg on day 130.",

@@ -29,7 +29,7 @@ CONTRACT_RULES = {
     "taper-too-fast", "red-flag-symptoms", "plasmapheresis-after-ivig", "missing-safety-screen", "missing-prophylaxis",
     "drug-safety", "pain-without-weakness", "overdue-assessment",
 }  # fmt: skip
-LATER_RULES = {"lung-function", "skin-activity"}
+LATER_RULES = {"lung-function", "skin-activity", "mda5-lung-disease", "lung-screening", "cancer-screening"}
 HEADLINE_RULES = {
     "declining-strength", "overdue-labs", "prolonged-high-dose-steroids", "rising-muscle-enzymes", "raised-troponin",
 }  # fmt: skip

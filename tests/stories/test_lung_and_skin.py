@@ -53,3 +53,56 @@ def test_skin_that_is_worse_is_said_and_skin_that_came_back_is_not(clinic: Clini
     assert {who: (one["state"], one["severity"]) for (who, _), one in answers.items()} == {
         "1": ("met", "watch"), "2": ("not_met", None),
     }  # fmt: skip
+
+
+def with_antibody(mrn: str, antibody: str, diagnosed: int = -100, **more: object) -> dict[str, object]:
+    """A patient of 50 years with an antibody."""
+    return {
+        "mrn": mrn, "diagnosis": "ADM", "birth_date": "1975-02-03", "diagnosed_on": day(diagnosed),
+        "autoantibodies": antibody, **more,
+    }  # fmt: skip
+
+
+def test_anti_mda5_with_shortness_of_breath_stands_first_and_leads_to_early_combination_treatment(
+    clinic: Clinic,
+) -> None:
+    clinic.load(
+        patients=[with_antibody("1", "anti-MDA5"), with_antibody("2", "Jo-1"), {"mrn": "3", "diagnosis": "DM"}],
+        observations=[observation("3", "cmas", 40, -14), observation("3", "cmas", 30, 0), lung("1", 92, -1)],
+        events=[event("1", "dyspnoea", 0), event("2", "rash", 0)],
+    )
+    clinic.evaluate()
+    first = clinic.alerts()[0]
+    assert (first["mrn"], first["severity"]) == ("1", "urgent")
+    assert ("1", "mda5-lung-disease") in {(one["mrn"], one["rule"]) for one in clinic.alerts()}
+    card = {one["key"]: one for one in clinic.suggest("1")["suggestions"]}["treat-mda5-lung-disease"]
+    assert (card["status"], card["urgency"]) == ("ready", "urgent")
+    assert {"calcineurin-inhibitor", "triple", "rescue", "no-change"} <= {one["key"] for one in card["options"]}
+    assert "chest CT (high resolution)" in card["collect_first"]
+    assert {source["id"] for source in card["sources"]} == {"MEDRA5-2020", "ACR-ILD-TREAT-2023"}
+    assert "treat-mda5-lung-disease" not in {one["key"] for one in clinic.suggest("2")["suggestions"]}
+
+
+def test_with_fever_an_infection_is_looked_for_before_the_lung_is_treated(clinic: Clinic) -> None:
+    clinic.load(
+        patients=[with_antibody("1", "MDA5")],
+        events=[event("1", "dyspnoea", 0), event("1", "fever", 0)],
+        medications=[
+            {"mrn": "1", "drug": "tacrolimus", "dose": 2, "unit": "mg", "frequency": "daily", "start_date": day(-20)}
+        ],
+    )
+    card = {one["key"]: one for one in clinic.suggest("1")["suggestions"]}["treat-mda5-lung-disease"]
+    assert card["status"] == "pending"
+    assert "infection" in card["collect_first"][0]
+    assert "calcineurin-inhibitor" not in {one["key"] for one in card["options"]}
+
+
+def test_looking_for_lung_disease_is_one_alert_that_ends_when_it_was_done(clinic: Clinic) -> None:
+    clinic.load(patients=[with_antibody("1", "PL7"), with_antibody("2", "MI2")])
+    answers = clinic.answers(0, "lung-screening")
+    assert {who: (one["state"], one["severity"]) for (who, _), one in answers.items()} == {"1": ("met", "watch")}
+    clinic.load(
+        events=[event("1", "chest_ct", -5)],
+        observations=[lung("1", 90, -5), lung("1", 80, -5, measure="dlco_percent")],
+    )
+    assert clinic.answers(0, "lung-screening")["1", "lung"]["state"] == "not_met"

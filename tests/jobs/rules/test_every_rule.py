@@ -186,7 +186,7 @@ def panel_of(seed: int) -> dict[str, list[dict[str, Any]]]:
                 value = values[int(screens.random() < 0.3)]
                 taken = str(AS_OF - dt.timedelta(days=int(screens.exponential(150))))
                 observed.append({"mrn": mrn, "measure": key, "value": value, "day": taken})
-        _skin_and_lung(facts, mrn, screens)
+        _skin_and_lung(facts, mrn, np.random.default_rng([seed, 2, place]))
         if random.random() < 0.15:
             _a_telling_course(facts, mrn, random)
         for drug, dose, unit, frequency in (
@@ -233,10 +233,23 @@ def panel_of(seed: int) -> dict[str, list[dict[str, Any]]]:
 
 
 def _skin_and_lung(facts: dict[str, list[dict[str, Any]]], mrn: str, random: np.random.Generator) -> None:
-    """Scores and tests that half of the patients never have."""
-    for key, level, scatter in (("cdasi_activity", 15, 6), ("dlco_percent", 65, 9)):
+    """Scores, tests and antibodies that half of the patients never have."""
+    if random.random() < 0.4:
+        diagnosed = str(AS_OF - dt.timedelta(days=int(random.integers(0, 1500))))
+        antibody = ("MDA5", "JO1", "TIF1G", "NXP2;RO52", "MI2", "SOMETHING")[int(random.integers(6))]
+        born = str(AS_OF - dt.timedelta(days=int(random.integers(8, 80)) * 365))
+        sex = ("female", "male", "unknown")[int(random.integers(3))]
+        facts["patients"][-1] |= {
+            "autoantibodies": antibody, "diagnosed_on": diagnosed, "birth_date": born, "sex": sex,
+        }  # fmt: skip
+    for key, level, scatter in (
+        ("cdasi_activity", 15, 6),
+        ("dlco_percent", 65, 9),
+        ("oxygen_saturation", 95, 2),
+        ("ferritin", 400, 300),
+    ):
         for _ in range(int(random.integers(1, 5)) if random.random() < 0.4 else 0):
-            value = round(float(np.clip(random.normal(level, scatter), 0, 100)))
+            value = round(float(np.clip(random.normal(level, scatter), 1, 1000)))
             taken = str(AS_OF - dt.timedelta(days=int(random.exponential(120))))
             facts["observations"].append({"mrn": mrn, "measure": key, "value": value, "day": taken})
 

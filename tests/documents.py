@@ -31,7 +31,14 @@ HEADLINE_RULES = (
     "rising-muscle-enzymes",
     "raised-troponin",
 )
-TOLD_IN_FULL = (*HEADLINE_RULES, "lung-function", "skin-activity", "mda5-lung-disease", "lung-screening")
+TOLD_IN_FULL = (
+    *HEADLINE_RULES,
+    "lung-function",
+    "skin-activity",
+    "mda5-lung-disease",
+    "lung-screening",
+    "cancer-screening",
+)
 """Rules whose thresholds and worked examples stand in the documents; those of the others are on their page."""
 MARKS = {
     "seen": "read in the source",

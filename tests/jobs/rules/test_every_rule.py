@@ -237,7 +237,8 @@ def _skin_and_lung(facts: dict[str, list[dict[str, Any]]], mrn: str, random: np.
     if random.random() < 0.4:
         diagnosed = str(AS_OF - dt.timedelta(days=int(random.integers(0, 1500))))
         antibody = ("MDA5", "JO1", "TIF1G", "NXP2;RO52", "MI2", "SOMETHING")[int(random.integers(6))]
-        born = str(AS_OF - dt.timedelta(days=int(random.integers(8, 80)) * 365))
+        # No birthday of the year ahead leads over an age that a rule knows: birthdays are the run's own days.
+        born = str(AS_OF - dt.timedelta(days=(10, 30, 52, 71)[int(random.integers(4))] * 365 + 60))
         sex = ("female", "male", "unknown")[int(random.integers(3))]
         facts["patients"][-1] |= {
             "autoantibodies": antibody, "diagnosed_on": diagnosed, "birth_date": born, "sex": sex,

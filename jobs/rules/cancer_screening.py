@@ -1,0 +1,478 @@
+"""Myositis of adults: is the search for a cancer that goes with it complete?
+
+Looked at: subtype, antibodies, age at the diagnosis, sex, trouble swallowing, skin ulcers and disease that does not
+respond, which together make the risk high, moderate or standard; and what of the search is on file. What counts: in the
+three years after the diagnosis an examination of the panel for this risk that nobody recorded. What does not: juvenile
+disease and inclusion body myositis, which the guideline does not ask to be screened, a cancer that is known, and
+disease that began under a checkpoint inhibitor, whose cancer is known too.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from jobs.examinations import Done, Examination, last_done
+from jobs.newest import next_after
+from jobs.phrasing import listed
+from jobs.rule import (
+    ACTION,
+    CANNOT_TELL,
+    MET,
+    NOT_MET,
+    WATCH,
+    Answer,
+    Example,
+    Rule,
+    Source,
+    day_text,
+    parameter,
+)
+from models.age import age_on
+from models.patient_facts import ADULT_FROM_YEARS, PatientFacts, day_number
+from models.states import Cause, Severity
+from models.vocabulary import autoantibodies
+
+SUBJECT = "patient"
+STANDARD, MODERATE, HIGH = "standard", "moderate", "high"
+NOT_SCREENED = ("IBM", "ICI_MYOSITIS")
+HIGH_SUBTYPES, MODERATE_SUBTYPES = ("DM",), ("ADM", "PM", "IMNM")
+LOW_SUBTYPES = ("ASYS", "OVERLAP")
+HIGH_ANTIBODIES, MODERATE_ANTIBODIES = ("TIF1G", "NXP2"), ("SAE", "HMGCR", "MI2", "MDA5")
+SWALLOWING, ULCERS, RESISTS = "trouble swallowing", "skin ulcers", "active disease that does not respond"
+FEATURES = (SWALLOWING, ULCERS, RESISTS)
+CANCER = "cancer"
+ALL_DONE = "cancer_screening"
+"""The event that says the whole search was done, wherever its parts are recorded."""
+
+BASIC = (
+    Examination("blood_count", "blood count", ("haemoglobin", "white_cells", "platelets")),
+    Examination("liver_tests", "liver tests", ("alt", "ast", "gamma_gt", "bilirubin")),
+    Examination("inflammation", "ESR or CRP", ("crp", "esr")),
+    Examination("protein_electrophoresis", "protein electrophoresis", events=("protein_electrophoresis",)),
+    Examination("urinalysis", "urinalysis", events=("urinalysis",)),
+    Examination("chest_x_ray", "chest X-ray", events=("chest_x_ray", "chest_ct", "ct_neck_to_pelvis", "pet_ct")),
+)
+ENHANCED = (
+    Examination("ct_neck_to_pelvis", "CT of neck, chest, abdomen and pelvis", events=("ct_neck_to_pelvis", "pet_ct")),
+    Examination("faecal_occult_blood", "faecal occult blood", events=("faecal_occult_blood", "colonoscopy")),
+)
+OF_WOMEN = (
+    Examination("cervical_screening", "cervical screening", events=("cervical_screening",)),
+    Examination("mammography", "mammography", events=("mammography",)),
+    Examination("ca125_test", "CA-125", events=("ca125_test",)),
+    Examination("pelvic_ultrasound", "pelvic ultrasound", events=("pelvic_ultrasound",)),
+)
+OF_MEN = (Examination("psa_test", "PSA", events=("psa_test",)),)
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Thresholds of the cancer-screening rule."""
+
+    years: int = parameter(
+        3,
+        unit="years",
+        low=1,
+        high=5,
+        meaning="so long after the diagnosis the search goes on",
+        source="IMACS 2023 (IMACS-CANCER-2023); it counts from the first symptoms, which are not on file",
+        mark="seen",
+    )
+    onset_above: int = parameter(
+        40,
+        unit="years",
+        low=30,
+        high=60,
+        meaning="an age at the diagnosis above this is a high-risk factor",
+        source="IMACS 2023, legend of figure 1 (IMACS-CANCER-2023)",
+        mark="seen",
+    )
+    high_from: int = parameter(
+        2,
+        unit="high-risk factors",
+        low=1,
+        high=4,
+        meaning="from so many on the risk is high; one makes it moderate",
+        source="IMACS 2023, figure 1; its body was not read",
+        mark="memory",
+    )
+    moderate_from: int = parameter(
+        2,
+        unit="moderate-risk factors",
+        low=1,
+        high=4,
+        meaning="from so many on the risk is moderate without any high-risk factor",
+        source="IMACS 2023, figure 1; its body was not read",
+        mark="memory",
+    )
+    grace_days: int = parameter(
+        60, unit="days", low=14, high=182, meaning="asked for only this long after the day on which it was due"
+    )
+    before_days: int = parameter(
+        365, unit="days", low=90, high=730, meaning="what was done this long before the diagnosis counts for it"
+    )
+    early_days: int = parameter(
+        182, unit="days", low=60, high=365, meaning="a yearly round may be done this long before its day"
+    )
+    action_days: int = parameter(
+        365, unit="days", low=90, high=1095, meaning="at high risk a first search not begun is for this week so long"
+    )
+
+
+class _Risk(NamedTuple):
+    """The risk by what is known, what makes it so, and the highest it could be with what is missing."""
+
+    known: str
+    could_be: str
+    factors: tuple[str, ...]
+    facts: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterator[Answer]:
+    """One answer for an adult within the years after the diagnosis."""
+    if patient.diagnosis in NOT_SCREENED or patient.is_juvenile:
+        return
+    numbers: dict[str, Any] = {"risk": "", "could_be": "", "factors": "", "missing": "", "said": "", "more": ""}
+    if patient.diagnosed_on is None:
+        if patient.is_child() or not patient.statements:
+            return
+        yield _untold("the day of the diagnosis is not on file", numbers)
+        return
+    begun = day_number(patient.diagnosed_on)
+    ends = begun + 365 * parameters.years + parameters.early_days
+    if as_of > ends or as_of < begun:
+        return
+    onset = age_on(patient.birth_date, patient.diagnosed_on)
+    if onset is not None and onset < ADULT_FROM_YEARS:
+        return
+    cancer = patient.last_event(CANCER)
+    if cancer is not None and cancer.present:
+        yield Answer(SUBJECT, NOT_MET, evidence=(cancer.fact,), numbers=numbers | {"said": "a cancer is on file"})
+        return
+    risk = _risk(patient, onset, begun, parameters)
+    numbers |= {"risk": risk.known, "could_be": risk.could_be, "factors": ", ".join(risk.factors)}
+    numbers |= {"missing": ", ".join(risk.missing)}
+    rounds = _rounds(patient, risk.known, begun, as_of, parameters)
+    open_ones = [(what, due) for what, due, done in rounds if done is None]
+    late = [(what, due) for what, due in open_ones if as_of > due + parameters.grace_days]
+    recheck_on = next_after(as_of, *_changes(begun, ends, parameters))
+    evidence = tuple(dict.fromkeys((*risk.facts, *(done.fact for _, _, done in rounds if done is not None))))
+    if late:
+        due = min(day for _, day in late)
+        yield Answer(
+            SUBJECT,
+            MET,
+            severity=_severity(risk.known, rounds, begun, as_of, parameters),
+            since=due + parameters.grace_days + 1,
+            due=due,
+            recheck_on=recheck_on,
+            evidence=evidence,
+            numbers=numbers
+            | {"said": listed([what.label for what, _ in late]), "more": _more(patient, risk, onset, parameters)},
+        )
+    elif risk.could_be != risk.known:
+        yield _untold(f"not on file: {', '.join(risk.missing)}", numbers, evidence, recheck_on)
+    else:
+        said = listed([what.label for what, _ in open_ones])
+        yield Answer(SUBJECT, NOT_MET, recheck_on=recheck_on, evidence=evidence, numbers=numbers | {"said": said})
+
+
+def _untold(
+    because: str, numbers: Mapping[str, Any], evidence: tuple[str, ...] = (), recheck_on: int | None = None
+) -> Answer:
+    return Answer(
+        SUBJECT,
+        CANNOT_TELL,
+        recheck_on=recheck_on,
+        evidence=evidence,
+        cannot_tell_because=because,
+        cause=Cause.NOT_ON_FILE,
+        numbers=numbers,
+    )
+
+
+def _changes(begun: int, ends: int, parameters: Parameters) -> Iterator[int]:
+    """The days on which the answer may change without a new fact."""
+    yield ends + 1
+    yield begun + parameters.action_days + 1
+    for year in range(parameters.years + 1):
+        yield begun + 365 * year
+        yield begun + 365 * year + parameters.grace_days + 1
+
+
+# ---------------------------------------------------------------------------------------------------------------- risk
+
+
+def _risk(patient: PatientFacts, onset: int | None, begun: int, parameters: Parameters) -> _Risk:
+    codes = tuple(code for code in patient.autoantibodies.split(";") if code)
+    high, moderate, facts, missing = [], [], [], []
+    if patient.diagnosis in HIGH_SUBTYPES:
+        high.append("dermatomyositis")
+    elif patient.diagnosis in MODERATE_SUBTYPES:
+        moderate.append(patient.diagnosis)
+    elif patient.diagnosis not in LOW_SUBTYPES:
+        missing.append("subtype")
+    high += [_label(code) for code in codes if code in HIGH_ANTIBODIES]
+    moderate += [_label(code) for code in codes if code in MODERATE_ANTIBODIES]
+    if not _is_specific(codes):
+        missing.append("a myositis-specific antibody")
+    if onset is None:
+        missing.append("birth date")
+    elif onset > parameters.onset_above:
+        high.append(f"age {onset} at the diagnosis")
+    if patient.sex == "male":
+        moderate.append("male")
+    elif patient.sex != "female":
+        missing.append("sex")
+    for event, said in (("dysphagia", SWALLOWING), ("skin_ulcers", ULCERS)):
+        found = [one for one in patient.events(event) if one.present and one.day >= begun - parameters.before_days]
+        if found:
+            high.append(said)
+            facts.append(found[0].fact)
+    resists = [one for one in patient.answers_of("active-disease") if one.numbers.get("treatment") == "not_responding"]
+    if any(one.state == MET for one in resists):
+        high.append(RESISTS)
+    known = _class(len(high), len(moderate), parameters)
+    # Each thing missing could be one more high-risk factor; sex could be a moderate one.
+    could = _class(len(high) + sum(one != "sex" for one in missing), len(moderate) + ("sex" in missing), parameters)
+    return _Risk(known, could, (*high, *moderate), tuple(facts), tuple(missing))
+
+
+def _class(high: int, moderate: int, parameters: Parameters) -> str:
+    if high >= parameters.high_from:
+        return HIGH
+    return MODERATE if high or moderate >= parameters.moderate_from else STANDARD
+
+
+def _label(code: str) -> str:
+    return autoantibodies()[code].label
+
+
+@lru_cache(maxsize=512)
+def _is_specific(codes: tuple[str, ...]) -> bool:
+    """Whether one of the antibodies belongs to one subtype only: then those of the others are not to be expected."""
+    known = autoantibodies()
+    return any(code in known and known[code].group not in ("MAA", "IBM") for code in codes)
+
+
+# ---------------------------------------------------------------------------------------------------------------- what
+
+
+def _rounds(
+    patient: PatientFacts, risk: str, begun: int, today: int, parameters: Parameters
+) -> list[tuple[Examination, int, Done | None]]:
+    """What the risk asks for by today: the examination, the day on which its newest round was due, how it was done."""
+    everything = last_done(patient, Examination(ALL_DONE, "", events=(ALL_DONE,)))
+    year = min((today - begun) // 365, parameters.years) if risk == HIGH else 0
+    out = []
+    for what in (*BASIC, *(_enhanced(patient.sex) if risk != STANDARD else ())):
+        round_of = year if what in BASIC else 0
+        due = begun + 365 * round_of
+        earliest = due - (parameters.early_days if round_of else parameters.before_days)
+        found = (last_done(patient, what), everything)
+        out.append((what, due, next((one for one in found if one is not None and one.day >= earliest), None)))
+    return out
+
+
+def _enhanced(sex: str) -> tuple[Examination, ...]:
+    """The enhanced panel; what goes by sex is asked for where the sex is known."""
+    return (*ENHANCED, *(OF_WOMEN if sex == "female" else OF_MEN if sex == "male" else ()))
+
+
+def _severity(
+    risk: str,
+    rounds: Sequence[tuple[Examination, int, Done | None]],
+    begun: int,
+    today: int,
+    parameters: Parameters,
+) -> Severity:
+    """For this week only where the risk is high and the enhanced search was not even begun in the first year."""
+    begun_with = any(done is not None for what, _, done in rounds if what not in BASIC)
+    return ACTION if risk == HIGH and not begun_with and today - begun <= parameters.action_days else WATCH
+
+
+def _more(patient: PatientFacts, risk: _Risk, onset: int | None, parameters: Parameters) -> str:
+    """What the guideline asks to be considered beyond the panels."""
+    if risk.known != HIGH:
+        return ""
+    said = ["PET-CT and upper and lower endoscopy where the first search found nothing"]
+    older = onset is not None and onset > parameters.onset_above
+    tif1g = patient.diagnosis == "DM" and "TIF1G" in patient.autoantibodies.split(";")
+    if tif1g and older and any(one in FEATURES for one in risk.factors):
+        said.append("PET-CT as the only search (anti-TIF1 gamma, older, another high-risk feature)")
+    return "; ".join(said)
+
+
+def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
+    """The risk with its factors, and what is not on file."""
+    if row["state"] == CANNOT_TELL:
+        return f"Whether the search for a cancer is complete cannot be told: {row['cannot_tell_because']}."
+    if not row["risk"]:
+        return f"No search for a cancer is asked for: {row['said']}."
+    factors = f" ({row['factors']})" if row["factors"] else ""
+    missing = f" Not on file: {row['missing']}" if row["missing"] else ""
+    if missing:
+        missing += f"; the risk could be {row['could_be']}." if row["could_be"] != row["risk"] else "."
+    if row["state"] == NOT_MET:
+        rest = f"; not yet on file: {row['said']}" if row["said"] else ""
+        return f"Cancer risk {row['risk']}{factors}: nothing is overdue{rest}.{missing}"
+    more = f" To be considered: {row['more']}." if row["more"] else ""
+    return (
+        f"Cancer risk {row['risk']}{factors}, {parameters.years} years from the diagnosis on. "
+        f"Due since {day_text(row['due'])} and not on file: {row['said']}.{missing}{more}"
+    )
+
+
+def suggested_action(row: Mapping[str, Any], parameters: Parameters) -> str:
+    """The first thing to do."""
+    del parameters
+    if row["state"] == CANNOT_TELL:
+        return "complete the record: antibodies, birth date, day of the diagnosis"
+    if row["state"] == NOT_MET:
+        return ""
+    return "order it, or record when it was done (one entry 'cancer screening completed' stands for all)"
+
+
+def phrase(rows: Sequence[Mapping[str, Any]]) -> str:
+    """`Cancer screening, high risk: CT of neck, chest, abdomen and pelvis, mammography`."""
+    return f"Cancer screening, {rows[0]['risk']} risk: {rows[0]['said']}"
+
+
+RULE = Rule(
+    key="cancer-screening",
+    title="Cancer screening",
+    question="Is the search for a cancer that goes with myositis complete?",
+    why_it_matters=(
+        "Adult myositis goes with cancer in the three years before and after it begins, up to one in four by the "
+        "guideline's authors. It is mostly found late, and myositis answers poorly until it is treated."
+    ),
+    assess=assess,
+    ages=lambda parameters: (ADULT_FROM_YEARS,),
+    explain=explain,
+    suggested_action=suggested_action,
+    phrase=phrase,
+    parameters=Parameters,
+    subject="patient",
+    reads=(
+        "autoantibodies",
+        "dysphagia",
+        "skin_ulcers",
+        CANCER,
+        ALL_DONE,
+        *(one.key for one in (*ENHANCED, *OF_WOMEN, *OF_MEN)),
+        "active-disease",
+    ),
+    after=("active-disease",),
+    quiet_when_untold=True,
+    sources=(
+        Source(
+            "International guideline for cancer screening in myositis (IMACS)",
+            2023,
+            "doi:10.1038/s41584-023-01045-w (abstract and legend of figure 1)",
+            "seen",
+            "adults, three years, three classes of risk, two panels; PET-CT, endoscopy; not juvenile disease",
+        ),
+        Source(
+            "Application of risk-based cancer screening in dermatomyositis",
+            2024,
+            "doi:10.1001/jamadermatol.2024.3355 (abstract)",
+            "seen",
+            "what the basic and the enhanced panel consist of",
+        ),
+        Source(
+            "Protocol of Oldroyd et al.",
+            None,
+            "medicalalgorithms.com; a secondary page",
+            "seen",
+            "both panels at the start, the basic panel for three years at high risk",
+        ),
+        Source(
+            "Which subtype, antibody and feature makes which risk",
+            2023,
+            "IMACS guideline; its body was not read",
+            "memory",
+            "the lists are from memory: check them against figure 1",
+        ),
+    ),
+    known_false_alarms=(
+        "screening done elsewhere, by the family physician or a national programme, and not entered",
+        "a diagnosis entered years after the disease began",
+        "national programmes that begin or end at another age",
+    ),
+    clears_when="what is due is on file, the years are over, or a cancer is recorded",
+    topic="cancer",
+    limitations=(
+        "The lists of risk factors and how many make which class are from memory and marked so. The guideline counts "
+        "from the first symptoms, this rule from the diagnosis. Ages of national programmes, family history and "
+        "smoking are not looked at, nor is what an examination found. How grave trouble swallowing was is not on "
+        "file: any counts."
+    ),
+    catalogue=("CANCER-01",),
+    examples=(
+        Example(
+            title="dermatomyositis at 62 with anti-TIF1 gamma, four months ago, nothing on file",
+            patient={
+                "diagnosis": "DM",
+                "autoantibodies": "TIF1G",
+                "age_years": 62,
+                "sex": "female",
+                "diagnosed_day": -120,
+            },
+            events=({"event": "dysphagia", "day": -110},),
+            expect={"subject": SUBJECT, "state": MET, "severity": ACTION, "since": -59, "due": -120},
+        ),
+        Example(
+            title="the same, and the whole search was done",
+            patient={
+                "diagnosis": "DM",
+                "autoantibodies": "TIF1G",
+                "age_years": 62,
+                "sex": "female",
+                "diagnosed_day": -120,
+            },
+            events=({"event": ALL_DONE, "day": -100},),
+            expect={"subject": SUBJECT, "state": NOT_MET},
+        ),
+        Example(
+            title="anti-Jo-1 at 35: standard risk, basic panel, one part missing",
+            patient={
+                "diagnosis": "ASYS",
+                "autoantibodies": "JO1",
+                "age_years": 35,
+                "sex": "female",
+                "diagnosed_day": -200,
+            },
+            observations=(
+                {"measure": "haemoglobin", "value": 13, "day": -190},
+                {"measure": "alt", "value": 20, "day": -190},
+                {"measure": "crp", "value": 3, "day": -190},
+            ),
+            events=({"event": "chest_x_ray", "day": -190}, {"event": "urinalysis", "day": -190}),
+            expect={"subject": SUBJECT, "state": MET, "severity": WATCH, "since": -139, "due": -200},
+        ),
+        Example(
+            title="basic panel done, and no antibody on file: the risk could be higher",
+            patient={
+                "diagnosis": "ASYS",
+                "autoantibodies": "",
+                "age_years": 35,
+                "sex": "female",
+                "diagnosed_day": -200,
+            },
+            events=({"event": ALL_DONE, "day": -190},),
+            expect={"subject": SUBJECT, "state": CANNOT_TELL},
+        ),
+        Example(
+            title="juvenile disease is not screened",
+            patient={"diagnosis": "JDM", "autoantibodies": "TIF1G", "age_years": 12, "diagnosed_day": -200},
+            expect={"state": NOT_MET},
+        ),
+        Example(
+            title="four years after the diagnosis",
+            patient={"diagnosis": "DM", "autoantibodies": "TIF1G", "age_years": 66, "diagnosed_day": -1461},
+            expect={"state": NOT_MET},
+        ),
+    ),
+)

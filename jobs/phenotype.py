@@ -363,6 +363,18 @@ class Signs:
         """At high dose for three weeks, or a pulse in the last fortnight."""
         return self.high_dose_days >= self.parameters.high_dose_days or self.recent_pulse is not None
 
+    @property
+    def remembered_high_dose(self) -> Answer | None:
+        """The rule's answer that a long high dose of the last months, now lower, may still weaken the muscles."""
+        found = self.chart.met("steroid-myopathy-pattern")
+        return next((one for one in found if one.numbers.get("past_start") is not None), None)
+
+    @property
+    def rising_enzyme(self) -> Answer | None:
+        """AST, ALT or LDH that rise: they speak for a flare as CK does."""
+        found = self.chart.met("rising-muscle-enzymes")
+        return next((one for one in found if one.subject in ("ast", "alt", "ldh")), None)
+
     def ck_facts(self) -> tuple[Fact, ...]:
         """The newest CK and the one before it."""
         return tuple(fact_of(reading) for reading in self.chart.series("ck")[-2:])
@@ -738,16 +750,24 @@ def _flare_despite_steroid(signs: Signs) -> Phenotype | None:
 
 def _steroid_myopathy(signs: Signs) -> Phenotype | None:
     """PH-04: weaker under long high-dose steroid, CK normal or falling, nothing else inflamed."""
-    if not signs.declines or not signs.long_high_dose or not signs.ck_quiet:
+    remembered = None if signs.long_high_dose else signs.remembered_high_dose
+    if not signs.declines or not (signs.long_high_dose or remembered) or not signs.ck_quiet:
         return None
     if signs.inflammation or signs.swallowing or signs.rash or signs.extramuscular_worse or _aldolase(signs):
         return None
+    if signs.rising_enzyme or (remembered is not None and (signs.ck_raised or signs.ck_rising)):
+        return None
     p = signs.parameters
-    behind = (
-        f"{signs.high_dose_days} days above {number(p.high_dose_mg)} mg/day or {number(p.high_dose_mg_kg)} mg/kg/day"
-        if signs.high_dose_days >= p.high_dose_days
-        else f"a steroid pulse in the last {p.after_pulse_days} days"
-    )
+    if remembered is not None:
+        begun, ended = (day_text(remembered.numbers[name]) for name in ("past_start", "past_end"))
+        behind = f"a high dose from {begun} to {ended}, remembered while a steroid is taken,"
+    elif signs.high_dose_days >= p.high_dose_days:
+        behind = (
+            f"{signs.high_dose_days} days above {number(p.high_dose_mg)} mg/day or {number(p.high_dose_mg_kg)} "
+            "mg/kg/day"
+        )
+    else:
+        behind = f"a steroid pulse in the last {p.after_pulse_days} days"
     return Phenotype(
         STEROID_MYOPATHY_POSSIBLE,
         "PH-04",

@@ -60,7 +60,7 @@ class ResponseSteps:
         low=0.3,
         high=0.9,
         meaning="CK at or below this share of the value before is a response",
-        source="reference change value of CK, Carobene 2017",
+        source="reference change value of CK, Carobene 2017 (CAROBENE-2017)",
         mark="seen",
     )
     raised_ck: float = parameter(

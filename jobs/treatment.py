@@ -4,8 +4,9 @@ A course of a drug is a chain of its statements without a gap of more than `GAP_
 goes on acting for the days its vocabulary row says (rituximab nine months, immunoglobulin eight weeks).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from models.patient_facts import PatientFacts, Statement
 from models.vocabulary import Drug, drug, frequencies
@@ -50,6 +51,42 @@ class Course:
     def newest(self) -> Statement:
         """The newest statement of the course."""
         return self.statements[-1]
+
+
+class Taking(NamedTuple):
+    """What a patient takes of some drugs, or is still under the effect of."""
+
+    courses: Sequence[Course]
+
+    @property
+    def has(self) -> bool:
+        """Whether any of them."""
+        return bool(self.courses)
+
+    @property
+    def since(self) -> int | None:
+        """The day the first of them was begun."""
+        return min((one.start for one in self.courses), default=None)
+
+    @property
+    def ends(self) -> int | None:
+        """The first day without one of them, where one is known: what is said of several changes on it."""
+        return min((one.through + 1 for one in self.courses if one.through < CONTINUING), default=None)
+
+    @property
+    def names(self) -> str:
+        """Their names for a sentence."""
+        return " and ".join(one.drug for one in self.courses)
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """Their statements as evidence."""
+        return tuple(statement.fact for one in self.courses for statement in one.statements)
+
+
+def taking(patient: PatientFacts, wanted: Callable[[Drug], bool]) -> Taking:
+    """What the patient takes of the drugs whose row in the drug table is wanted."""
+    return Taking([one for one in courses(patient) if one.row is not None and wanted(one.row)])
 
 
 def courses(patient: PatientFacts) -> Sequence[Course]:

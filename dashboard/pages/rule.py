@@ -24,6 +24,7 @@ from dashboard.secure import DECIDERS, READERS, Current, Page, SecureDash, curre
 from dashboard.shell import REFRESH
 from jobs.evaluation import evaluate
 from jobs.phrasing import subject_label
+from jobs.provenance import Number, all_numbers
 from jobs.rule import Example, Rule, Source, rule
 from jobs.thresholds import Thresholds, set_parameter, set_status, thresholds_on
 from models.accounts import audit
@@ -371,6 +372,7 @@ def _parameters(shown: Rule, thresholds: Thresholds, changes: list[dict[str, Any
     if not fields:
         return html.Section([html.H2("Thresholds"), html.P("This rule has none.")], className="part")
     clinic = thresholds.clinic[shown.key]
+    numbers = {one.name: one for one in all_numbers() if one.owner == shown.key}
     lines = []
     for field in fields:
         meta, value = field.metadata, getattr(clinic, field.name)
@@ -381,7 +383,14 @@ def _parameters(shown: Rule, thresholds: Thresholds, changes: list[dict[str, Any
             (meta["unit"], ""),
             (_value(field.default), "nowrap"),
             (_range(meta), "nowrap"),
-            ([mark_tag(meta["mark"]), html.Span(meta["source"], className="sub block")], ""),
+            (
+                [
+                    mark_tag(meta["mark"]),
+                    html.Span(meta["source"], className="sub block"),
+                    _checked(numbers[field.name], today),
+                ],
+                "",
+            ),
         ]
         if may:
             cells.append(
@@ -417,6 +426,14 @@ def _parameters(shown: Rule, thresholds: Thresholds, changes: list[dict[str, Any
         ],
         className="part",
     )
+
+
+def _checked(number: Number, today: dt.date) -> Any:
+    """Until when the source of a threshold holds as read; who read it, on pointing."""
+    due = number.next_review
+    late = due is None or due <= today
+    text = "review due" if late else f"review {short_day(due, today)}"
+    return html.Span(text, className="sub block", title=f"Checked by: {number.checked_by}.")
 
 
 def _own(changes: list[dict[str, Any]], thresholds: Thresholds, shown: Rule, today: dt.date) -> Any:

@@ -1,19 +1,20 @@
 """Rules: every clinical question asked of the data, and the tables the rules rest on."""
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from dash import Input, Output, State, dcc, html, no_update
 
 from dashboard.components.addresses import address, query_of
 from dashboard.components.badges import mark_tag, tag
-from dashboard.components.dates import clock_time
+from dashboard.components.dates import clock_time, short_day
 from dashboard.components.formats import counted, number
 from dashboard.components.states import notice, page_head
 from dashboard.components.tables import table, tabs
 from dashboard.secure import READERS, Current, Page, SecureDash, current
 from dashboard.shell import URL
+from jobs.provenance import Number, due_for_review, resting_on
 from jobs.rule import Rule, all_rules
 from jobs.rules.overdue_labs import in_force
 from jobs.thresholds import Thresholds, thresholds_on
@@ -28,11 +29,13 @@ from models.vocabulary import (
     Drug,
     MonitoringRow,
     Source,
+    SourceCheck,
     action_limits,
     drug,
     drugs,
     measures,
     screening,
+    source_checks,
     sources,
     taper_templates,
     tests,
@@ -94,7 +97,7 @@ def content(here: Current, query: Mapping[str, str]) -> Any:
         "limits": limits_table,
         "drugs": equivalents_table,
         "tapers": taper_tables,
-        "sources": source_table,
+        "sources": lambda: source_table(here),
     }
     view = view if view in shown else "rules"
     links = [(key, words, address(PAGE.path, {}, tab="" if key == "rules" else key)) for key, words in VIEWS]
@@ -415,36 +418,101 @@ def taper_tables() -> Any:
     return parts
 
 
-def source_table() -> Any:
-    """Everything numbers come from; what is a guideline, and what is not."""
+def source_table(here: Current) -> Any:
+    """What is due for review, then everything numbers come from; what is a guideline, and what is not."""
+    with reading(here.engine) as session:
+        today = present_day(session, here.now, here.settings.timezone)
     words = {
         "guideline": "guideline",
         "educational-page": "educational page, not a guideline",
         "secondary": "secondary source, not a guideline",
+        "project": "our own, no source",
     }
     lines = [
         [
             (row.id, "nowrap quiet"),
-            (row.title, "wide"),
+            ([html.Span(row.title), html.Span(_where(row), className="sub block")], "wide"),
             (str(row.year or ""), "nowrap"),
             (
                 tag(
                     words.get(row.kind, row.kind),
-                    kind="" if row.kind not in ("educational-page", "secondary") else "warn",
+                    kind="warn" if row.kind in ("educational-page", "secondary", "project") else "",
                 ),
                 "",
             ),
-            (_where(row), "wide"),
+            (_checked(source_checks().get(row.id), today), ""),
+            (_next_review(source_checks().get(row.id), today), "nowrap"),
+            faint(len(resting_on(row.id))),
         ]
         for row in sources().values()
     ]
     return [
+        _due_for_review(today),
+        html.H2("All sources"),
         _lead(
-            "Where the numbers come from. Educational pages were the origin of the project; they are never shown as "
-            "guidelines."
+            "Where the numbers come from, how much of each was read, by whom, and when it is to be read again. No "
+            "clinician has checked them for this program. Educational pages were the origin of the project; they are "
+            "never shown as guidelines."
         ),
-        table(["Id", "Title", "Year", "Kind", "Where"], lines, label="Sources", kind="cards"),
+        table(
+            ["Id", "Title", "Year", "Kind", "Read", "Next review", "Numbers"],
+            lines,
+            label="Sources",
+            numeric=[6],
+            kind="cards",
+        ),
     ]
+
+
+def _due_for_review(today: date) -> Any:
+    """The sources to be looked at again by the present day, with the numbers that rest on each."""
+    due = due_for_review(today)
+    if not due:
+        return html.P(f"No source is due for review on {short_day(today, today)}.", className="quiet")
+    lines = [
+        [
+            ([html.Span(sources()[one.source].title), html.Span(_where(sources()[one.source]), className="sub block")],
+             "wide"),
+            (_checked(one.check, today), ""),
+            (_next_review(one.check, today), "nowrap"),
+            (_numbers(one.numbers), "wide"),
+        ]
+        for one in due
+    ]  # fmt: skip
+    return html.Section(
+        [
+            html.H2(f"Due for review: {counted(len(due), 'source')}"),
+            _lead("Read second-hand, from memory, or read too long ago: check these against the original."),
+            table(["Source", "Read", "Due", "Numbers that rest on it"], lines, label="Due for review", kind="cards"),
+        ]
+    )
+
+
+def _checked(check: SourceCheck | None, today: date) -> Any:
+    """How much was read, by whom and when."""
+    if check is None:
+        return tag("never checked", kind="warn")
+    said = [
+        html.Span(check.read),
+        html.Span(f"{check.checked_by}, {short_day(check.checked_on, today)}", className="sub block"),
+    ]
+    return [*said, html.Span(check.note, className="sub block")] if check.note else said
+
+
+def _next_review(check: SourceCheck | None, today: date) -> Any:
+    if check is None or check.next_review <= today:
+        return tag("now" if check is None else short_day(check.next_review, today), kind="warn")
+    return short_day(check.next_review, today)
+
+
+def _numbers(found: tuple[Number, ...]) -> Any:
+    """How many numbers, and which, on demand."""
+    return html.Details(
+        [
+            html.Summary(counted(len(found), "number")),
+            html.Ul([html.Li(f"{one.owner}, {one.name}: {one.value}") for one in found], className="quiet small"),
+        ]
+    )
 
 
 # --------------------------------------------------------------------------------------------------------- small pieces

@@ -194,7 +194,9 @@ def _as_stored(row: dict[str, Any]) -> dict[str, Any]:
     return row | days
 
 
-SUPPORTIVE = frozenset({"calcium-vitamin-d", "folate", "pjp-prophylaxis", "bone-protection", "bisphosphonate", "other"})
+SUPPORTIVE = frozenset(
+    {"calcium-vitamin-d", "folate", "pjp-prophylaxis", "bone-protection", "bone-anabolic", "bisphosphonate", "other"}
+)
 """Classes of drugs that stand behind the treatments of the disease itself."""
 
 

@@ -1,92 +1,136 @@
 """Long steroid treatment: is the bone protected?
 
-Looked at: days on steroid and its dose over the last year, bone density scan, calcium and vitamin D, bisphosphonates.
+Looked at: what the rule on missing protection found: a scan, calcium and vitamin D, and a bone drug by the risk of a
+fracture (ACR 2022). Adults of 40 years and older, younger adults and children are asked for different things.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from typing import Any
 
-from jobs.chart import fact_of
+from jobs.chart import Chart, fact_of
 from jobs.escalation import Citation, Escalation, Option, Proposal, Situation, seeds
-from jobs.rule import ACTION, WATCH, number, parameter
+from jobs.fracture_risk import FRAX_FROM_YEARS, VERY_HIGH
+from jobs.rule import ACTION, CANNOT_TELL, MET, WATCH, Answer
+from jobs.rules.missing_prophylaxis import BONE_DRUG, RULE, SCAN, SUPPLEMENTS
+
+_ANTIRESORPTIVE = ("Kidney function, calcium and vitamin D first; teeth.", "Planned pregnancy.")
 
 
-@dataclass(frozen=True)
-class Parameters:
-    """When bone protection is due."""
-
-    from_mg: float = parameter(
-        2.5,
-        unit="mg/day prednisone equivalent",
-        low=1,
-        high=10,
-        meaning="steroid from here on",
-        source="S20",
-        mark="seen",
-    )
-    for_days: int = parameter(
-        90, unit="days", low=60, high=182, meaning="for more than three months", source="S20", mark="seen"
-    )
-    within_days: int = parameter(120, unit="days", low=90, high=365, meaning="counted within this many days")
-    very_high_mg: float = parameter(
-        30,
-        unit="mg/day prednisone equivalent",
-        low=20,
-        high=60,
-        meaning="very high dose (read second-hand)",
-        source="S20",
-        mark="memory",
-    )
-    very_high_days: int = parameter(
-        30, unit="days", low=14, high=90, meaning="for this many days (read second-hand)", source="S20", mark="memory"
-    )
-    year_grams: float = parameter(
-        5, unit="g in a year", low=2, high=10, meaning="very high total (read second-hand)", source="S20", mark="memory"
-    )
-    scan_days: int = parameter(
-        730, unit="days", low=365, high=1095, meaning="a scan is repeated after this", source="S20", mark="seen"
-    )
-
-
-def propose(situation: Situation, parameters: Parameters) -> Proposal | None:
-    """Watch for a missing scan or vitamin D, action where a bone drug is due."""
+def propose(situation: Situation, parameters: Any) -> Proposal | None:
+    """Watch for a missing scan, vitamin D or a moderate risk, action where the risk is high or very high."""
+    del parameters
     chart = situation.chart
-    days = chart.steroid.days_at_least(parameters.from_mg, parameters.within_days)
-    very_high = chart.steroid.days_at_least(parameters.very_high_mg, 90) >= parameters.very_high_days
-    grams = sum(chart.steroid.mg[-365:]) / 1000
-    osteoporosis = chart.condition("osteoporosis")
-    if days < parameters.for_days and not very_high and grams < parameters.year_grams:
+    found = {subject: chart.verdict(RULE.key, subject) for subject in (SCAN, SUPPLEMENTS, BONE_DRUG)}
+    wanted = {subject: one for subject, one in found.items() if one is not None and one.state == MET}
+    drug = found[BONE_DRUG]
+    unknown = drug is not None and drug.state == CANNOT_TELL and drug.numbers.get("risk") is None
+    if not wanted:
         return None
-    options = []
-    if chart.happened("dxa", parameters.scan_days) is None:
-        options.append(Option("dxa", "Bone density scan" + (" and FRAX." if (chart.age or 0) >= 40 else ".")))
-    if not chart.on_class("calcium-vitamin-d"):
-        options.append(
-            Option(
-                "calcium-vitamin-d", "Calcium and vitamin D.", "calcium 1000 to 1200 mg, vitamin D 600 to 800 IU a day"
-            )
-        )
-    wanted = (osteoporosis is not None or very_high or grams >= parameters.year_grams) and not chart.is_child
-    if wanted and not chart.on_class("bone-protection"):
-        options.append(
-            Option(
-                "bone-drug",
-                "A bisphosphonate or another bone drug.",
-                None,
-                ("Kidney function, teeth, planned pregnancy.",),
-            )
-        )
-    if not options:
-        return None
+    options = [*_scan(chart, SCAN in wanted), *_supplements(chart, SUPPLEMENTS in wanted)]
+    if BONE_DRUG in wanted:
+        options += _drugs(chart, str(wanted[BONE_DRUG].numbers["risk"]))
+    facts = [*chart.steroid_facts(), *(fact for one in wanted.values() for fact in chart.facts(one.evidence))]
+    facts += [
+        fact_of(one)
+        for name in ("bone_t_score", "bone_z_score", "frax_major", "frax_hip")
+        if (one := chart.latest(name)) is not None
+    ]
     return Proposal(
-        because=(*chart.steroid_facts(), *((fact_of(osteoporosis),) if osteoporosis else ())),
-        why=f"{days} of the last {parameters.within_days} days at {number(parameters.from_mg)} mg/day or more, "
-        f"{number(grams)} g in the last year.",
-        urgency=ACTION if any(option.key == "bone-drug" for option in options) else WATCH,
+        because=tuple({(fact.kind, fact.name, fact.id): fact for fact in facts}.values()),
+        why=" ".join(_why(one) for one in (*wanted.values(), *((drug,) if drug is not None and unknown else ()))),
+        urgency=ACTION if any(one.severity == ACTION for one in wanted.values()) else WATCH,
         options=tuple(options),
-        cautions=("Children: growth and vertebrae; advice of a centre before any bone drug.",)
-        if chart.is_child
-        else (),
+        collect_first=(str(drug.cannot_tell_because),) if unknown and drug is not None else (),
+        cautions=tuple(_cautions(chart)),
     )
+
+
+def _why(one: Answer) -> str:
+    if one.state == CANNOT_TELL:
+        return f"The risk of a fracture is not known: {one.cannot_tell_because}."
+    text = str(one.numbers["called_for_by"])
+    words = {
+        SCAN: "no scan on file",
+        SUPPLEMENTS: "no calcium and vitamin D on file",
+        BONE_DRUG: "no bone drug on file",
+    }
+    risk = f" (risk {one.numbers['risk']})" if one.subject == BONE_DRUG and not one.numbers.get("child") else ""
+    return f"{text[0].upper()}{text[1:]}{risk}: {words[one.subject]}."
+
+
+def _scan(chart: Chart, called_for: bool) -> Iterator[Option]:
+    """A scan for adults, FRAX from 40 years on; for a child what is asked for instead of a scan."""
+    if chart.is_child:
+        yield Option(
+            "child-bone",
+            "Ask about back pain, measure height and plot growth; a lateral image of the spine where the back hurts, "
+            "height is lost or a bone broke.",
+            None,
+            (
+                "About half of the broken vertebrae under steroids in childhood do not hurt, most come in the first "
+                "year: some centres image every child (STOPP cohort).",
+                "A density scan is for a children's bone centre: Z-scores, corrected for size. FRAX is for adults.",
+            ),
+        )
+    elif called_for:
+        frax = chart.age is None or chart.age >= FRAX_FROM_YEARS
+        yield Option(
+            "dxa",
+            "Bone density scan with an image of the vertebrae" + (", and FRAX with it." if frax else "."),
+            "within 6 months of the start, then every 1 to 2 years",
+            ("FRAX is raised above 7.5 mg/day (major by 1.15, hip by 1.2; factors from memory).",)
+            if frax
+            else ("FRAX is not made for under 40 years.",),
+        )
+
+
+def _supplements(chart: Chart, called_for: bool) -> Iterator[Option]:
+    if called_for:
+        yield Option(
+            "calcium-vitamin-d",
+            "Calcium and vitamin D.",
+            "what the age needs, food counted"
+            if chart.is_child
+            else "calcium 1000 to 1200 mg, vitamin D 600 to 800 IU a day",
+        )
+
+
+def _drugs(chart: Chart, risk: str) -> Iterator[Option]:
+    """The drugs of the guideline in its order for the risk."""
+    if chart.is_child:
+        yield Option(
+            "bone-centre",
+            "A children's bone centre decides about a bisphosphonate.",
+            None,
+            ("From 4 years on, after a fracture, while the steroid goes on (from memory).",),
+        )
+        return
+    bisphosphonate = Option("bone-drug", "A bisphosphonate, by mouth or infusion.", None, _ANTIRESORPTIVE)
+    denosumab = Option(
+        "denosumab", "Denosumab.", None, (*_ANTIRESORPTIVE, "Bone is lost at once when it ends: plan what follows.")
+    )
+    anabolic = Option(
+        "anabolic",
+        "An anabolic drug: teriparatide or abaloparatide.",
+        None,
+        (
+            "Followed by another bone drug.",
+            "Not with bone metastases, after radiation of bone, or with open growth plates (from memory).",
+            "Not with a high calcium (from memory).",
+        ),
+    )
+    # At very high risk the guideline puts what builds bone before what keeps it.
+    yield from (anabolic, bisphosphonate, denosumab) if risk == VERY_HIGH else (bisphosphonate, denosumab, anabolic)
+
+
+def _cautions(chart: Chart) -> Iterator[str]:
+    if chart.is_child:
+        yield "Growth and vertebrae; advice of a centre before any bone drug."
+    pregnancy = chart.condition("pregnancy_possible")
+    if pregnancy is not None and not chart.is_child:
+        yield (
+            "Pregnancy is possible: bisphosphonates stay in bone for years, denosumab and anabolic drugs are not used."
+        )
 
 
 ESCALATION = Escalation(
@@ -98,16 +142,21 @@ ESCALATION = Escalation(
     kind="safety",
     order=61,
     catalogue=("SAFE-01", "SAFE-02", "SAFE-03"),
-    reads=("missing-prophylaxis",),
-    logic="2.5 mg/day and more for over 3 months, 30 mg/day for 30 days, or 5 g in a year, without a scan of the "
-    "last 2 "
-    "years, vitamin D, or a bone drug where one is due.",
-    limitations="The very-high-dose lines were read second-hand. Fracture risk is not calculated.",
+    reads=(RULE.key,),
+    logic="Wherever the rule on missing protection calls for a scan, for calcium and vitamin D, or for a bone drug: "
+    "moderate risk and above is treated, an anabolic drug stands first at very high risk. A child is never asked for a "
+    "scan.",
+    limitations="Fracture risk is read, not worked out. Children after ACR from memory.",
     citations=(
-        Citation("S20", "Assessment within 6 months of 2.5 mg/day for over 3 months."),
+        Citation(
+            "S20", "Assessment within 6 months; moderate, high and very high risk are treated; the order of drugs."
+        ),
+        Citation("GIOP-CLASSES", "The limits of each class."),
+        Citation("STOPP-2015", "Vertebrae in children: most in the first year, about half without pain."),
         *seeds(s004="Bone density, calcium and vitamin D; a bisphosphonate in osteoporosis."),
     ),
     propose=propose,
-    parameters=Parameters,
+    version="2.0.0",
+    effective="2026-11-28",
     for_ibm=True,
 )

@@ -69,7 +69,7 @@ class Parameters:
         low=12,
         high=26,
         meaning="the response is judged after this",
-        source="ProDERM trial: response at week 16",
+        source="ProDERM trial (PRODERM-2022): response at week 16",
         mark="seen",
     )
     judge_sparing_from: int = parameter(

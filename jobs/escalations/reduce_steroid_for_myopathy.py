@@ -6,9 +6,11 @@ high dose asks for less steroid, not for more, together with the prescriber.
 
 from dataclasses import dataclass
 
+from jobs.chart import Chart
 from jobs.escalation import READY, Citation, Escalation, Option, Proposal, Situation, seeds
 from jobs.phenotype import STEROID_MYOPATHY_POSSIBLE
 from jobs.rule import ACTION, URGENT, number, parameter
+from jobs.taper import one_step_below
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | None:
             ("Not abruptly: the adrenal glands may be suppressed.",),
         )
     else:
-        reduce = Option("keep-low", f"Keep the steroid below {number(line)} mg/day and let it come down by plan.")
+        reduce = _next_step(chart, dose, line)
     sparing = (
         () if chart.sparing() else (Option("sparing-agent", "A steroid-sparing agent lets the steroid come down."),)
     )
@@ -89,6 +91,25 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | None:
     )
 
 
+def _next_step(chart: Chart, dose: float, line: float) -> Option:
+    """Below the line already: the next step of the taper, and not up again."""
+    cautions = ("Not up again for this alone.", "Not abruptly: the adrenal glands may be suppressed.")
+    weight = chart.latest("weight")
+    if chart.is_child and weight is not None:
+        key, lower = _CHILD, one_step_below(_CHILD, dose, weight.value)
+    else:
+        key, lower = _ADULT, one_step_below(_ADULT, dose)
+    if chart.patient.plan is not None or not dose > 0 or lower >= dose:
+        text = f"Keep the steroid below {number(line)} mg/day; discuss the next step of the agreed taper."
+        return Option("next-step", text, None, cautions)
+    step = f"from {number(dose)} to {number(lower)} mg/day (template {key})"
+    return Option("next-step", "Discuss the next step of the taper with its prescriber.", step, cautions)
+
+
+_ADULT, _CHILD = "A", "JDM-PRINTO"
+"""The templates whose next step is shown where no plan was agreed."""
+
+
 ESCALATION = Escalation(
     key="reduce-steroid-for-myopathy",
     title="Possible steroid myopathy: consider reducing the steroid",
@@ -98,10 +119,12 @@ ESCALATION = Escalation(
     kind="steroid",
     order=39,
     catalogue=("PH-04", "PH-04b", "GC-06", "GC-11"),
-    reads=("declining-strength", "prolonged-high-dose-steroids"),
+    reads=("declining-strength", "prolonged-high-dose-steroids", "rising-muscle-enzymes", "steroid-myopathy-pattern"),
+    version="1.1.0",
+    effective="2026-11-28",
     logic="Weaker, at least 21 days at high dose or a pulse in the last 14 days, CK not raised or falling below 3 "
-    "times its "
-    "limit, CRP and ESR not raised; or weaker after at least 7 very-high-dose days in the last fortnight.",
+    "times its limit, AST, ALT and LDH not rising, CRP and ESR not raised; or weaker after at least 7 very-high-dose "
+    "days in the last fortnight; or six weeks at high dose that came down in the last three months, with a quiet CK.",
     limitations="No validated limits exist for this pattern; muscle-by-muscle scores, MRI and EMG are not read by "
     "the program.",
     citations=(

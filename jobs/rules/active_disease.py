@@ -80,7 +80,7 @@ class Parameters(TreatmentTimes):
         low=30,
         high=52,
         meaning="a CMAS below this is weak",
-        source="PRINTO, clinically inactive disease (Lazarevic 2013)",
+        source="PRINTO, clinically inactive disease (LAZAREVIC-2013)",
         mark="seen",
     )
     weak_below_mmt8: float = parameter(
@@ -92,7 +92,7 @@ class Parameters(TreatmentTimes):
         low=90,
         high=150,
         meaning="an MMT8 (both sides) below this is weak",
-        source="entry criterion of the ProDERM trial",
+        source="entry criterion of the ProDERM trial (PRODERM-2023)",
         mark="seen",
     )
     weak_below_mmt_total: float = parameter(

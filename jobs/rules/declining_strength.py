@@ -48,7 +48,7 @@ CHANGE_LABELS = (
     ("physician_global", "physician global", " of 10", "mean"),
     ("patient_global", "patient global", " of 10", "mean"),
 )
-HUBER = "Huber 2004, doi 10.1002/art.20179"
+HUBER = "Huber 2004, doi 10.1002/art.20179 (S28)"
 MMT_STEP = "derived from a standard error of 2 of 80 points (ARD 2016;75:1281), scaled to the other maxima"
 
 
@@ -151,7 +151,7 @@ class Parameters:
         low=1,
         high=21,
         meaning="a CK this soon after strenuous exercise says nothing of the disease",
-        source="back to baseline in 5 to 7 days",
+        source="back to baseline in 5 to 7 days (seed 000)",
         mark="seed",
     )
     gradual_scores: int = parameter(4, unit="scores", low=3, high=8, meaning="fewest scores of a gradual fall")

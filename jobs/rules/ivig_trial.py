@@ -52,7 +52,7 @@ OF_ACTIVITY = (
     "worsening",
 )
 """Rules whose answer `met` says that it is no time for less."""
-PRODERM = "ProDERM trial, adults with dermatomyositis"
+PRODERM = "ProDERM trial, adults with dermatomyositis (PRODERM-2022)"
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ class Parameters:
         low=14,
         high=180,
         meaning="CK, troponin and CRP on active treatment are due this long after the last",
-        source="monitoring every 4 to 6 weeks (educational page)",
+        source="monitoring every 4 to 6 weeks, educational page (seed 000)",
         mark="seed",
     )
     grace_days: int = parameter(7, unit="days", low=0, high=42, meaning="overdue only after this many days past due")
@@ -58,7 +58,7 @@ class Parameters:
         unit="",
         choices=("acr", "bsr", "none"),
         meaning="methotrexate monitoring profile; `none` leaves drug safety tests out",
-        source="ACR 2008/2015, BSR 2017",
+        source="ACR 2008/2015 (S10), BSR 2017 (S11)",
         mark="seen",
     )
     steroid_tests: str = parameter(

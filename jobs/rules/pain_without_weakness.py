@@ -70,7 +70,7 @@ class Parameters:
         low=1.5,
         high=10,
         meaning="another muscle enzyme from here on speaks for inflamed muscle",
-        source="EFNS 2010; ASCO 2021 grade 2",
+        source="EFNS 2010 (S29); ASCO 2021 grade 2 (S5)",
         mark="seen",
     )
 

@@ -10,6 +10,7 @@ The 29th day is the first. Whoever tapers on time is still above 30 mg for a whi
 taper begun, or a taper that has fallen behind, is for this week.
 """
 
+import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -251,8 +252,11 @@ def _too_long(
             template=coming_down.name,
             template_dose=round(coming_down.standing.expected_mg, 3),
             days_behind=coming_down.standing.days_behind,
+            behind_since=_days_before(as_of, coming_down.standing.days_behind),
             steps_behind=coming_down.standing.steps_behind,
             taper_day=coming_down.day,
+            induced_on=_days_before(as_of, coming_down.day),
+            none_since=None if found.dose_on(as_of) > 0 else date_of(course.last + 1),
             review=coming_down.review,
         ),
     )
@@ -364,22 +368,49 @@ def _numbers(
         "template_dose": None,
         "days_behind": None,
         "steps_behind": None,
+        "behind_since": None,
         "taper_day": None,
+        "induced_on": None,
+        "none_since": None,
         "review": None,
         "read_as": _read_as(found),
         **known,
     }
 
 
+def _days_before(day: int, days: int | None) -> dt.date | None:
+    """The date some days before a day: it stays the same while the days grow. None for no days."""
+    return date_of(day - days) if days else None
+
+
 def _read_as(found: steroids.Exposure) -> str:
-    """What of the dose rests on an older statement taken to have been replaced; empty where none is."""
-    told = []
+    """What the dose rests on that may not be so: an older statement taken to have been replaced, two drugs at once."""
+    told = [*_added_up(found)]
     for one in found.replaced:
         taken = [other.statement for other in found.statements] + [other.statement for other in found.unknown]
         starts = [statement.start for statement in taken if statement.drug == one.by.drug]
         if max(starts, default=one.by.start) <= one.by.start:
             told.append(one.words)
     return "; ".join(told)
+
+
+def _added_up(found: steroids.Exposure) -> Iterator[str]:
+    """Two steroids without an end, one begun after the other: meant to be taken together, or one instead of the other?
+
+    Only the same drug by the same route replaces; a change from one drug or route to another looks like two at once.
+    """
+    open_ended = [
+        one.statement
+        for one in found.statements
+        if one.statement.end is None and one.last == found.today and not one.pulse and one.statement.intent == "daily"
+    ]
+    kinds = {(one.drug, one.route): one for one in sorted(open_ended, key=lambda one: (one.start, one.id))}
+    if len(kinds) > 1:
+        *_, before, last = sorted(kinds.values(), key=lambda one: (one.start, one.id))
+        if before.start < last.start:
+            yield (
+                f"{before.drug} of {dated(before.start)} has no end and is added to {last.drug} of {dated(last.start)}"
+            )
 
 
 def _limit(row: Mapping[str, Any], parameters: Parameters) -> str:
@@ -413,31 +444,37 @@ def _told(row: Mapping[str, Any], parameters: Parameters) -> str:
                 f"{parameters.more_than_days} days is crossed on {day_text(row['crosses_on'])}."
             )
         if not row["dose"]:
-            return "No systemic steroid is being taken."
+            return "No systemic steroid is taken on this day."
         return f"{dose} mg/day prednisone-equivalent is not {_limit(row, parameters)}."
+    limit = _limit(row, parameters)
     text = (
-        f"{number(row['high_days'])} days {_limit(row, parameters)} (prednisone-equivalent) since "
-        f"{day_text(row['course_start'])}; "
-        f"today {dose} mg"
+        f"{limit[0].upper()}{limit[1:]} (prednisone-equivalent) since {day_text(row['course_start'])}, longer than "
+        f"{parameters.more_than_days} days since {day_text(row['since'])}; "
     )
+    if not row["dose"]:
+        return f"{text}no dose on file from {day_text(row['none_since'])} on."
+    text += f"now {dose} mg"
     late = _late(row, parameters)
     if row["tapering"] == NOT_BEGUN:
         return f"{text}, the course began with {number(row['start_dose'])} mg: no taper has begun.{late}"
     against = "the agreed plan" if row["template"] == OWN_PLAN else f"template {row['template']}"
     text += f", where {against} has {number(row['template_dose'])} mg"
     if row["tapering"] == BEHIND:
-        steps = int(row["steps_behind"])
-        return f"{text}: {number(row['days_behind'])} days and {steps} step{'' if steps == 1 else 's'} behind.{late}"
+        left_on = f" since {day_text(row['behind_since'])}" if _is_given(row.get("behind_since")) else ""
+        return f"{text}: behind{left_on}.{late}"
     return f"{text}: the taper is on time.{late}"
 
 
 def _late(row: Mapping[str, Any], parameters: Parameters) -> str:
     """What day of the taper it is, where the dose is too high for it."""
     if row.get("review") == SECOND_LINE:
-        return f" Still above {number(parameters.above_mg)} mg on day {number(row['taper_day'])} since induction."
+        return (
+            f" Still above {number(parameters.above_mg)} mg more than {parameters.second_line_day - 1} days after "
+            f"induction on {day_text(row['induced_on'])}."
+        )
     if row.get("review") == EXPERT_CENTRE:
         per_kg = number(row["dose"] / row["weight_kg"], 2)
-        return f" {per_kg} mg/kg on day {number(row['taper_day'])} since induction: slower than in the PRINTO trial."
+        return f" {per_kg} mg/kg after induction on {day_text(row['induced_on'])}: slower than in the PRINTO trial."
     return ""
 
 

@@ -55,7 +55,7 @@ class Parameters:
         low=1.1,
         high=5,
         meaning="a rise: the reference change value of CK (within-person variation 14.5 %, 95 %)",
-        source="Carobene 2017, doi 10.1373/clinchem.2016.269811",
+        source="Carobene 2017, doi 10.1373/clinchem.2016.269811 (CAROBENE-2017)",
         mark="seen",
     )
     doubling: float = parameter(2.0, unit="x baseline", low=1.5, high=10, meaning="a rise that needs action")
@@ -65,7 +65,7 @@ class Parameters:
         low=1,
         high=20,
         meaning="a value that needs action once it rises",
-        source="ASCO 2021 grade 2; EFNS 2010",
+        source="ASCO 2021 grade 2 (S5); EFNS 2010 (S29)",
         mark="seen",
     )
     variation: float = parameter(
@@ -93,7 +93,7 @@ class Parameters:
         low=1,
         high=21,
         meaning="strenuous exercise this recently may explain a rise",
-        source="back to baseline in 5 to 7 days",
+        source="back to baseline in 5 to 7 days (seed 000)",
         mark="seed",
     )
 

@@ -201,7 +201,7 @@ def _acts_for(name: str) -> int | None:
 
 def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
     """The dose, since when, and what is missing."""
-    dose = f"{number(row['dose'])} mg/day prednisone-equivalent"
+    dose = f"{number(row['dose'])} mg/day prednisone-equivalent" if row["dose"] else "No steroid dose on this day"
     if row["state"] == CANNOT_TELL:
         return f"No steroid-sparing agent is on file, and the steroid dose is not known: {row['cannot_tell_because']}."
     if row["state"] == NOT_MET:

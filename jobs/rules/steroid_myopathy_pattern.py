@@ -106,7 +106,7 @@ class Parameters:
         low=1.2,
         high=3,
         meaning="CK above its limit and beyond this has risen",
-        source="reference change value of CK, Carobene 2017",
+        source="reference change value of CK, Carobene 2017 (CAROBENE-2017)",
         mark="seen",
     )
     ck_fall: float = parameter(
@@ -115,7 +115,7 @@ class Parameters:
         low=0.3,
         high=0.9,
         meaning="CK at or below this has fallen",
-        source="reference change value of CK, Carobene 2017",
+        source="reference change value of CK, Carobene 2017 (CAROBENE-2017)",
         mark="seen",
     )
     ck_limit: float = parameter(
@@ -142,7 +142,7 @@ class Parameters:
         low=0.5,
         high=5,
         meaning="extramuscular activity worse by this speaks for a flare",
-        source="ProDERM deterioration, doi 10.1186/s13075-023-03232-2",
+        source="ProDERM deterioration, doi 10.1186/s13075-023-03232-2 (PRODERM-2023)",
         mark="seen",
     )
 
@@ -437,10 +437,9 @@ def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
         exposed.append(f"high-dose steroid from {day_text(row['past_start'])} to {day_text(row['past_end'])}")
     dose = " and ".join(exposed) or "steroid"
     if row["state"] == CANNOT_TELL:
-        return (
-            f"{weaker} with {dose}; whether the steroid could be the cause cannot be told: "
-            f"{row['cannot_tell_because']}."
-        )
+        told = f"{weaker} with {dose}" if row["weak"] else f"{dose[0].upper()}{dose[1:]}"
+        asked = "whether the steroid could be the cause" if row["weak"] else "whether it weakens the muscles"
+        return f"{told}; {asked} cannot be told: {row['cannot_tell_because']}."
     if row["state"] == NOT_MET:
         if row["weak"] and row["kind"] and row["against"]:
             return f"{weaker} with {dose}, but {row['against']}: rather a flare."
@@ -448,7 +447,9 @@ def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
             return (
                 f"{weaker} with {dose}, but CK is up ({number(row['ck_times_limit'])} times its limit): rather a flare."
             )
-        return "No weakness after weeks of high-dose steroid."
+        if row["weak"]:
+            return f"{weaker}, and no steroid dose of these weeks high and long enough to explain it."
+        return "No falling strength that a steroid could explain."
     if row["kind"] == "acute":
         return (
             f"{weaker} after {parameters.very_high_days} or more days above {number(parameters.very_high_mg)} "

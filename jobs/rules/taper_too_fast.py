@@ -90,6 +90,14 @@ class Parameters:
         source=SUPPRESSION,
         mark="memory",
     )
+    stop_above_mg_per_kg_child: float = parameter(
+        0.1,
+        unit="mg/kg/day prednisone-equivalent",
+        low=0.05,
+        high=0.5,
+        meaning="in a child a dose above this, where that is less, makes a full stop a risk",
+        source="the adult's 7.5 mg at about 70 kg, scaled",
+    )
 
 
 class Cut(NamedTuple):
@@ -116,7 +124,7 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
         return
     yield _cut_in_flare(patient, found, as_of, parameters)
     if parameters.judge_stops == ON:
-        yield _full_stop(found, as_of, parameters)
+        yield _full_stop(patient, found, as_of, parameters)
 
 
 def _cut_in_flare(patient: PatientFacts, found: steroids.Exposure, as_of: int, parameters: Parameters) -> Answer:
@@ -234,9 +242,12 @@ def one_step_below(patient: PatientFacts, mg: float, kilograms: float | None, pa
     return taper.one_step_below(key, mg)
 
 
-def _full_stop(found: steroids.Exposure, as_of: int, parameters: Parameters) -> Answer:
+def _full_stop(patient: PatientFacts, found: steroids.Exposure, as_of: int, parameters: Parameters) -> Answer:
     """No steady dose any more, and a long course above the limit until just before."""
-    above_mg = parameters.stop_above_mg + steroids.SMALLEST_DIFFERENCE_MG
+    limit_mg = parameters.stop_above_mg
+    if patient.is_child() and found.kilograms is not None:
+        limit_mg = min(limit_mg, parameters.stop_above_mg_per_kg_child * found.kilograms)
+    above_mg = limit_mg + steroids.SMALLEST_DIFFERENCE_MG
     taken = steroids.newest_run(found.known, lambda one: one.steady_mg > 0, gap_days=0)
     course = steroids.newest_run(found.known, lambda one: one.steady_mg > above_mg, gap_days=3)
     forgotten = None if taken is None else taken.last + 1 + parameters.remembered_days
@@ -262,7 +273,11 @@ def _full_stop(found: steroids.Exposure, as_of: int, parameters: Parameters) -> 
         cannot_tell_because=why_unsure if unsure else None,
         cause=cause if unsure else None,
         numbers=_numbers(
-            found, as_of, cut_on=date_of(taken.last + 1), above_mg_days=0 if course is None else course.days
+            found,
+            as_of,
+            cut_on=date_of(taken.last + 1),
+            above_mg_days=0 if course is None else course.days,
+            stop_limit_mg=round(limit_mg, 3),
         ),
     )
 
@@ -284,6 +299,7 @@ def _numbers(found: steroids.Exposure, as_of: int, **known: Any) -> dict[str, An
         "cut_on": None,
         "dose": round(found.dose_on(as_of, steady=True), 3),
         "above_mg_days": None,
+        "stop_limit_mg": None,
         "before_mg": None,
         "after_mg": None,
         "allowed_mg": None,
@@ -298,7 +314,7 @@ def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
             return "No full stop of a long steroid course in the last weeks."
         text = (
             f"No steroid on file since {day_text(row['cut_on'])}, after {number(row['above_mg_days'])} days above "
-            f"{number(parameters.stop_above_mg)} mg/day"
+            f"{number(row['stop_limit_mg'])} mg/day"
         )
         if row["state"] == CANNOT_TELL:
             return f"{text}; whether it was stopped cannot be told: {row['cannot_tell_because']}."

@@ -5,6 +5,7 @@ nowhere, and numbers that claim to have been read somewhere without naming a sou
 """
 
 import csv
+import datetime as dt
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -39,6 +40,7 @@ from models.vocabulary.rows import (
     NoMonitoring,
     Screen,
     Source,
+    SourceCheck,
     TaperStep,
     TaperTemplate,
     UnitRule,
@@ -48,8 +50,19 @@ TABLES_DIRECTORY = Path(__file__).parent / "tables"
 
 MARKS = frozenset({"seen", "seed", "memory", "default", "computed"})
 SOURCE_KINDS = frozenset(
-    {"guideline", "article", "label", "terminology", "instrument", "regulation", "secondary", "educational-page"}
+    {
+        "guideline",
+        "article",
+        "label",
+        "terminology",
+        "instrument",
+        "regulation",
+        "secondary",
+        "educational-page",
+        "project",
+    }
 )
+HOW_READ = frozenset({"full text", "part", "summary", "abstract", "second-hand", "list", "own choice", "not read"})
 FAMILIES_WITHOUT_UNIT = frozenset({"presence", "score", "vas"})
 
 T = TypeVar("T")
@@ -65,6 +78,7 @@ class Vocabulary:
     """All tables of one directory, checked against each other and read-only."""
 
     sources: Mapping[str, Source]
+    source_checks: Mapping[str, SourceCheck]
     measures: Mapping[str, Measure]
     measure_codes: Mapping[tuple[str, str], MeasureCode]
     units: Mapping[tuple[str, str], UnitRule]
@@ -124,6 +138,13 @@ class _Line:
     def number(self, column: str) -> float | None:
         value = self.optional(column)
         return float(self._fraction(column, value)) if value else None
+
+    def day(self, column: str) -> dt.date:
+        value = self.text(column)
+        try:
+            return dt.date.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{column} is {value!r}, must be a date (YYYY-MM-DD)")
 
     def required_number(self, column: str) -> float:
         return float(self._fraction(column, self.text(column)))
@@ -236,6 +257,9 @@ def load(directory: Path = TABLES_DIRECTORY) -> Vocabulary:
     _check_codes_are_unambiguous(diagnoses, drugs)
     return Vocabulary(
         sources=sources,
+        source_checks=_keyed(
+            directory, "source_checks.csv", lambda line: _source_check(line, sources), lambda row: row.source
+        ),
         measures=measures,
         measure_codes=codes,
         units=units,
@@ -262,6 +286,7 @@ def load(directory: Path = TABLES_DIRECTORY) -> Vocabulary:
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "sources.csv": ("id", "title", "year", "where", "kind"),
+    "source_checks.csv": ("source", "read", "checked_by", "checked_on", "next_review", "note"),
     "measures.csv": (
         "key", "label", "short_label", "kind", "family", "unit", "min_value", "max_value", "higher_is", "loinc",
         "local_code", "range_mark", "range_source",
@@ -368,6 +393,20 @@ def _source(line: _Line) -> Source:
         where=line.text("where"),
         kind=line.choice("kind", SOURCE_KINDS),
     )
+
+
+def _source_check(line: _Line, sources: Mapping[str, Source]) -> SourceCheck:
+    check = SourceCheck(
+        source=line.choice("source", sources.keys()),
+        read=line.choice("read", HOW_READ),
+        checked_by=line.text("checked_by"),
+        checked_on=line.day("checked_on"),
+        next_review=line.day("next_review"),
+        note=line.optional("note"),
+    )
+    if check.next_review < check.checked_on:
+        line.fail("next_review lies before checked_on")
+    return check
 
 
 def _code(line: _Line, sources: Mapping[str, Source]) -> MeasureCode:

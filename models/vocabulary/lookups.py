@@ -23,6 +23,7 @@ from models.vocabulary.rows import (
     NoMonitoring,
     Screen,
     Source,
+    SourceCheck,
     TaperTemplate,
 )
 
@@ -197,6 +198,11 @@ def answers(kind: AnswerKind | None = None) -> Mapping[str, Answer]:
 def sources() -> Mapping[str, Source]:
     """Where numbers come from, by id."""
     return vocabulary().sources
+
+
+def source_checks() -> Mapping[str, SourceCheck]:
+    """How each source was last looked at, by its id."""
+    return vocabulary().source_checks
 
 
 def source(source_id: str) -> Source:

@@ -11,6 +11,7 @@ Every number has a mark that says how it is known:
 Rows are known by their key and read once, so they compare by identity; that also keeps the import quick.
 """
 
+import datetime as dt
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
@@ -34,6 +35,7 @@ DRUG_CLASSES: frozenset[str] = frozenset(
         "statin",
         "pjp-prophylaxis",
         "bone-protection",
+        "bone-anabolic",
         "calcium-vitamin-d",
         "bisphosphonate",
         "folate",
@@ -75,6 +77,22 @@ class Source:
     def is_guideline(self) -> bool:
         """Whether the source may be presented as a guideline."""
         return self.kind == "guideline"
+
+
+@dataclass(frozen=True, eq=False)
+class SourceCheck:
+    """How a source was last looked at, by whom, and when it is to be looked at again.
+
+    ``read`` says how much of it was seen. ``checked_by`` never names a clinician who did not read it: what the
+    engineers saw second-hand, or nobody saw, says so.
+    """
+
+    source: str
+    read: Literal["full text", "part", "summary", "abstract", "second-hand", "list", "own choice", "not read"]
+    checked_by: str
+    checked_on: dt.date
+    next_review: dt.date
+    note: str
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,6 +11,7 @@ from sqlmodel import select
 
 from dashboard.pages import rule as rule_page
 from dashboard.pages import rules as rules_page
+from jobs.provenance import due_for_review
 from jobs.rule import all_rules, rule
 from jobs.thresholds import thresholds_on
 from models.assessment import EvaluationRun
@@ -230,3 +231,19 @@ def test_a_physician_changes_a_threshold_in_the_browser(open_as: Callable[..., P
     page.wait_for_selector("#rule-said .notice")
     assert "Grace days for the clinic: 3" in page.inner_text("#rule-said")
     page.wait_for_selector("text=We see them weekly.")
+
+
+def test_the_sources_due_for_review_by_the_present_day_stand_first_with_what_rests_on_them(clinic: Clinic) -> None:
+    later = NOW + dt.timedelta(days=60)
+    seen = words(rules_page.content(here(clinic, now=later), {"tab": "sources"}))
+    due = due_for_review(later.date())
+    assert due
+    assert seen.index(f"Due for review: {len(due)} source") < seen.index("All sources")
+    assert all(f"{number.owner}, {number.name}" in seen for one in due for number in one.numbers)
+    assert "No source is due for review" in words(rules_page.content(here(clinic), {"tab": "sources"}))
+
+
+def test_each_threshold_says_when_its_source_is_to_be_read_again(clinic: Clinic) -> None:
+    page = body(clinic, "taper-too-fast")
+    assert "review 28 Nov" in words(page)
+    assert "Checked by: nobody" in str(page)

@@ -18,7 +18,7 @@ from jobs.phenotype import (
     phenotype_of,
     signs_of,
 )
-from tests.suggestion_cases import ADULT, FALLING, JUVENILE, TREATED, chart, ck, cmas, mmt8, steroid
+from tests.suggestion_cases import ADULT, FALLING, JUVENILE, TREATED, chart, ck, cmas, mmt8, steroid, suggestions
 
 STRONG = (mmt8(80, -40), mmt8(80, -1))
 PAIN = {"measure": "pain", "value": 8, "day": -1}
@@ -216,3 +216,39 @@ def test_inclusion_body_myositis_is_never_titled_inflammatory() -> None:
             )
         )
         assert (found.state == TRUE_MYOSITIS, "nflammatory" in found.title) == (False, False)
+
+
+PAST_HIGH_DOSE = (steroid(40, -180, -31), steroid(20, -30))
+WEAKER = (mmt8(80, -90), mmt8(66, -5))
+
+
+@pytest.mark.parametrize(
+    ("observations", "state"),
+    [
+        ((ck(0.6, -5), ck(0.55, -60)), "steroid_myopathy_possible"),
+        ((ck(1.6, -5), ck(1.55, -60)), "true_myositis"),
+        ((ck(1.4, -5), ck(0.55, -60)), "indeterminate"),  # within 1.5 times its limit, but rising
+        *(
+            (
+                (
+                    ck(0.6, -5),
+                    ck(0.55, -60),
+                    {"measure": name, "value": 30, "unit": "U/L", "upper_limit": 40, "day": -60},
+                    {"measure": name, "value": 75, "unit": "U/L", "upper_limit": 40, "day": -5},
+                ),
+                "indeterminate",
+            )
+            for name in ("ast", "alt", "ldh")
+        ),
+    ],
+)
+def test_a_high_dose_of_the_past_is_remembered_unless_an_enzyme_rises(observations: Any, state: str) -> None:
+    answer = suggestions(patient=ADULT, medications=PAST_HIGH_DOSE, observations=(*WEAKER, *observations))
+    assert answer["state"] == state
+    keys = [one["key"] for one in answer["suggestions"]]
+    assert ("reduce-steroid-for-myopathy" in keys) is (state == "steroid_myopathy_possible")
+    if state == "steroid_myopathy_possible":
+        assert "add-ivig" not in keys
+        found = next(one for one in answer["suggestions"] if one["key"] == "reduce-steroid-for-myopathy")
+        step = next(option for option in found["options"] if option["key"] == "next-step")
+        assert step["dose"] == "from 20 to 17.5 mg/day (template A)"

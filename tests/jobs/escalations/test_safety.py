@@ -44,6 +44,77 @@ def test_a_bone_drug_is_due_at_very_high_dose() -> None:
     assert "bone-drug" in {option["key"] for option in found["options"]}
 
 
+def options(found: dict[str, Any] | None) -> list[str]:
+    """The keys of a card's options, in their order."""
+    assert found is not None
+    return [option["key"] for option in found["options"]]
+
+
+def said(found: dict[str, Any] | None) -> str:
+    """All a card says, in one text."""
+    return str(found)
+
+
+def test_an_anabolic_drug_stands_first_at_very_high_risk_only() -> None:
+    very_high = card(suggestions(patient=ADULT, medications=(steroid(60, -40),)), "add-bone-protection")
+    assert options(very_high)[0] == "anabolic"
+    assert "teriparatide or abaloparatide" in said(very_high)
+    moderate = suggestions(
+        patient=ADULT,
+        medications=(steroid(5, -120), {"drug": "calcium and vitamin d", "dose": 1000, "start": -90}),
+        observations=({"measure": "bone_t_score", "value": -1.4, "unit": "", "day": -20},),
+        events=[{"event": "dxa", "day": -20}],
+    )
+    assert options(card(moderate, "add-bone-protection"))[0] == "bone-drug"
+
+
+def test_what_is_not_on_file_of_the_fracture_risk_is_said() -> None:
+    found = card(suggestions(patient=ADULT, medications=(steroid(5, -120),)), "add-bone-protection")
+    assert found is not None
+    assert found["collect_first"] == ["FRAX and a T-score are not on file"]
+
+
+def test_a_child_is_asked_for_the_spine_and_growth_never_for_a_scan() -> None:
+    found = card(
+        suggestions(patient={**ADULT, "age_years": 9}, medications=(steroid(10, -200),)), "add-bone-protection"
+    )
+    assert "child-bone" in options(found)
+    assert not {"dxa", "bone-drug", "anabolic"} & set(options(found))
+
+
+def test_a_young_adult_is_asked_for_a_scan_without_frax() -> None:
+    found = card(
+        suggestions(patient={**ADULT, "age_years": 30}, medications=(steroid(5, -200),)), "add-bone-protection"
+    )
+    assert found is not None
+    scan = next(option for option in found["options"] if option["key"] == "dxa")
+    assert "FRAX" not in scan["text"]
+    assert "FRAX is not made for under 40" in str(scan["cautions"])
+
+
+@pytest.mark.parametrize(("value", "offered", "asked"), [(None, True, True), (0, True, False), (1, False, False)])
+def test_dapsone_waits_for_g6pd_and_is_left_out_in_deficiency(value: int | None, offered: bool, asked: bool) -> None:
+    on_file = () if value is None else ({"measure": "g6pd_deficiency", "value": value, "unit": "", "day": -20},)
+    answer = suggestions(patient=ADULT, medications=(METHOTREXATE, steroid(30, -60)), observations=on_file)
+    found = card(answer, "add-pjp-prophylaxis")
+    assert found is not None
+    assert ("dapsone" in options(found)) is offered
+    assert any("G6PD" in one for one in found["collect_first"]) is asked
+
+
+def test_prophylaxis_names_whose_threshold_it_is_and_when_it_may_stop() -> None:
+    found = card(suggestions(patient=ADULT, medications=(METHOTREXATE, steroid(20, -27))), "add-pjp-prophylaxis")
+    assert "EULAR 2022" in said(found)
+    assert "may stop" in said(found)
+
+
+def test_prophylaxis_nothing_calls_for_any_more_is_reviewed() -> None:
+    atovaquone = {"drug": "atovaquone", "dose": 1500, "start": -200}
+    low = (METHOTREXATE, steroid(40, -200, -60), steroid(5, -59), atovaquone)
+    assert made("review-pjp-prophylaxis", medications=low)
+    assert not made("review-pjp-prophylaxis", medications=(METHOTREXATE, steroid(40, -200), atovaquone))
+
+
 @pytest.mark.parametrize(("frequency", "wrong"), [("daily", True), ("twice-daily", True), ("weekly", False)])
 def test_methotrexate_is_weekly(frequency: str, wrong: bool) -> None:
     assert made("check-methotrexate-frequency", medications=({**METHOTREXATE, "frequency": frequency},)) is wrong

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import re
 from typing import Any
 
 import numpy as np
@@ -372,6 +373,29 @@ def test_the_random_histories_reach_every_rule() -> None:
             if any(row["state"] == MET for row in rows):
                 silent.discard(one.key)
     assert not silent
+
+
+def without_counts(said: str) -> str:
+    """The sentence with its counts of days taken out."""
+    return re.sub(r"\d+(?= days?\b)|(?<=\bday )\d+", "some", said)
+
+
+@each_rule
+def test_no_sentence_counts_days_that_change_every_night(
+    one: Rule, passing_days: list[tuple[dt.date, dt.date, dict[str, Any], Frames]]
+) -> None:
+    told: dict[tuple[int, str], str] = {}
+    for _, day, _, panel in passing_days:
+        for patient, mine in answers(one, day, panel).items():
+            for subject, cells in mine.items():
+                row = {
+                    name: None if isinstance(value, str) and value == "absent" else value
+                    for name, value in cells.items()
+                }
+                said = f"{one.explain(row, one.defaults())} {one.suggested_action(row, one.defaults())}"
+                before = told.get((patient, subject), said)
+                assert said == before or without_counts(said) != without_counts(before), said
+                told[patient, subject] = said
 
 
 @each_rule

@@ -224,12 +224,36 @@ def test_whoever_never_took_a_steroid_has_no_row() -> None:
     assert on_frames(RULE, panel, AS_OF, Parameters()).empty
 
 
+def test_after_a_sudden_stop_no_taper_is_called_on_time() -> None:
+    text = RULE.explain(assess(pred(60, -60, -3)), Parameters())
+    assert "no dose on file from 20 Nov 2026 on" in text
+    assert "on time" not in text
+
+
+@pytest.mark.parametrize(
+    ("second", "asked"),
+    [
+        ({"drug": "prednisolone", "dose": 20, "start": -20}, True),
+        ({"drug": "prednisone", "dose": 20, "start": -20, "route": "iv"}, True),
+        ({"drug": "prednisolone", "dose": 20, "start": -20, "end": 10}, False),
+        ({"drug": "prednisolone", "dose": 20, "start": -40}, False),  # begun together
+        ({"drug": "methylprednisolone", "dose": 1000, "start": -1, "route": "iv", "intent": "pulse"}, False),
+        ({"drug": "prednisolone", "dose": 20, "start": -20, "route": "topical"}, False),
+    ],
+)
+def test_two_steroids_without_an_end_are_added_up_and_asked_about(second: dict[str, Any], asked: bool) -> None:
+    row = assess(pred(40, -40), second)
+    assert ("ask if both are taken" in RULE.explain(row, Parameters())) is asked
+    if asked:
+        assert row["dose"] == 60
+
+
 def test_the_explanation_holds_the_numbers() -> None:
     text = RULE.explain(assess(pred(60, -32)), Parameters())
-    assert "33 days above 30 mg/day" in text
+    assert "Above 30 mg/day (prednisone-equivalent) since 21 Oct 2026, longer than 28 days since 18 Nov 2026" in text
     assert "no taper has begun" in text
     text = RULE.explain(assess(pred(60, -56, -29), pred(50, -28)), Parameters())
-    assert "template A has 30 mg: 14 days and 2 steps behind" in text
+    assert "now 50 mg, where template A has 30 mg: behind since 8 Nov 2026" in text
     assert "no weight" in RULE.explain(assess(pred(1, -40, unit="mg/kg")), Parameters())
 
 
@@ -310,7 +334,7 @@ def test_an_adult_still_above_30_mg_on_day_84_since_induction_has_the_second_lin
     row = assess(*medications)
     assert (row["state"], row["review"]) == (MET, review)
     assert ("second line" in RULE.suggested_action(row, Parameters())) is (review is not None)
-    assert ("since induction" in RULE.explain(row, Parameters())) is (review is not None)
+    assert ("after induction on" in RULE.explain(row, Parameters())) is (review is not None)
 
 
 @pytest.mark.parametrize(

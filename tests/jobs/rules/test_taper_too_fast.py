@@ -142,3 +142,15 @@ def test_the_explanations_name_the_doses() -> None:
         assess(*FAST), Parameters()
     )
     assert "38 days above 7.5 mg/day" in RULE.explain(assess(pred(20, -40, -3), subject=STOP), Parameters())
+
+
+@pytest.mark.parametrize(
+    ("dose", "kilograms", "state"),
+    [(6.5, 13, MET), (1.4, 13, MET), (1.3, 13, NOT_MET), (7.6, 90, MET), (7.5, 90, NOT_MET)],
+)
+def test_a_small_childs_full_stop_is_judged_by_the_kilogram(dose: float, kilograms: float, state: str) -> None:
+    child = [{"mrn": "1", "age_years": 4, "diagnosis": "JDM"}]
+    weight = [{"measure": "weight", "value": kilograms, "unit": "kg", "day": -60}]
+    taken = [pred(dose, -60, -3)]
+    rows = on_frames(RULE, frames(patients=child, observations=weight, medications=taken), AS_OF, Parameters())
+    assert rows[rows["subject"] == STOP]["state"].item() == state

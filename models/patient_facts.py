@@ -202,6 +202,7 @@ class PatientFacts:
     __slots__ = (
         "_age",
         "_derived",
+        "_doubtful",
         "_histories",
         "_latest",
         "_read",
@@ -287,6 +288,7 @@ class PatientFacts:
         self._read = read
         self._read_latest = read_latest
         self._read_doubtful = read_doubtful
+        self._doubtful: Sequence[Any] | None = None
         self._read_history = read_history
         self._histories: dict[str, Sequence[Reading]] = {}
         self._latest: dict[str, Reading | None] = {}
@@ -346,7 +348,9 @@ class PatientFacts:
 
     def doubtful(self) -> Sequence[Any]:
         """Readings that cannot be (`models.plausibility.Doubtful`): held back from the series, and asked about."""
-        return self._read_doubtful() if self._read_doubtful is not None else ()
+        if self._doubtful is None:
+            self._doubtful = self._read_doubtful() if self._read_doubtful is not None else ()
+        return self._doubtful
 
     def last_measured(self, measure: str) -> Reading | None:
         """The newest reading of a measure, one held back as doubtful among them: it was measured all the same."""

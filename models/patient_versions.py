@@ -78,6 +78,7 @@ class PatientVersions:
     ) -> PatientFacts:
         """The facts as they stood on `today`, as known at `evening` (its last instant, seconds since 1970)."""
 
+        histories: dict[str, Sequence[Reading]] = {}
         doubtful: dict[str, list[Doubtful]] = {}
 
         def read_doubtful() -> Sequence[Doubtful]:
@@ -86,11 +87,12 @@ class PatientVersions:
             return [one for measure in sorted(doubtful) for one in doubtful[measure]]
 
         def history(measure: str) -> Sequence[Reading]:
-            found, doubtful[measure] = plausible(
-                [one.fact for one in self.readings.get(measure, ()) if one.day <= today and one.stands(evening)],
-                self.person[2],
-            )
-            return found
+            if measure not in histories:
+                believed = [
+                    one.fact for one in self.readings.get(measure, ()) if one.day <= today and one.stands(evening)
+                ]
+                histories[measure], doubtful[measure] = plausible(believed, self.person[2])
+            return histories[measure]
 
         def read(measure: str) -> Sequence[Reading]:
             found = history(measure)

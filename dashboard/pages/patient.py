@@ -22,6 +22,7 @@ from dashboard.components.states import empty_state, notice
 from dashboard.figures.timeline import starting_range, timeline
 from dashboard.patient import CHANGED, REF, WHO_ACTS, calculators, entry, own_thresholds, plan
 from dashboard.patient.advice import explanations_section, response_section, suggestions_section
+from dashboard.patient.antibodies import antibodies_section
 from dashboard.patient.sections import (
     alerts_section,
     banner,
@@ -121,6 +122,7 @@ def body(
         labs_section(view),
         steroid_section(view),
         skin_and_lung_section(view),
+        antibodies_section(view),
         response_section(view),
         could_not_tell_section(view),
         own_thresholds.own_section(view, decides=decides),

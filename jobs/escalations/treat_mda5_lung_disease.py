@@ -4,6 +4,7 @@ Looked at: the answer of the rule on anti-MDA5 and the lung, current drugs, feve
 which screens are on file.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from jobs.chart import Chart, fact_of
@@ -59,7 +60,6 @@ def _why(found: Answer) -> str:
 
 
 def _options(chart: Chart) -> tuple[Option, ...]:
-    unsafe = _pregnancy(chart)
     choices: list[tuple[Option, tuple[str, ...]]] = [
         (Option("look-today", "See today: saturation, chest CT, respiratory physician, place of care."), ()),
         (
@@ -74,7 +74,7 @@ def _options(chart: Chart) -> tuple[Option, ...]:
             Option(
                 "triple",
                 "The same and cyclophosphamide by infusion from the start.",
-                cautions=("Fertility, infection, bladder; blood count before each dose.", *unsafe),
+                cautions=("Fertility, infection, bladder; blood count before each dose.",),
             ),
             ("cyclophosphamide",),
         ),
@@ -82,7 +82,6 @@ def _options(chart: Chart) -> tuple[Option, ...]:
             Option(
                 "without-calcineurin-inhibitor",
                 "Where those cannot be given: steroid with cyclophosphamide, mycophenolate or rituximab.",
-                cautions=unsafe,
             ),
             (),
         ),
@@ -99,7 +98,11 @@ def _options(chart: Chart) -> tuple[Option, ...]:
             (),
         ),
     ]
-    return unless_active(chart, choices)
+    instead = ("cyclophosphamide", "mycophenolate mofetil", "rituximab")
+    return tuple(
+        replace(option, drugs=instead) if option.key == "without-calcineurin-inhibitor" else option
+        for option in unless_active(chart, choices)
+    )
 
 
 def _pregnancy(chart: Chart) -> tuple[str, ...]:

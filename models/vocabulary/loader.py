@@ -23,8 +23,10 @@ from models.vocabulary.rows import (
     ANY_MONITORED,
     CHILD,
     DRUG_CLASSES,
+    WARNS_OF,
     ActionLimit,
     Answer,
+    AntibodyWarning,
     Autoantibody,
     CmasItem,
     Diagnosis,
@@ -93,6 +95,7 @@ class Vocabulary:
     diagnoses: Mapping[str, Diagnosis]
     autoantibodies: Mapping[str, Autoantibody]
     autoantibodies_by_name: Mapping[str, Autoantibody]
+    antibody_warnings: tuple[AntibodyWarning, ...]
     frequencies: Mapping[str, Frequency]
     taper_templates: Mapping[str, TaperTemplate]
     cmas_items: Mapping[int, CmasItem]
@@ -250,6 +253,12 @@ def load(directory: Path = TABLES_DIRECTORY) -> Vocabulary:
         lambda row: row.key,
     )
     antibodies = _keyed(directory, "autoantibodies.csv", lambda line: _antibody(line, sources), lambda row: row.code)
+    warnings = _keyed(
+        directory,
+        "antibody_warnings.csv",
+        lambda line: _warning(line, sources, antibodies),
+        lambda row: (row.antibody, row.warns_of),
+    )
     cmas_items = _keyed(directory, "cmas_items.csv", lambda line: _cmas_item(line, sources), lambda row: row.number)
     groups = _keyed(directory, "muscle_groups.csv", lambda line: _group(line, sources), lambda row: row.number)
     _check_instruments(measures, cmas_items, groups)
@@ -276,6 +285,7 @@ def load(directory: Path = TABLES_DIRECTORY) -> Vocabulary:
         autoantibodies_by_name=_by_name(
             "autoantibodies.csv", ((row, (row.code, row.label, *row.synonyms)) for row in antibodies.values())
         ),
+        antibody_warnings=tuple(warnings.values()),
         frequencies=_keyed(directory, "frequencies.csv", _frequency, lambda row: row.key),
         taper_templates=_tapers(directory, sources),
         cmas_items=cmas_items,
@@ -322,6 +332,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "autoantibodies.csv": (
         "code", "label", "synonyms", "target", "target_mark", "group", "features", "mark", "source",
     ),
+    "antibody_warnings.csv": ("antibody", "warns_of", "says", "mark", "source"),
     "frequencies.csv": ("key", "label", "doses", "every_days"),
     "taper_templates.csv": (
         "key", "label", "unit", "population", "start_from_day", "start_by_day", "mark", "source", "note",
@@ -714,6 +725,18 @@ def _antibody(line: _Line, sources: Mapping[str, Source]) -> Autoantibody:
         mark=line.mark("mark", "source", sources, needed=True),
         source=line.optional("source"),
     )
+
+
+def _warning(line: _Line, sources: Mapping[str, Source], antibodies: Mapping[str, Autoantibody]) -> AntibodyWarning:
+    row = AntibodyWarning(
+        antibody=line.text("antibody"),
+        warns_of=line.choice("warns_of", tuple(sorted(WARNS_OF))),
+        says=line.text("says"),
+        mark=line.mark("mark", "source", sources, needed=True),
+        source=line.optional("source"),
+    )
+    _refer(line, "antibody", (row.antibody,), antibodies)
+    return row
 
 
 def _frequency(line: _Line) -> Frequency:

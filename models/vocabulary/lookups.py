@@ -10,6 +10,7 @@ from models.vocabulary.rows import (
     ActionLimit,
     Answer,
     AnswerKind,
+    AntibodyWarning,
     Autoantibody,
     CmasItem,
     Diagnosis,
@@ -159,6 +160,11 @@ def diagnosis_for_code(system: str, code: str) -> Diagnosis | None:
 def autoantibodies() -> Mapping[str, Autoantibody]:
     """The autoantibodies, by code."""
     return vocabulary().autoantibodies
+
+
+def antibody_warnings(code: str) -> tuple[AntibodyWarning, ...]:
+    """What an antibody warns of, in the order of the table; empty where nothing is known, or the code is not."""
+    return tuple(row for row in vocabulary().antibody_warnings if row.antibody == code)
 
 
 def autoantibody(name: str) -> Autoantibody | None:

@@ -43,6 +43,10 @@ DRUG_CLASSES: frozenset[str] = frozenset(
     }
 )
 
+WARNS_OF: frozenset[str] = frozenset(
+    {"lung", "heart", "cancer", "calcinosis", "severe weakness", "statin", "swallowing", "skin", "treatment"}
+)
+
 # A glucocorticoid given by one of these routes adds nothing to the prednisone-equivalent dose: too little of it
 # reaches the circulation, or (into a joint) too unevenly to convert. Source: S8 and the project's contract.
 STEROID_ROUTES_NOT_COUNTED: frozenset[str] = frozenset({"topical", "inhaled", "intra-articular"})
@@ -333,6 +337,17 @@ class Autoantibody:
     target_mark: Mark
     group: Literal["ASYS", "DM", "IMNM", "IBM", "MAA"]
     features: str
+    mark: Mark
+    source: str
+
+
+@dataclass(frozen=True, eq=False)
+class AntibodyWarning:
+    """One thing an antibody warns of, in a word (`lung`, `heart`, `cancer`, ...) and in a few."""
+
+    antibody: str
+    warns_of: str
+    says: str
     mark: Mark
     source: str
 

@@ -158,6 +158,23 @@ def test_skin_and_lung_stand_in_the_card_and_in_a_section_of_their_own(
     assert "90, 92" in shown
 
 
+def test_the_page_says_what_each_antibody_warns_of_and_when_that_is_not_known(here: "Current") -> None:
+    from dashboard.patient.antibodies import antibodies_section
+
+    def shown(codes: str) -> str:
+        view = view_of(here)
+        view.patient.autoantibodies = codes
+        return " ".join(words(antibodies_section(view)).split())
+
+    said = shown("NXP2")
+    assert said.startswith("Antibodies what they warn of Anti-NXP2 calcinosis severe weakness cancer")
+    assert "Tables of myositis-specific autoantibodies" in said
+    assert "verify" in said
+    assert "Anti-La : no warning on file for it" in shown("LA")
+    assert "SOMETHING : not in the vocabulary, what it warns of is not known here" in shown("NXP2;SOMETHING")
+    assert "No antibody on file" in shown("")
+
+
 def test_a_patient_without_any_fact_has_a_card_that_says_so(
     charted: Clinic, clinic_folder: Callable[..., Path]
 ) -> None:

@@ -374,6 +374,28 @@ def test_a_diagnosis_code_leads_to_one_subtype_or_to_none(system: str, code: str
     assert (found.code if found else None) == diagnosis
 
 
+def test_what_an_antibody_warns_of_is_a_word_with_what_it_means_and_how_it_is_known() -> None:
+    warns_of = {
+        code: {row.warns_of for row in vocabulary.antibody_warnings(code)} for code in vocabulary.autoantibodies()
+    }
+    assert "lung" in warns_of["JO1"] & warns_of["MDA5"] & warns_of["PL12"]
+    assert "cancer" in warns_of["TIF1G"] & warns_of["NXP2"]
+    assert "calcinosis" in warns_of["NXP2"]
+    assert {"heart", "severe weakness"} <= warns_of["SRP"]
+    assert "statin" in warns_of["HMGCR"]
+    assert warns_of["LA"] == set()
+    assert vocabulary.antibody_warnings("SOMETHING") == ()
+
+
+def test_every_antisynthetase_antibody_warns_of_the_lung() -> None:
+    silent = [
+        code
+        for code, row in vocabulary.autoantibodies().items()
+        if row.group == "ASYS" and "lung" not in {one.warns_of for one in vocabulary.antibody_warnings(code)}
+    ]
+    assert silent == []
+
+
 @pytest.mark.parametrize("name", ["JO1", "Jo-1", "anti-Jo-1", "ANTI JO1"])
 def test_an_autoantibody_is_found_however_it_is_written(name: str) -> None:
     found = vocabulary.autoantibody(name)
@@ -673,6 +695,9 @@ def duplicated(rows: list[dict[str, str]]) -> None:
         ("monitoring.csv", changed(0, only_if="tall"), "no table knows"),
         ("monitoring.csv", changed(0, only_if="ck"), "no table knows"),
         ("no_monitoring.csv", changed(0, treatment="aspirin"), "no table knows"),
+        ("antibody_warnings.csv", changed(0, antibody="SOMETHING"), "no table knows"),
+        ("antibody_warnings.csv", changed(0, warns_of="luck"), "warns_of"),
+        ("antibody_warnings.csv", changed(0, source=""), "source"),
         ("no_monitoring.csv", changed(0, source=""), "source is empty"),
         ("monitoring.csv", changed(0, interval_days="soon"), "whole number"),
         ("monitoring.csv", changed(0, interval_days="0"), "above 0"),

@@ -15,7 +15,7 @@ from models.states import Severity
 from models.vocabulary import ACTIVE_TREATMENT, drug, events, measure
 
 HARMS_THE_UNBORN = ("cyclophosphamide", "leflunomide", "methotrexate", "mycophenolate mofetil", "mycophenolic acid")
-WAKES_HEPATITIS_B = ("rituximab", "anti-tnf", "jak-inhibitor", "cyclophosphamide")
+WAKES_HEPATITIS_B = ("rituximab", "obinutuzumab", "cd19 car-t", "anti-tnf", "jak-inhibitor", "cyclophosphamide")
 POSITIVE_WORDS = ("positive", "reactive", "detected")
 ANTIBODY_TESTS = ("anti_hbc", "anti_hcv", "vzv_igg")
 """Antibodies of others: after immunoglobulin they may be the donors'."""
@@ -121,7 +121,7 @@ def _hepatitis_b_core(result: Found, name: str, parameters: ScreenLimits) -> Ver
         return FINE
     grave = ACTION if belongs(name, WAKES_HEPATITIS_B) else WATCH
     return Verdict(
-        URGENT if name == "rituximab" else grave,
+        URGENT if name in ("rituximab", "obinutuzumab") else grave,
         "hepatitis B core antibody is positive: a past infection can wake",
         "HBV DNA; antiviral prophylaxis under rituximab and other strong agents; liver enzymes every 2 to 3 months",
         "HBV DNA first; antiviral prophylaxis under rituximab and other strong agents",

@@ -407,6 +407,34 @@ def test_an_autoantibody_is_found_however_it_is_written(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "key", "acts_for"),
+    [
+        ("Xeljanz", "tofacitinib", None),
+        ("Olumiant", "baricitinib", None),
+        ("Rinvoq", "upadacitinib", None),
+        ("Jakavi", "ruxolitinib", None),
+        ("Jyseleca", "filgotinib", None),
+        ("brepocitinib", "brepocitinib", None),
+        ("Vyvgart", "efgartigimod", 56),
+        ("Imaavy", "nipocalimab", 56),
+        ("Rystiggo", "rozanolixizumab", 56),
+        ("CAR-T", "cd19 car-t", 365),
+        ("Gazyva", "obinutuzumab", 274),
+        ("Darzalex", "daratumumab", 84),
+        ("Saphnelo", "anifrolumab", 56),
+        ("Benlysta", "belimumab", 56),
+        ("Ofev", "nintedanib", None),
+        ("Esbriet", "pirfenidone", None),
+    ],
+)
+def test_newcomers_are_known_by_brand_and_by_how_long_they_act(written: str, key: str, acts_for: int | None) -> None:
+    found = vocabulary.drug(written)
+    assert found is not None
+    assert (found.key, found.acts_for_days) == (key, acts_for)
+    assert found.counts_as_active_treatment == (key not in ("nintedanib", "pirfenidone"))
+
+
+@pytest.mark.parametrize(
     ("written", "key"),
     [
         ("MTX", "methotrexate"),

@@ -307,6 +307,7 @@ def _more(patient: PatientFacts, risk: _Risk, onset: int | None, parameters: Par
 
 def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
     """The risk with its factors, and what is not on file."""
+    del parameters
     if row["state"] == CANNOT_TELL:
         return f"Whether the search for a cancer is complete cannot be told: {row['cannot_tell_because']}."
     if not row["risk"]:
@@ -320,7 +321,7 @@ def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
         return f"Cancer risk {row['risk']}{factors}: nothing is overdue{rest}.{missing}"
     more = f" To be considered: {row['more']}." if row["more"] else ""
     return (
-        f"Cancer risk {row['risk']}{factors}, {parameters.years} years from the diagnosis on. "
+        f"Cancer risk {row['risk']}{factors}. "
         f"Due since {day_text(row['due'])} and not on file: {row['said']}.{missing}{more}"
     )
 

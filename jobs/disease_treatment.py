@@ -290,4 +290,4 @@ def _both(before: Reading, now: Reading) -> tuple[str, str]:
 
 
 def _said(label: str, before: float, now: float, day: int) -> str:
-    return f"{label} {number(before)} -> {number(now)} ({day_text(day)})"
+    return f"{label} {number(before, 2)} -> {number(now, 2)} ({day_text(day)})"

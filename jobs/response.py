@@ -143,5 +143,5 @@ def told(found: Comparison) -> str:
     """A comparison in words."""
     when = day_text(found.after_day)
     if found.measure == "ck":
-        return f"CK {number(found.before)} -> {number(found.after)} times its limit ({when})"
-    return f"{measure(found.measure).short_label} {number(found.before)} -> {number(found.after)} ({when})"
+        return f"CK {number(found.before, 2)} -> {number(found.after, 2)} times its limit ({when})"
+    return f"{measure(found.measure).short_label} {number(found.before, 2)} -> {number(found.after, 2)} ({when})"

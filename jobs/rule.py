@@ -267,6 +267,23 @@ def number(value: float | None, digits: int = 1) -> str:
     return str(int(rounded)) if rounded == int(rounded) else f"{rounded:.{digits}f}".rstrip("0").rstrip(".")
 
 
+def apart(value: float, threshold: float, digits: int = 1) -> str:
+    """A number with as many digits as it takes to see on which side of a threshold it lies: 1.52 is above 1.5."""
+    if abs(value - threshold) <= _ROUNDING:
+        return number(threshold, max(digits, 3))
+    side = value > threshold
+    for enough in range(digits, _MOST_DIGITS):
+        shown = round(value, enough)
+        if shown != threshold and (shown > threshold) == side:
+            return number(value, enough)
+    return f"just {'above' if side else 'below'} {number(threshold, max(digits, 3))}"
+
+
+_ROUNDING = 1e-6
+"""Nearer to a threshold than this lies on it: 1.5 times 0.7 is not 1.05 in binary."""
+_MOST_DIGITS = 6
+
+
 def day_text(value: dt.date | int | None) -> str:
     """A date (or a day number) for a sentence: `3 Mar 2026`."""
     if value is None:

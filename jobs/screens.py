@@ -373,4 +373,4 @@ def shown(fact: str, result: Found) -> str:
     known = measure(fact)
     if known.family == "presence":
         return "positive" if result.value >= 1 else "negative"
-    return f"{result.comparator}{number(result.value, 1)} {known.unit}".strip()
+    return f"{result.comparator}{number(result.value, 3)} {known.unit}".strip()

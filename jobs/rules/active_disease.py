@@ -33,6 +33,7 @@ from jobs.rule import (
     Example,
     Rule,
     Source,
+    apart,
     day_text,
     number,
     parameter,
@@ -186,8 +187,10 @@ def _weakness(patient: PatientFacts, happened: Mapping[str, Happening], today: i
     facts: list[str] = []
     if score is not None and score.value < getattr(parameters, _BELOW[score.measure]):
         row = measure(score.measure)
-        said.append(f"{row.short_label} {number(score.value)} of {number(row.max_value)} on {day_text(score.day)}")
         below = float(getattr(parameters, _BELOW[score.measure]))
+        said.append(
+            f"{row.short_label} {apart(score.value, below)} of {number(row.max_value)} on {day_text(score.day)}"
+        )
         since.append(_run_start(patient.history(score.measure), lambda one: one.value < below))
         facts.append(score.fact)
     difficulties = [happened[kind] for kind in DIFFICULTIES if kind in happened]
@@ -235,7 +238,8 @@ def _activity(
     for reading in enzymes:
         if _is_above(reading, parameters.enzyme_sign):
             label = measure(reading.measure).short_label
-            said.append(f"{label} {number(reading.times_limit)} times its limit on {day_text(reading.day)}")
+            times = apart(reading.times_limit or 0.0, parameters.enzyme_sign)
+            said.append(f"{label} {reading.comparator}{times} times its limit on {day_text(reading.day)}")
             since.append(
                 _run_start(patient.history(reading.measure), lambda one: _is_above(one, parameters.enzyme_sign))
             )
@@ -244,7 +248,7 @@ def _activity(
     if globe is not None and today - globe.day > parameters.latest_days:
         globe = None
     if globe is not None and globe.value >= parameters.global_sign:
-        said.append(f"physician global {number(globe.value)} of 10 on {day_text(globe.day)}")
+        said.append(f"physician global {apart(globe.value, parameters.global_sign)} of 10 on {day_text(globe.day)}")
         since.append(_run_start(patient.history("physician_global"), lambda one: one.value >= parameters.global_sign))
         facts.append(globe.fact)
     for kind in ("dysphagia", "rash"):
@@ -304,7 +308,8 @@ def _enzyme_alone(patient: PatientFacts, weak: _Known, today: int, parameters: P
         return _Known(None, since=reading.day, facts=(reading.fact,))
     if _exercised_before(patient, reading, parameters.exercise_days):
         return _Known(False)
-    said = f"CK {number(reading.times_limit)} times its limit on {day_text(reading.day)}"
+    times = apart(reading.times_limit, parameters.enzyme_alone)
+    said = f"CK {reading.comparator}{times} times its limit on {day_text(reading.day)}"
     since = _run_start(patient.history("ck"), lambda one: _is_above(one, parameters.enzyme_alone))
     return _Known(True, (said,), since, (reading.fact,))
 
@@ -409,7 +414,8 @@ def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
         )
     if row["state"] == NOT_MET:
         if row["subject"] == ENZYME:
-            return f"No CK above {number(parameters.enzyme_alone)} times its limit to explain."
+            limit = number(parameters.enzyme_alone)
+            return f"No CK above {limit} times its limit that neither weakness nor exercise goes with."
         if row.get("weak"):
             return f"Weak ({row['weak']}), without a sign of activity."
         return f"Signs of activity ({row['active']}), not weak." if row.get("active") else "Not weak, or not active."
@@ -425,7 +431,9 @@ def _told(row: Mapping[str, Any]) -> str:
     verdict = row["treatment"]
     if verdict == UNTREATED:
         return "No glucocorticoid and no immunosuppressant is on file as running or still acting."
-    begun = f"Treatment begun or last raised from {day_text(row['treated_from'])} on"
+    begun = (
+        f"Treatment judged from {day_text(row['treated_from'])}, when it was begun, raised or a pulse was last given"
+    )
     if verdict == TOO_EARLY:
         return f"{begun}: it can be judged on {day_text(row['due'])}."
     if verdict == RESPONDING:

@@ -261,9 +261,8 @@ def _assess_instrument(
 
 def all_by_another_assessor(before: Sequence[Reading], since: Sequence[Reading]) -> bool:
     """Whether every score since was taken by somebody who took none of those before; unknown names prove nothing."""
-    earlier = {score.assessor for score in before if score.assessor}
-    later = {score.assessor for score in since}
-    return bool(earlier) and None not in later and "" not in later and not earlier & later
+    earlier, later = {score.assessor for score in before}, {score.assessor for score in since}
+    return all(earlier) and all(later) and bool(earlier) and not earlier & later
 
 
 def _symptoms(found: Iterable[Happening]) -> str:
@@ -470,17 +469,22 @@ def worse(seen: Mapping[str, Any], now: Mapping[str, Any], parameters: Parameter
 
 
 def phrase(rows: Sequence[Mapping[str, Any]]) -> str:
-    """`Weaker: CMAS 27 → 24 of 52 since 8 Nov 2026, possible`."""
+    """`Weaker: CMAS mean 27 → 24 of 52 since 8 Nov 2026, latest 25, possible`: the fall that counted, and now."""
     row = rows[0]
     subject = str(row["subject"])
     most = measures()[subject].max_value if subject in measures() else None
     mean = "mean " if int(row.get("reference_scores") or 1) > 1 else ""
+    several, fell_at_once = int(row.get("since_scores") or 1) > 1, bool(row.get("by_fall") or row.get("gradual"))
+    # Where no single score fell a step, it is the mean of those since that lies lower.
+    together = several and not fell_at_once and row.get("since_mean") is not None
+    counted = row["since_mean"] if together else row.get("fall_value")
+    counted = row["latest"] if counted is None else counted
+    fell = f"{mean}{amount(row['reference'])} → {'mean ' if together else ''}{amount(counted)}"
     of = f" of {amount(most)}" if most else ""
     since = f" since {dated(row['since'])}" if row["since"] else ""
+    latest = f", latest {amount(row['latest'])}" if several and row["latest"] != counted else ""
     grade = f", {row['grade']}" if row["grade"] else ""
-    return (
-        f"Weaker: {subject_label(subject)} {mean}{amount(row['reference'])} → {amount(row['latest'])}{of}{since}{grade}"
-    )
+    return f"Weaker: {subject_label(subject)} {fell}{of}{since}{latest}{grade}"
 
 
 RULE = Rule(

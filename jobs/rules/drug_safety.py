@@ -28,6 +28,7 @@ from jobs.rule import (
     Example,
     Rule,
     Source,
+    apart,
     day_text,
     number,
     parameter,
@@ -405,20 +406,19 @@ def _against(patient: PatientFacts, looked: Look, as_of: int, parameters: Parame
     only_a_bound = not beyond and newest.comparator == ("<" if limit.direction == "below" else ">")
     if not beyond and not only_a_bound:
         return None
-    said = f"{_value(newest)}, {limit.direction} {_limit_in_words(limit, threshold.value)}"
-    ended = looked.course.through < as_of
-    said += f", under {_label(looked.name).lower()}"
-    said += f" (ended on {day_text(looked.course.through)})" if ended else ""
+    said = f"{_value(newest, threshold.value)}, {limit.direction} {_limit_in_words(limit, threshold.value)}"
+    said += f", {_taken(looked, as_of)}"
     severity = URGENT if limit.consequence == "interrupt" else ACTION
     evidence = (looked.course.newest.fact, *threshold.rests_on, newest.fact)
     muscle = _muscle_instead(patient, newest, parameters) if limit.measure in LIVER else None
     liver = None if muscle is None else _liver_too(patient, newest, parameters)
     if muscle is not None and liver is not None:
-        said += f"; CK is raised, but so is {_value(liver)}: muscle alone does not explain it"
+        said += f"; CK is raised, but so is {_value(liver, liver.limit or 0.0)}: muscle alone does not explain it"
         evidence += (muscle.fact, liver.fact)
     elif muscle is not None:
         severity = WATCH
-        said += f"; CK is {number(muscle.times_limit)} times its limit, so muscle is a likely source"
+        times = apart(muscle.times_limit or 0.0, parameters.raised_ck)
+        said += f"; CK is {times} times its limit, so muscle is a likely source"
         evidence += (muscle.fact,)
     elif limit.caveat and limit.measure not in LIVER:
         said += f" ({limit.caveat})"
@@ -449,10 +449,22 @@ def _against(patient: PatientFacts, looked: Look, as_of: int, parameters: Parame
     )
 
 
-def _value(reading: Reading) -> str:
-    """`WBC 3.1 10*9/L on 3 Mar 2026`."""
+def _taken(looked: Look, as_of: int) -> str:
+    """`under methotrexate`; of a result from before the drug since when it is taken, of an ended one until when."""
+    name, begun, through = _label(looked.name).lower(), looked.course.start, looked.course.through
+    if looked.newest.day < begun:
+        return f"before {name}, taken since {day_text(begun)}" + (
+            f" and until {day_text(through)}" if through < as_of else ""
+        )
+    if through >= as_of:
+        return f"under {name}"
+    return f"{'under' if looked.newest.day <= through else 'after'} {name}, which ended on {day_text(through)}"
+
+
+def _value(reading: Reading, threshold: float) -> str:
+    """`WBC 3.1 10*9/L on 3 Mar 2026`, with digits enough to see that it lies beyond the threshold."""
     known = measure(reading.measure)
-    shown = f"{reading.comparator}{number(reading.value, 2)} {known.unit}"
+    shown = f"{reading.comparator}{apart(reading.value, threshold, 2)} {known.unit}"
     return f"{known.short_label} {shown} on {day_text(reading.day)}"
 
 
@@ -487,7 +499,7 @@ def _on_the_way(patient: PatientFacts, looked: Look, as_of: int, parameters: Par
         f"{looked.name}:{limit.measure}",
         TREND,
         f"{known.short_label} {verb} from {day_text(begun.day)} to {day_text(newest.day)}: {shown} {known.unit}, "
-        f"towards the action limit of {number(limit.limit, 2)}, under {_label(looked.name).lower()}",
+        f"towards the action limit of {number(limit.limit, 2)}, {_taken(looked, as_of)}",
         state=MET,
         severity=WATCH,
         since=reached[0].day,

@@ -266,7 +266,7 @@ def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
     if row["subject"] == CLOT:
         if row["state"] == MET:
             return f"A clot on {day_text(row['clot_day'])}, after the immunoglobulin of {day_text(row['last_before'])}."
-        return f"A clot is on file ({day_text(row['clot_day'])}), not soon after an infusion."
+        return f"No clot soon after an infusion; the last word on one is of {day_text(row['clot_day'])}."
     courses = "one course" if int(row["courses"]) == 1 else f"{int(row['courses'])} courses"
     trial = f"Immunoglobulin since {day_text(row['first'])}, {courses}, the last on {day_text(row['last'])}"
     slower = (

@@ -258,7 +258,8 @@ def phrase(rows: Sequence[Mapping[str, Any]]) -> str:
     """`Screening missing: TPMT, hepatitis B (azathioprine, rituximab)`; a single one is told in full."""
     if len(rows) == 1:
         return ""
-    screens = ", ".join(str(row.get("screen")) for row in rows)
+    # What a blood count consists of is for the laboratory; two drugs may ask for the same screen.
+    screens = listed([str(row.get("screen")).split(" (")[0] for row in rows])
     return f"Screening missing: {screens} ({listed([str(row.get('drug', '')) for row in rows])})"
 
 

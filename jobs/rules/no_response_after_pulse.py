@@ -209,6 +209,8 @@ RULE = Rule(
         "a day of 250 "
         "mg prednisone-equivalent and more, counts as one."
     ),
+    version="1.0.1",
+    changed="Wording: two digits, so that a comparison never looks like the other answer.",
     catalogue=("RSP-01", "ESC-05"),
     quiet_when_untold=True,
     examples=(

@@ -191,7 +191,7 @@ def is_above(value: Reading, times: float) -> bool:
 
 def strength_of(patient: PatientFacts, as_of: int, parameters: Parameters) -> Strength:
     """The newest score of every instrument in use, and the first reason why strength is not normal."""
-    against = "strength is falling" if strength_verdict(patient).met else ""
+    against = "strength has fallen and is not regained" if strength_verdict(patient).met else ""
     scores = []
     for key in INSTRUMENTS:
         score = fresh(patient, key, as_of, parameters.latest_days)
@@ -309,6 +309,8 @@ RULE = Rule(
         "maximum of "
         "CMAS. Never says that the disease is quiet."
     ),
+    version="1.0.1",
+    changed="Wording: strength has fallen, instead of is falling.",
     catalogue=("PH-02", "PH-10", "PH-11"),
     examples=(
         Example(

@@ -100,7 +100,11 @@ def _answer(exchange: _Exchange, dose: _Dose | None, recheck_on: int) -> Answer:
         NOT_MET,
         recheck_on=recheck_on,
         evidence=(exchange.event.fact,) if dose is None else (exchange.event.fact, dose.statement.fact),
-        numbers={"exchange_day": date_of(exchange.first), "dose_day": None if dose is None else date_of(dose.day)},
+        numbers={
+            "exchange_day": date_of(exchange.first),
+            "exchange_last": date_of(exchange.last),
+            "dose_day": None if dose is None else date_of(dose.day),
+        },
     )
 
 
@@ -151,7 +155,10 @@ def _is_immunoglobulin(name: str) -> bool:
 
 def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
     """Both days."""
-    exchange = f"Plasma exchange on {day_text(row['exchange_day'])}"
+    first, last = row["exchange_day"], row.get("exchange_last") or row["exchange_day"]
+    exchange = "Plasma exchange " + (
+        f"on {day_text(first)}" if first == last else f"from {day_text(first)} to {day_text(last)}"
+    )
     if row["dose_day"] is None or row["dose_day"] != row["dose_day"]:  # a frame writes a missing day as NaT
         return f"{exchange}, no immunoglobulin before it."
     dose = f"immunoglobulin on {day_text(row['dose_day'])}"
@@ -159,6 +166,8 @@ def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
         return f"{exchange}, {dose}: {row['cannot_tell_because']}."
     if row["state"] == NOT_MET:
         return f"{exchange}, {dose}: more than {parameters.caution_days} days apart."
+    if row["dose_day"] >= first:
+        return f"{exchange}, {dose} while it was going on: it removes what was just given."
     return f"{exchange}, within {parameters.caution_days} days after {dose}: it removes what was just given."
 
 

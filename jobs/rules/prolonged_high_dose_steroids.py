@@ -417,8 +417,8 @@ def _limit(row: Mapping[str, Any], parameters: Parameters) -> str:
     kilograms = row.get("weight_kg")
     if kilograms and kilograms == kilograms and parameters.from_mg_per_kg * kilograms <= parameters.above_mg:
         return (
-            f"at {number(parameters.from_mg_per_kg)} mg/kg/day or more "
-            f"({number(parameters.from_mg_per_kg * kilograms)} mg at {number(kilograms)} kg)"
+            f"at {number(parameters.from_mg_per_kg, 2)} mg/kg/day or more "
+            f"({number(parameters.from_mg_per_kg * kilograms, 2)} mg at {number(kilograms, 2)} kg)"
         )
     return f"above {number(parameters.above_mg)} mg/day"
 
@@ -430,7 +430,7 @@ def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
 
 
 def _told(row: Mapping[str, Any], parameters: Parameters) -> str:
-    dose = number(row["dose"])
+    dose = number(row["dose"], 2)
     if row["state"] == CANNOT_TELL:
         return (
             f"Whether the steroid dose has been {_limit(row, parameters)} for more than {parameters.more_than_days} "
@@ -440,7 +440,7 @@ def _told(row: Mapping[str, Any], parameters: Parameters) -> str:
         if _is_given(row.get("crosses_on")):
             return (
                 f"{dose} mg/day prednisone-equivalent, {_limit(row, parameters)} since "
-                f"{day_text(row['course_start'])}; if this dose continues, the line of "
+                f"{day_text(row['course_start'])}{_not_counted(row)}; if this dose continues, the line of "
                 f"{parameters.more_than_days} days is crossed on {day_text(row['crosses_on'])}."
             )
         if not row["dose"]:
@@ -456,13 +456,24 @@ def _told(row: Mapping[str, Any], parameters: Parameters) -> str:
     text += f"now {dose} mg"
     late = _late(row, parameters)
     if row["tapering"] == NOT_BEGUN:
-        return f"{text}, the course began with {number(row['start_dose'])} mg: no taper has begun.{late}"
+        began = f"its highest lasting dose in the first two weeks was {number(row['start_dose'], 2)} mg"
+        return f"{text}; {began}: no taper has begun.{late}"
     against = "the agreed plan" if row["template"] == OWN_PLAN else f"template {row['template']}"
-    text += f", where {against} has {number(row['template_dose'])} mg"
+    text += f", where {against} has {number(row['template_dose'], 2)} mg"
+    left_on = f" since {day_text(row['behind_since'])}" if _is_given(row.get("behind_since")) else ""
     if row["tapering"] == BEHIND:
-        left_on = f" since {day_text(row['behind_since'])}" if _is_given(row.get("behind_since")) else ""
         return f"{text}: behind{left_on}.{late}"
-    return f"{text}: the taper is on time.{late}"
+    if row["steps_behind"]:
+        return f"{text}: behind{left_on}, no more than allowed for.{late}"
+    return f"{text}: not behind.{late}"
+
+
+def _not_counted(row: Mapping[str, Any]) -> str:
+    """Days off within the course: so many fewer than the days since its start."""
+    off = row.get("days_not_counted")
+    if not _is_given(off) or not off:
+        return ""
+    return f" ({number(off)} {'day' if off == 1 else 'days'} in between without a high dose not counted)"
 
 
 def _late(row: Mapping[str, Any], parameters: Parameters) -> str:
@@ -473,7 +484,7 @@ def _late(row: Mapping[str, Any], parameters: Parameters) -> str:
             f"induction on {day_text(row['induced_on'])}."
         )
     if row.get("review") == EXPERT_CENTRE:
-        per_kg = number(row["dose"] / row["weight_kg"], 2)
+        per_kg = number(row["dose"] / row["weight_kg"], 3)
         return f" {per_kg} mg/kg after induction on {day_text(row['induced_on'])}: slower than in the PRINTO trial."
     return ""
 
@@ -502,12 +513,16 @@ def suggested_action(row: Mapping[str, Any], parameters: Parameters) -> str:
 
 
 def phrase(rows: Sequence[Mapping[str, Any]]) -> str:
-    """`40 mg/day, high dose since 20 Oct 2026, no taper begun or behind it`."""
+    """`40 mg/day, high dose since 20 Oct 2026, no taper begun`."""
     row = rows[0]
-    ending = ", on its taper" if row["severity"] == WATCH else ", no taper begun or behind it"
+    progress = {NOT_BEGUN: ", no taper begun", BEHIND: ", behind its taper"}
+    otherwise = ", on its taper" if row["severity"] == WATCH else ", no taper begun or behind it"
+    ending = progress.get(str(row.get("tapering")), otherwise)
     begun = row.get("course_start")
     how_long = f"high dose since {dated(begun)}" if begun else f"day {amount(row['high_days'])} at high dose"
-    return f"{amount(row['dose'])} mg/day, {how_long}{ending}"
+    if row.get("days_not_counted", 0) is None:
+        return f"{how_long[0].upper()}{how_long[1:]}, now {amount(row['dose'], 2)} mg/day{ending}"
+    return f"{amount(row['dose'], 2)} mg/day, {how_long}{ending}"
 
 
 RULE = Rule(

@@ -186,7 +186,10 @@ def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
         return text + f" Troponin I {within} was normal: skeletal muscle is a likely source."
     if row["troponin_i"] == "raised":
         return text + f" Troponin I {within} was raised as well: see there."
-    return text + f" No troponin I {within}: diseased skeletal muscle makes troponin T too, so the source is open."
+    return (
+        text
+        + f" No troponin I to judge by {within}: diseased skeletal muscle makes troponin T too; the source is open."
+    )
 
 
 def suggested_action(row: Mapping[str, Any], parameters: Parameters) -> str:
@@ -207,8 +210,9 @@ def phrase(rows: Sequence[Mapping[str, Any]]) -> str:
     """`Troponin T 22 ng/L, limit 14, I normal`."""
     row = rows[0]
     letter = LETTER.get(str(row["kind"]), str(row["kind"]))
-    hint = {"normal": ", I normal", "missing": ", no I measured"}.get(str(row.get("troponin_i")), "")
-    return f"Troponin {letter} {amount(row['latest'])} ng/L, limit {amount(row['upper_limit'])}{hint}"
+    hint = {"normal": ", I normal", "missing": ", no I to judge it by"}.get(str(row.get("troponin_i")), "")
+    value = f"{row.get('comparator') or ''}{amount(row['latest'], DIGITS)}"
+    return f"Troponin {letter} {value} ng/L, limit {amount(row['upper_limit'], DIGITS)}{hint}"
 
 
 def danger(subject: str) -> Danger | None:
@@ -246,6 +250,8 @@ RULE = Rule(
     clears_when="a later value of the same kind and assay is at or below its limit",
     topic="heart",
     limitations="A limit is the one reported with the value; without it nothing is judged. Not for acute chest pain.",
+    version="1.0.1",
+    changed="Wording: the digits that decide, a bound with its sign; a troponin I nobody can judge is not missing.",
     catalogue=("SAFE-12",),
     phrase=phrase,
     danger=danger,

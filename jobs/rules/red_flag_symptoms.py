@@ -20,6 +20,7 @@ from jobs.rule import (
     Example,
     Rule,
     Source,
+    apart,
     day_text,
     number,
     parameter,
@@ -131,7 +132,7 @@ def _symptom(event: Happening, today: int, parameters: Parameters) -> Answer:
     if not event.present:
         said = f"{label}: absent on {when}"
     elif end is not None:
-        said = f"{label}: over since {day_text(end)}"
+        said = f"{label}: lasted until {day_text(end)}"
     else:
         said = f"{label}: last recorded on {when}, too long ago to ask about"
     return Answer(kind, NOT_MET, evidence=evidence, numbers={"said": said})
@@ -141,7 +142,8 @@ def _breath(newest: Reading, today: int, parameters: Parameters) -> Answer:
     value, bound = newest.value, newest.comparator
     weak = value <= parameters.weakest_nif if bound == "<" else value < parameters.weakest_nif
     unclear = (bound == "<" and not weak) or (bound == ">" and weak)
-    said = f"negative inspiratory force {bound}{number(value)} cmH2O on {day_text(newest.day)}"
+    shown = apart(value, parameters.weakest_nif)
+    said = f"negative inspiratory force {bound}{shown} cmH2O on {day_text(newest.day)}"
     return _judged("nif", newest.day, weak, unclear, said, (newest.fact,), today, parameters)
 
 
@@ -157,10 +159,11 @@ def _capacity(patient: PatientFacts, today: int, parameters: Parameters) -> Answ
     if not before:
         return None  # one value alone is no fall
     best = max(before, key=lambda one: one.value)
-    fell = newest.value < (1 - parameters.fvc_fall) * best.value - 1e-9
+    critical = (1 - parameters.fvc_fall) * best.value
+    fell = newest.value < critical - 1e-9
     said = (
-        f"forced vital capacity {number(newest.value)} % of predicted on {day_text(newest.day)}, "
-        f"{number(best.value)} % on {day_text(best.day)}"
+        f"forced vital capacity {apart(newest.value, critical)} % of predicted on {day_text(newest.day)}, the best of "
+        f"the year before {number(best.value, 2)} % on {day_text(best.day)}"
     )
     judged = _judged("fvc_percent", newest.day, fell, False, said, (best.fact, newest.fact), today, parameters)
     return judged._replace(recheck_on=next_after(today, judged.recheck_on, newest.day + reach + 1))
@@ -272,7 +275,8 @@ def _checkpoint(
     if fresh is not None:
         recheck.append(fresh.day + parameters.latest_days + 1)
         if times_limit is not None and times_limit > parameters.raised_ck and fresh.comparator != "<":
-            said.append(f"CK {number(times_limit)} times its limit on {day_text(fresh.day)}")
+            times = apart(times_limit, parameters.raised_ck)
+            said.append(f"CK {fresh.comparator}{times} times its limit on {day_text(fresh.day)}")
             since.append(fresh.day)
             evidence += (fresh.fact,)
     answer = Answer(
@@ -385,6 +389,8 @@ RULE = Rule(
         "A list for review on the same day, not an emergency monitor: what nobody entered is not seen. The limits for "
         "breathing were derived in another disease."
     ),
+    version="1.0.1",
+    changed="Wording: the value with the digits that decide; a symptom lasted until its last day.",
     catalogue=("RESP-01", "RESP-02", "SAFE-15", "PH-07", "PH-08"),
     danger=ENDANGERS.get,
     examples=(

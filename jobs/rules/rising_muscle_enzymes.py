@@ -26,6 +26,7 @@ from jobs.rule import (
     Example,
     Rule,
     Source,
+    apart,
     day_text,
     number,
     one_line_for_all,
@@ -252,7 +253,7 @@ def _numbers(latest: Reading, now: float | None, baseline: Baseline | None, fact
         "baseline_values": 0 if baseline is None else len(baseline.readings),
         "factor": _millionths(factor if baseline and baseline.times_limit > 0 else None),
         "latest_day": date_of(latest.day),
-        "bound": latest.comparator == "<",
+        "comparator": latest.comparator,
         **_rise_numbers(None),
         "exercise": False,
         "weaker": False,
@@ -262,10 +263,10 @@ def _numbers(latest: Reading, now: float | None, baseline: Baseline | None, fact
 def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
     """The value as a multiple of its limit, against the patient's own baseline."""
     label = measure(str(row["subject"])).short_label
-    value = f"{label} {number(row['latest'])} U/L on {day_text(row['latest_day'])}"
+    value = f"{label} {row['comparator']}{number(row['latest'])} U/L on {day_text(row['latest_day'])}"
     if row["state"] == CANNOT_TELL:
         return f"{value}: {row['cannot_tell_because']}."
-    times = f"{_apart(row['times_limit'], 1)} times its upper limit"
+    times = f"{apart(row['times_limit'], 1, 2)} times its upper limit"
     values = int(row["baseline_values"])
     lower = number(row["baseline"], 2)
     basis = f"the median of the {values} values before it: {lower} times" if values > 1 else f"before it: {lower} times"
@@ -275,12 +276,12 @@ def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
     against = (
         f"far above a {baseline} of nothing"
         if factor is None or factor != factor
-        else f"{_apart(factor, parameters.rise)} times the {baseline}"
+        else f"{apart(factor, parameters.rise, 2)} times the {baseline}"
     )
     if row["state"] == NOT_MET:
         if row["times_limit"] <= 1:
             return f"{text}: within its limit."
-        if row["bound"]:
+        if row["comparator"] == "<":
             return f"{text}: only known to lie below that."
         return f"{text}: {against}, a rise begins at {number(parameters.rise, 2)}."
     text += f": {against}.{_what_it_is_worth(row, parameters)}"
@@ -288,7 +289,7 @@ def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
         days = parameters.exercise_days
         text += f" Strenuous exercise in the {days} days before may explain it: repeat after {days} days of rest."
     elif row["weaker"]:
-        text += " Strength is declining too."
+        text += " Strength has fallen too and is not regained."
     return text
 
 
@@ -305,14 +306,6 @@ def _what_it_is_worth(row: Mapping[str, Any], parameters: Parameters) -> str:
         return f"{text}."
     often = STABLE_CONFIRMED if row["grade"] == CONFIRMED else STABLE_POSSIBLE
     return f"{text}; chance alone does this to {often} of 100 patients with a steady CK at some time in six visits."
-
-
-def _apart(value: float, threshold: float) -> str:
-    """A number with as many digits as it takes to see on which side of a threshold it lies."""
-    for digits in (2, 3, 4, 5):
-        if round(value, digits) != threshold or abs(value - threshold) <= ROUNDING:
-            return number(value, digits)
-    return f"{'just above' if value > threshold else 'just below'} {number(threshold, 2)}"
 
 
 def suggested_action(row: Mapping[str, Any], parameters: Parameters) -> str:
@@ -338,15 +331,18 @@ def worse(seen: Mapping[str, Any], now: Mapping[str, Any], parameters: Parameter
 
 
 def phrase(rows: Sequence[Mapping[str, Any]]) -> str:
-    """`CK rising: 640 U/L, 3.2× its limit, 2× baseline; also AST`: one event, told by CK where CK rises."""
+    """`CK up: 640 U/L, 3.2× its limit, 2× baseline; also AST`: one event, told by CK where CK has risen."""
     ranked = sorted(rows, key=lambda row: -float(row.get("times_limit") or 0))
     first = next((row for row in ranked if row["subject"] == "ck"), ranked[0])
     others = listed([subject_label(str(row["subject"])) for row in ranked if row is not first])
     rested = ", after exercise" if first.get("exercise") else ""
+    factor = first.get("factor")
+    against = (
+        "from nothing" if factor is None or factor != factor else f"{amount(factor, 2 if factor < 10 else 0)}× baseline"
+    )
     return (
-        f"{subject_label(str(first['subject']))} rising: {amount(first['latest'], 0)} U/L, "
-        f"{amount(first['times_limit'])}× its limit, {amount(first['factor'])}× baseline{rested}"
-        + (f"; also {others}" if others else "")
+        f"{subject_label(str(first['subject']))} up: {first.get('comparator') or ''}{amount(first['latest'], 0)} U/L, "
+        f"{amount(first['times_limit'], 2)}× its limit, {against}{rested}" + (f"; also {others}" if others else "")
     )
 
 
@@ -398,7 +394,7 @@ RULE = Rule(
     catalogue=("PH-09",),
     phrase=phrase,
     one_line=one_line_for_all,
-    shown=("latest", "times_limit", "factor", "exercise"),
+    shown=("latest", "comparator", "times_limit", "factor", "exercise"),
     several_series=True,
     examples=(
         Example(

@@ -164,8 +164,9 @@ def _reached_on(long: Spell) -> int | None:
 
 
 def _course_start(long: Spell, high: _HighSpell) -> int | None:
-    """The first day of the dose that should not be given alone."""
-    return earliest(long.run.start if long.alive and long.run is not None else None, high.start)
+    """The first day of the dose that should not be given alone: of the long one, else of the high one."""
+    begun = long.run.start if long.alive and long.run is not None else None
+    return begun if long.reached or high.start is None else high.start
 
 
 def _covered_until(patient: PatientFacts) -> int | None:
@@ -201,21 +202,23 @@ def _acts_for(name: str) -> int | None:
 
 def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
     """The dose, since when, and what is missing."""
-    dose = f"{number(row['dose'])} mg/day prednisone-equivalent" if row["dose"] else "No steroid dose on this day"
+    dose = f"{number(row['dose'], 2)} mg/day prednisone-equivalent" if row["dose"] else "No steroid dose on this day"
     if row["state"] == CANNOT_TELL:
-        return f"No steroid-sparing agent is on file, and the steroid dose is not known: {row['cannot_tell_because']}."
+        return f"No steroid-sparing agent acts today, and the steroid dose is not known: {row['cannot_tell_because']}."
     if row["state"] == NOT_MET:
         return f"{dose}: not a long or high dose without a steroid-sparing agent."
     before = ""
     agent_until = row.get("agent_until")
     if agent_until is not None and agent_until == agent_until:  # a frame writes a missing day as NaT
         before = f" (the last one acted until {day_text(agent_until)})"
+    since = day_text(row["course_start"])
+    without = f"No steroid-sparing agent acts{before}."
     if row["finding"] == ALONE:
         return (
-            f"{dose}, {number(row['limit_mg'])} mg or more since {day_text(row['course_start'])} and so for more than "
-            f"{parameters.more_than_days} days, without a steroid-sparing agent{before}."
+            f"{number(row['limit_mg'], 2)} mg/day of steroid or more since {since}, on more than "
+            f"{parameters.more_than_days} days; today: {dose}. {without}"
         )
-    return f"{dose} since {day_text(row['course_start'])}, a high dose begun without a steroid-sparing agent{before}."
+    return f"High steroid dose since {since}; today: {dose}. {without}"
 
 
 def suggested_action(row: Mapping[str, Any], parameters: Parameters) -> str:
@@ -266,6 +269,8 @@ RULE = Rule(
     limitations=(
         "15 mg, two weeks and the two weeks of grace after an agent are settings of this program, not published limits."
     ),
+    version="1.0.1",
+    changed="Wording: the start told is that of the dose named; no agent acts today, instead of begun without one.",
     catalogue=("IS-01", "IS-02"),
     examples=(
         Example(

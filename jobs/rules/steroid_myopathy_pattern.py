@@ -27,6 +27,7 @@ from jobs.rule import (
     Example,
     Rule,
     Source,
+    apart,
     day_text,
     number,
     parameter,
@@ -376,10 +377,10 @@ def signs_of_a_flare(patient: PatientFacts, as_of: int, parameters: Parameters) 
             continue
         ratio = newest.times_limit
         if ratio is not None and ratio > above:
-            yield Against(f"{measure(key).short_label} {number(ratio)} times its limit", (newest.fact,))
+            yield Against(f"{measure(key).short_label} {apart(ratio, above)} times its limit", (newest.fact,))
     for answer in patient.answers_of(RISING_ENZYMES):
         if answer.state == MET and answer.subject in ("ast", "alt", "ldh"):
-            words = f"{measure(answer.subject).short_label} rising since {day_text(answer.since)}"
+            words = f"{measure(answer.subject).short_label} up on {day_text(answer.since)}"
             yield Against(words, tuple(answer.evidence))
     for key in ("dysphagia", "rash"):
         event = patient.last_event(key)
@@ -444,9 +445,8 @@ def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
         if row["weak"] and row["kind"] and row["against"]:
             return f"{weaker} with {dose}, but {row['against']}: rather a flare."
         if row["weak"] and row["kind"] and row["ck_up"]:
-            return (
-                f"{weaker} with {dose}, but CK is up ({number(row['ck_times_limit'])} times its limit): rather a flare."
-            )
+            times = number(row["ck_times_limit"], 3)
+            return f"{weaker} with {dose}, but CK is up ({times} times its limit): rather a flare."
         if row["weak"]:
             return f"{weaker}, and no steroid dose of these weeks high and long enough to explain it."
         return "No falling strength that a steroid could explain."

@@ -186,7 +186,10 @@ def _gain(patient: PatientFacts, course: Course, as_of: int, parameters: Paramet
     telling = [result for result in compared if result.verdict != NO_BASELINE]
     said = [told(result) for result in telling]
     if at_start > 0:
-        said.append(f"steroid {number(at_start)} -> {number(now)} mg/day prednisone-equivalent")
+        said.append(
+            f"steroid {number(at_start, 2)} (highest within two weeks of its start) -> {number(now, 2)} mg/day "
+            "prednisone-equivalent"
+        )
     return _Gain(
         outcome,
         "; ".join(said),
@@ -254,17 +257,17 @@ def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
             TOO_EARLY: f"{taken}: not judged before day {parameters.judge_day}.",
             GAIN: f"{taken}: it helps ({row['said']}).",
             NOTHING_TO_GAIN: f"{taken}: strength and CK had nothing to gain ({row['said']}).",
-        }.get(str(row["outcome"]), f"{taken}: no fall of strength since day {parameters.judge_day}.")
+        }.get(str(row["outcome"]), f"{taken}: no fall of strength on file since day {parameters.judge_day}.")
     if row["outcome"] == DECLINE:
         text = (
-            f"{taken}: strength has been falling since {day_text(row['since'])}, after more than "
-            f"{parameters.judge_day} days on it."
+            f"{taken}: strength fell on {day_text(row['since'])} and is not regained, after "
+            f"{parameters.judge_day} days or more on it."
         )
     else:
         text = f"{taken}: no gain after {parameters.full_day} days or more ({row['said']})."
     if row["below_target"]:
         text += (
-            f" The dose is not optimised: {number(row['weekly_dose'])} mg a week, the aim is "
+            f" The dose is not optimised: {number(row['weekly_dose'], 2)} mg a week, the aim is "
             f"{number(parameters.methotrexate_target)} mg within three to six months."
         )
     return text
@@ -337,6 +340,8 @@ RULE = Rule(
         "look after 12 weeks (SHARE) is a visit, not an alert. A pause of up to a fortnight does not begin a "
         "new course."
     ),
+    version="1.0.1",
+    changed="Wording: strength fell and is not regained; what the steroid dose is compared with.",
     catalogue=("RSP-02", "RSP-03"),
     phrase=phrase,
     quiet_when_untold=True,

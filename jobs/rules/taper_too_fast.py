@@ -313,23 +313,24 @@ def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
         if row["state"] == NOT_MET:
             return "No full stop of a long steroid course in the last weeks."
         text = (
-            f"No steroid on file since {day_text(row['cut_on'])}, after {number(row['above_mg_days'])} days above "
-            f"{number(row['stop_limit_mg'])} mg/day"
+            f"No regular steroid of known dose on file since {day_text(row['cut_on'])}, after "
+            f"{number(row['above_mg_days'])} days above {number(row['stop_limit_mg'], 2)} mg/day"
         )
         if row["state"] == CANNOT_TELL:
             return f"{text}; whether it was stopped cannot be told: {row['cannot_tell_because']}."
         return f"{text}: the adrenal glands may not have recovered (limits to be verified by a clinician)."
     if row.get("cut_on") is None or row["cut_on"] != row["cut_on"]:
-        return "No cut of the steroid by more than one step of the taper within two weeks."
+        return f"No cut of the steroid by more than one step of the taper within {parameters.within_days} days."
     cut = (
-        f"the steroid was cut from {number(row['before_mg'])} to {number(row['after_mg'])} mg/day on "
-        f"{day_text(row['cut_on'])}; one step would have been to {number(row['allowed_mg'])} mg"
+        f"the steroid came down from {number(row['before_mg'], 2)} to {number(row['after_mg'], 2)} mg/day within "
+        f"{parameters.within_days} days, on {day_text(row['cut_on'])}; one step would have been to "
+        f"{number(row['allowed_mg'], 2)} mg"
     )
     if row["state"] == MET:
-        return f"While strength declines, {cut}."
+        return f"While strength is lower than it was, {cut}."
     if row["state"] == CANNOT_TELL:
-        return f"{cut[0].upper()}{cut[1:]}. Whether strength declines cannot be told: {row['cannot_tell_because']}."
-    return f"{cut[0].upper()}{cut[1:]}. Strength is not declining."
+        return f"{cut[0].upper()}{cut[1:]}. Whether strength fell cannot be told: {row['cannot_tell_because']}."
+    return f"{cut[0].upper()}{cut[1:]}. No fall of strength is left."
 
 
 def suggested_action(row: Mapping[str, Any], parameters: Parameters) -> str:

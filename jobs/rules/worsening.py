@@ -624,7 +624,7 @@ def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
             "No published definition of worsening is met, nothing new is on file, and no flare waits for a call back."
         )
     said = str(row["said"])
-    after = " Nobody has seen the patient since." if row["call_back"] else ""
+    after = " No visit is on file since that was reported." if row["call_back"] else ""
     return f"Worse: {said}.{after}"
 
 

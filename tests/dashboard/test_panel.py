@@ -220,13 +220,13 @@ def answer(rule: str, subject: str, numbers: dict[str, Any], **more: Any) -> dic
     [
         (
             answer("rising-muscle-enzymes", "ck", {"latest": 640, "times_limit": 3.2, "factor": 2}),
-            "CK rising: 640 U/L, 3.2× its limit, 2× baseline",
+            "CK up: 640 U/L, 3.2× its limit, 2× baseline",
         ),
         (
             answer(
                 "raised-troponin", "x", {"kind": "troponin_t", "latest": 22, "upper_limit": 14, "troponin_i": "missing"}
             ),
-            "Troponin T 22 ng/L, limit 14, no I measured",
+            "Troponin T 22 ng/L, limit 14, no I to judge it by",
         ),
         (
             answer("prolonged-high-dose-steroids", "steroids", {"dose": 40, "high_days": 33}),
@@ -250,7 +250,7 @@ def test_several_rising_enzymes_are_one_event_told_by_ck() -> None:
         answer("rising-muscle-enzymes", "ck", {"latest": 640, "times_limit": 3.2, "factor": 2}),
     ]
     assert together(told, TODAY).endswith("; also AST")
-    assert together(told, TODAY).startswith("CK rising")
+    assert together(told, TODAY).startswith("CK up")
 
 
 def test_protection_that_is_missing_beside_steroids_is_one_line_and_an_interaction_stays_its_own() -> None:

@@ -196,4 +196,4 @@ def test_a_rising_enzyme_speaks_for_a_flare(enzyme: str) -> None:
         panel.assessments[rule.key] = on_frames(rule, panel, AS_OF, rule.defaults())
     (row,) = on_frames(RULE, panel, AS_OF, Parameters()).to_dict("records")
     assert row["state"] == NOT_MET
-    assert "rising since 22 Nov 2026" in RULE.explain(row, Parameters())
+    assert "up on 22 Nov 2026" in RULE.explain(row, Parameters())

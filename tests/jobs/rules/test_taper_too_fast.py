@@ -138,7 +138,7 @@ def test_a_full_stop_after_a_long_course_is_urgent(medications: list[dict[str, A
 
 
 def test_the_explanations_name_the_doses() -> None:
-    assert "from 60 to 30 mg/day on 15 Nov 2026; one step would have been to 50 mg" in RULE.explain(
+    assert "from 60 to 30 mg/day within 14 days, on 15 Nov 2026; one step would have been to 50 mg" in RULE.explain(
         assess(*FAST), Parameters()
     )
     assert "38 days above 7.5 mg/day" in RULE.explain(assess(pred(20, -40, -3), subject=STOP), Parameters())

@@ -1,0 +1,49 @@
+"""What `doubtful-value` says."""
+
+import datetime as dt
+
+from models.patient_facts import Reading, day_number
+from models.vocabulary import measures
+from tests.jobs.rules.sentences.claims import Case, Says
+
+SAYS = Says("doubtful-value")
+
+
+def held_back(case: Case) -> Reading:
+    """The newest value of the measure that is held back."""
+    return next(one.reading for one in reversed(case.patient.doubtful()) if one.reading.measure == case.subject)
+
+
+def is_value(case: Case, words: str) -> None:
+    """Label, value, unit, and where told the limit and the age, are those on file."""
+    one, known = held_back(case), measures()[case.subject]
+    rest = words.removeprefix(f"{known.label} {one.value:g} {known.unit}").strip()
+    assert rest != words
+    if rest.startswith("with an upper limit of"):
+        assert rest == f"with an upper limit of {one.limit:g}"
+    elif rest:
+        assert rest == f"at {case.patient.age} years" or rest.startswith("at ")
+
+
+@SAYS(
+    "<value:w> cannot be: is it in <unit:w>?", "<value:w> cannot be: is the value, its decimal point or its unit wrong?"
+)
+def cannot_be(case, value, unit=None):
+    is_value(case, value)
+
+
+@SAYS("<value:w> cannot follow <before:n> of <day:w>: which of the two is right?")
+def cannot_follow(case, value, before, day):
+    is_value(case, value)
+    on = day_number(dt.date.fromisoformat(day))
+    assert any(one.day == on and abs(one.value - before) < 1e-4 for one in case.values(case.subject))
+
+
+@SAYS("It is kept, and no other rule uses it.")
+def kept(case):
+    assert held_back(case) not in case.values(case.subject)
+
+
+@SAYS("correct the <name:w> or mark it as entered in error")
+def correct(case, name):
+    assert measures()[case.subject].short_label == name

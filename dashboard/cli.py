@@ -387,7 +387,7 @@ def alerts(
     from sqlmodel import col, select
 
     from models.alert import Alert
-    from models.alert_lifecycle import RUNNING, STATES, alert_document, history, present_day, state_of
+    from models.alert_lifecycle import RUNNING, STATES, alert_document, aside, history, present_day, state_of
     from models.database import reading
     from models.list_order import in_order
     from models.patient import Patient
@@ -411,15 +411,22 @@ def alerts(
         events = history(session, told)
         seen = last_reviews(session.connection(), sorted({one.patient_id for one, _ in found}))
         ordered = in_order(
-            [one.model_dump() | {"state": state_of(one, today), "alert": one, "mrn": mrn} for one, mrn in found], seen
+            [
+                one.model_dump() | {"state": state_of(one, today), "aside": aside(one), "alert": one, "mrn": mrn}
+                for one, mrn in found
+            ],
+            seen,
         )
         rows = [alert_document(row["alert"], row["mrn"], events.get(row["id"], []), today) for row in ordered]
     print_rows(
         rows,
         format,
-        ["id", "severity", "mrn", "rule", "subject", "state", "grade", "since", "owner", "explanation"],
+        ["id", "severity", "mrn", "rule", "subject", "state", "grade", "since", "owner", "new_with", "explanation"],
         empty="No alert in this state." if state != "all" else "No alert.",
     )
+    new = sum(row["new_with"] is not None for row in rows)
+    if new:
+        say(f"{new} of them are new with a version or a rule switched on (column new_with) and wait as one group.")
 
 
 def _act(alert_id: int, by: str, verb: Callable[["Session", dt.date, dt.datetime], "Alert"]) -> None:
@@ -494,6 +501,26 @@ def alert_resolve(
     from models.alert_lifecycle import resolve
 
     _act(alert_id, by, lambda s, _, now: resolve(s, alert_id, by, outcome=outcome or reason, now=now, note=note))
+
+
+@alert.command("take-over")
+def alert_take_over(
+    by: By,
+    alert_id: Annotated[int | None, typer.Argument(metavar="ID", help="One alert; without it, all that wait.")] = None,
+) -> None:
+    """Take what is new with a version into the list: one alert, or the whole group."""
+    _short()
+    from jobs.switching_on import take_over_group
+    from models.accounts import audit
+    from models.database import writing
+
+    now = utc_now()
+    with writing(_engine(_settings())) as session:
+        taken = take_over_group(session, by, now=now, alert_ids=None if alert_id is None else [alert_id])
+        if alert_id is not None and not taken:
+            raise ActionRefused(f"Alert {alert_id} waits in no group.")
+        audit(session, by.strip(), "took over new alerts by command", now=now, detail=f"{len(taken)} alerts")
+    out(f"{len(taken)} {'alert is' if len(taken) == 1 else 'alerts are'} in the list now")
 
 
 @alert.command("comment")

@@ -17,7 +17,9 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from jobs.answer_row import AnswerRow
-from jobs.rule import CANNOT_TELL, MET, Rule, all_rules
+from jobs.covering import cover
+from jobs.rule import CANNOT_TELL, MET, Rule
+from jobs.switching_on import NOTHING_NEW, NewlyAsked, can_wait
 from jobs.thresholds import Thresholds
 from models.alert import Alert, AlertEvent
 from models.alert_lifecycle import SYSTEM, last_ended, record, running_alerts
@@ -82,12 +84,14 @@ def reconcile(
     thresholds: Thresholds,
     as_of: dt.date,
     now: dt.datetime,
+    newly: NewlyAsked = NOTHING_NEW,
 ) -> Counter[str]:
     """Bring the alerts of the patients evaluated into agreement with the answers of a run.
 
     Args:
         answers: `met` and `cannot_tell` answers by patient id, rule and subject; all others were not met or absent.
         thresholds: status and parameters on the day.
+        newly: the rules that the clinic has not been asked before; what they find in old facts waits as one group.
 
     Returns:
         How often each `Reason` was given.
@@ -114,13 +118,13 @@ def reconcile(
     for loaded in _loaded(session, todo):
         key = todo[loaded.id or 0]
         touched.add(key[0])
-        counted[_changed(session, loaded, answers.get(key), thresholds, as_of, now)] += 1
-    opened = _open(session, answers, running, thresholds, as_of, now)
+        counted[_changed(session, loaded, answers.get(key), thresholds, as_of, now, newly)] += 1
+    opened = _open(session, answers, running, thresholds, as_of, now, newly)
     counted.update(reason for _, reason in opened)
     touched.update(patient for patient, _ in opened)
     session.flush()
     if touched:
-        _cover(session, sorted(touched))
+        cover(session, sorted(touched))
         mark(session.connection(), *sorted(touched))
     return counted
 
@@ -186,6 +190,7 @@ def _changed(
     thresholds: Thresholds,
     as_of: dt.date,
     now: dt.datetime,
+    newly: NewlyAsked,
 ) -> Reason:
     status = thresholds.status.get(alert.rule)
     if status != "active":
@@ -193,7 +198,7 @@ def _changed(
         return Reason.NO_LONGER_LOOKED_AT
     if answer is None or answer.state == CANNOT_TELL:
         return _no_longer_met(session, alert, answer.full() if answer else None, now)
-    return _still_met(session, alert, answer.full(), answer.rule, thresholds, as_of, now)
+    return _still_met(session, alert, answer.full(), answer.rule, thresholds, as_of, now, newly)
 
 
 def _open(
@@ -203,6 +208,7 @@ def _open(
     thresholds: Thresholds,
     as_of: dt.date,
     now: dt.datetime,
+    newly: NewlyAsked,
 ) -> list[tuple[int, Reason]]:
     """Open an alert for every answer that has none; returns of whom, and whether it was open before."""
     fresh = [
@@ -224,6 +230,9 @@ def _open(
         decided.append((key[0], Reason.OPENED_AGAIN if before else Reason.OPENED))
         rows.append(_new(row, before, as_of, now) | {"danger": answer.rule.danger(key[2]) or 0})
         befores.append(before)
+    for place, by in newly.backlog(session, rows).items():
+        row = rows[place]
+        rows[place] = row | {"brought_by": by, "set_aside": can_wait(row["severity"], row["danger"])}
     if rows:
         table: Any = Alert
         returning = sa.insert(Alert).returning(table.id, sort_by_parameter_order=True)
@@ -284,6 +293,8 @@ def _new(answer: Mapping[str, Any], before: Alert | None, as_of: dt.date, now: d
         "last_true_on": as_of,
         "previous_id": before.id if before else None,
         "escalation": 0,
+        "brought_by": None,
+        "set_aside": False,
     }
 
 
@@ -297,6 +308,7 @@ def _opening(alert_id: int, row: Mapping[str, Any], as_of: dt.date, now: dt.date
         "rule_version": row["rule_version"],
         "evidence": json.loads(row["evidence"]),
         "previous": row["previous_id"],
+        **({"brought_by": row["brought_by"]} if row["brought_by"] else {}),
     }
     return {
         "alert_id": alert_id,
@@ -340,6 +352,7 @@ def _still_met(
     thresholds: Thresholds,
     as_of: dt.date,
     now: dt.datetime,
+    newly: NewlyAsked,
 ) -> Reason:
     stored = {"severity": alert.severity, "grade": alert.grade, "numbers": json.loads(alert.numbers)}
     since_stored = _worse(alert, answer, rule, thresholds, base=stored)
@@ -361,6 +374,11 @@ def _still_met(
         who = alert.acknowledged_by or alert.snoozed_by
         alert.acknowledged_at = alert.acknowledged_by = alert.acknowledged_reason = alert.lapses_on = None
         alert.snoozed_until = alert.snoozed_by = None
+    if since_seen or corrected or since_stored:
+        # What somebody had in hand and only another version of the rule grades differently waits with the others.
+        by = None if corrected else newly.backlog(session, [answer]).get(0)
+        alert.set_aside = by is not None and (touched or alert.set_aside) and can_wait(alert.severity, alert.danger)
+        alert.brought_by = by or alert.brought_by
     if corrected:
         # Whoever saw it judged by a value that was wrong: it comes back, whichever way the correction went.
         said = f"{'; '.join(corrected)} since {who} saw it"
@@ -466,29 +484,3 @@ def _correction(kind: str, old: Any, new: Any, fact: Mapping[str, Any]) -> str |
     if kind == "event" and new.present != old.present:
         return f"{name} of {fact.get('date')} was corrected"
     return None
-
-
-def _cover(session: Session, whom: list[int]) -> None:
-    """A more general alert covers its consequences for the same patient: visible, counted, not in the way."""
-    covers = {rule.key: rule.covers for rule in all_rules() if rule.covers}
-    by_patient: dict[int, list[Alert]] = defaultdict(list)
-    for alert in running_alerts(session, whom):
-        by_patient[alert.patient_id].append(alert)
-    for alerts in by_patient.values():
-        present: dict[str, int] = {}
-        for alert in alerts:
-            present[alert.rule] = max(present.get(alert.rule, 0), severity_rank(alert.severity))
-        for alert in alerts:
-            # A consequence more urgent than its cause stands for itself.
-            cover = next(
-                (
-                    key
-                    for key, covered in covers.items()
-                    if alert.rule in covered and present.get(key, 0) >= severity_rank(alert.severity)
-                ),
-                None,
-            )
-            if alert.covered_by != cover:
-                alert.covered_by = cover
-                session.add(alert)
-    session.flush()

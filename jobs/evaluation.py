@@ -27,6 +27,7 @@ from jobs.assessing import Asked, Failure, ask, document, evidence_documents
 from jobs.rule import CANNOT_TELL, MET, Answer, Rule, all_rules, rule
 from jobs.rules.overdue_labs import silent_feeds
 from jobs.summary import summary_of
+from jobs.switching_on import newly_asked, note_asked
 from jobs.thresholds import Thresholds, thresholds_on
 from jobs.workers import FEWEST, address_of, dealt, hands
 from models.alert import Alert
@@ -263,6 +264,7 @@ class _Run:
         with snapshot(engine) as connection, Session(bind=connection, autoflush=False) as session:
             self.thresholds = thresholds_on(session, as_of)
             self.feeds = read_feeds(connection, as_of, timezone=timezone)
+            self.newly = newly_asked(session, self.thresholds, last_run(session))
         self._rows = RowMaker(self.thresholds)
 
     @property
@@ -396,7 +398,9 @@ class _Run:
         )
         self.written.update(rule_key for _, rule_key, _ in (*fresh, *changed, *gone))
         active = {key: row for key, row in now.items() if row.status == "active"}
-        self.decisions += reconcile(session, active, speaks, thresholds=self.thresholds, as_of=self.as_of, now=self.now)
+        self.decisions += reconcile(
+            session, active, speaks, thresholds=self.thresholds, as_of=self.as_of, now=self.now, newly=self.newly
+        )
         if self.rules is None:
             revisions = {one.patient.id: one.patient.revision for one in asked}
             written = write_summaries(connection, {who: shown[who] for who in patients}, revisions)
@@ -435,6 +439,9 @@ class _Run:
             failed = {
                 one.rule: {"error": one.error, "patients": sorted(one.patients)} for one in self.failures.values()
             }
+            computed = len(self.computed) + self.handed_out
+            silent = [one.rule for one in self.failures.values() if len(one.patients) >= computed]
+            note_asked(session, self.thresholds, self.as_of, broken=silent)
             session.add(
                 EvaluationRun(
                     as_of=self.as_of,
@@ -442,7 +449,7 @@ class _Run:
                     started_at=self.now,
                     finished_at=self.now + dt.timedelta(seconds=seconds() - self.begun),
                     patients=self.patients,
-                    computed=len(self.computed) + self.handed_out,
+                    computed=computed,
                     rules_failed=json.dumps(failed),
                     fingerprint=fingerprint,
                 )

@@ -20,8 +20,10 @@ from sqlalchemy.engine import CursorResult, Engine
 from sqlmodel import Session, col, select
 
 from models.alert import Alert
-from models.alert_lifecycle import needs_a_look, present_day, running_alerts, state_of
+from models.alert_lifecycle import aside, needs_a_look, present_day, running_alerts, state_of
+from models.alert_list import Group, waiting_group
 from models.assessment import Assessment
+from models.clock import clinic_date
 from models.database import reading, writing
 from models.job_run import OutboxMessage
 from models.settings import Settings
@@ -68,11 +70,13 @@ def write_digest(session: Session, as_of: dt.date, now: dt.datetime, settings: S
     """
     today = present_day(session, now, settings.timezone)
     alerts = [alert for alert in running_alerts(session) if alert.covered_by is None]
-    waiting = [alert for alert in alerts if state_of(alert, today) == "open"]
+    waiting = [alert for alert in alerts if state_of(alert, today) == "open" and not aside(alert)]
+    group = waiting_group(session)
     unseen = session.exec(select(Alert).where(col(Alert.ended_at).is_not(None), col(Alert.seen_at).is_(None))).all()
     common = [
         *_by_severity(waiting),
         Sentence(sum(alert.escalation > 0 for alert in waiting), "of them was", "of them were", "escalated"),
+        *_of_group(group, today, settings),
         Sentence(
             sum(needs_a_look(alert) for alert in unseen), "alert", "alerts", "settled by itself and not yet looked at"
         ),
@@ -149,6 +153,16 @@ def _by_severity(alerts: Sequence[Alert]) -> list[Sentence]:
         Sentence(counted[severity], "alert is", "alerts are", f"to be looked at {when}")
         for severity, when in by_when.items()
     ]
+
+
+def _of_group(group: Group | None, today: dt.date, settings: Settings) -> list[Sentence]:
+    """One line for everything that a new version asks, and for how long it has waited."""
+    if group is None or group.since is None:
+        return []
+    days = (today - clinic_date(group.since, settings.timezone)).days
+    waited = f", waiting for {days} {'day' if days == 1 else 'days'}" if days > 0 else ""
+    rest = f"{group.said}, none of them for today; one group to look through{waited}"
+    return [Sentence(group.alerts, "alert is", "alerts are", rest)]
 
 
 def _overdue(session: Session) -> int:

@@ -17,6 +17,7 @@ from jobs.notify import Sentence, write_to
 from models.alert import Alert, AlertEvent
 from models.alert_lifecycle import (
     DEEPEST_ESCALATION,
+    aside,
     escalate,
     history,
     lapse,
@@ -30,7 +31,7 @@ PATIENCE: Mapping[str, dt.timedelta] = MappingProxyType(
     {"urgent": dt.timedelta(hours=24), "action": dt.timedelta(days=7)}
 )
 """How long an alert may wait for an answer before it is escalated, by severity; others never are [default]."""
-WAITS_ANEW = frozenset({"corrected", "escalated", "lapsed", "returned", "undone", "worsened"})
+WAITS_ANEW = frozenset({"corrected", "escalated", "lapsed", "returned", "taken over", "undone", "worsened"})
 """What sets the waiting time back to nothing: the alert came (back) to the list only then."""
 _WORDS: Mapping[str, str] = MappingProxyType({"urgent": "24 hours", "action": "7 days"})
 
@@ -62,12 +63,17 @@ def follow_up(session: Session, now: dt.datetime, settings: Settings) -> Followe
 
 
 def unanswered(session: Session, today: dt.date, now: dt.datetime) -> list[Alert]:
-    """Open alerts, not covered by a more general one, that have waited for longer than their severity allows."""
+    """Open alerts that have waited for longer than their severity allows.
+
+    Not those covered by a more general one, nor those that came with a new version and wait as one group: of that the
+    digest tells every morning how many there are.
+    """
     waiting = [
         alert
         for alert in running_alerts(session)
         if alert.severity in PATIENCE
         and alert.covered_by is None
+        and not aside(alert)
         and alert.escalation < DEEPEST_ESCALATION
         and state_of(alert, today) == "open"
         and now - alert.opened_at > PATIENCE[alert.severity]

@@ -33,9 +33,17 @@ class Alert(SQLModel, table=True):
             "acknowledged_at",
             "lapses_on",
             "owner",
+            "set_aside",
             "patient_id",
             sqlite_where=sa.text("ended_at IS NULL"),
             postgresql_where=sa.text("ended_at IS NULL"),
+        ),
+        # Only while a group waits: its count is read with every page.
+        sa.Index(
+            "ix_alert_aside",
+            "patient_id",
+            sqlite_where=sa.text("set_aside AND ended_at IS NULL"),
+            postgresql_where=sa.text("set_aside AND ended_at IS NULL"),
         ),
         sa.Index(
             "ix_alert_unseen",
@@ -95,6 +103,15 @@ class Alert(SQLModel, table=True):
     previous_id: int | None = Field(default=None, foreign_key="alert.id")
     covered_by: str | None = Field(default=None, description="Rule of the more general alert that covers this one.")
     escalation: int = Field(default=0, description="How many times it was escalated; bounded.")
+    brought_by: str | None = Field(
+        default=None,
+        description="What made the clinic ask it: `version 0.2.0`, or `switched on`; empty: something about the patient.",
+    )
+    set_aside: bool = Field(
+        default=False,
+        sa_column_kwargs={"server_default": "0"},
+        description="It came with many others of its kind and stands in their group (`models.alert_lifecycle.aside`).",
+    )
 
 
 class AlertEvent(SQLModel, table=True):

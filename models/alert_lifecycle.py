@@ -7,7 +7,7 @@ and being dealt with; not now, until a day; over, with an outcome.
 
 import datetime as dt
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
@@ -20,7 +20,7 @@ from models.alert import Alert, AlertEvent
 from models.assessment import EvaluationRun
 from models.clock import clinic_date
 from models.errors import ActionRefused
-from models.patient_summary import mark
+from models.patient_summary import chunks, mark
 from models.rows import listed
 from models.user import User
 
@@ -72,6 +72,31 @@ def state_of(alert: Alert, today: dt.date) -> str:
 def needs_a_look(alert: Alert) -> bool:
     """Settled or withdrawn by the system before anybody had seen it."""
     return (alert.settled_at is not None or alert.withdrawn_at is not None) and alert.seen_at is None
+
+
+_A: Any = Alert
+ASIDE = sa.and_(
+    _A.set_aside,
+    _A.ended_at.is_(None),
+    _A.acknowledged_at.is_(None),
+    _A.snoozed_until.is_(None),
+    sa.or_(_A.owner.is_(None), _A.owner == ""),
+)
+"""`aside` for the database."""
+
+
+def aside(alert: Any) -> bool:
+    """Whether a running alert waits in the group of what a new version (or a rule switched on) asks.
+
+    It does not once somebody has it in hand, or has had it: acknowledged, snoozed, assigned, taken over. Alerts, or
+    rows with the same columns.
+    """
+    return bool(
+        alert.set_aside
+        and alert.acknowledged_at is None
+        and alert.snoozed_until is None
+        and not alert.owner
+    )
 
 
 def find(session: Session, alert_id: int) -> Alert:
@@ -316,6 +341,47 @@ def reopen(session: Session, alert_id: int, by: str, *, now: dt.datetime, note: 
     return alert
 
 
+def take_over(
+    session: Session, by: str, *, now: dt.datetime, alert_ids: Sequence[int] | None = None
+) -> dict[int, int]:
+    """Alerts that wait in the group (all, or those given) stand in the list from now on; returns whose, by number.
+
+    Raises:
+        ActionRefused: an account that may not act.
+    """
+    return _move(session, _actor(session, by), now, ASIDE, alert_ids, into_list=True)
+
+
+def set_aside_again(session: Session, by: str, *, now: dt.datetime, alert_ids: Sequence[int]) -> dict[int, int]:
+    """Undo of `take_over`; returns whose alerts went back, by number. What became worse meanwhile stays."""
+    untouched = sa.and_(
+        _A.brought_by.is_not(None), _A.worsened_at.is_(None), _A.ended_at.is_(None), _A.severity != "urgent"
+    )
+    return _move(session, _actor(session, by), now, untouched, alert_ids, into_list=False)
+
+
+def _move(
+    session: Session, by: str, now: dt.datetime, which: Any, alert_ids: Sequence[int] | None, *, into_list: bool
+) -> dict[int, int]:
+    """In few statements, however many alerts a version brought."""
+    query = sa.select(_A.id, _A.patient_id).where(which).order_by(_A.id)
+    parts = [None] if alert_ids is None else list(chunks(list(alert_ids)))
+    moved: dict[int, int] = {}
+    for part in parts:
+        found = query if part is None else query.where(_A.id.in_(part))
+        moved |= {int(row[0]): int(row[1]) for row in session.execute(found)}
+    event = "taken over" if into_list else "undone"
+    for some in chunks(list(moved)):
+        session.execute(
+            sa.update(Alert).where(_A.id.in_(some)).values(set_aside=not into_list),
+            execution_options={"synchronize_session": "fetch"},
+        )
+        rows = [{"alert_id": number, "at": now, "event": event, "by": by, "detail": "{}"} for number in some]
+        session.execute(sa.insert(AlertEvent), rows)
+    mark(session.connection(), *sorted(set(moved.values())))
+    return moved
+
+
 def comment(session: Session, alert_id: int, by: str, *, note: str | None, now: dt.datetime) -> Alert:
     """A note in the alert's history.
 
@@ -368,6 +434,7 @@ def lapse(session: Session, *, today: dt.date, now: dt.datetime) -> int:
             session, alert, "lapsed", SYSTEM, now, note=f"acknowledged by {alert.acknowledged_by}, no outcome recorded"
         )
         alert.acknowledged_at = alert.acknowledged_by = alert.acknowledged_reason = alert.lapses_on = None
+        alert.set_aside = False
         session.add(alert)
         back += 1
     woken = session.exec(
@@ -378,6 +445,7 @@ def lapse(session: Session, *, today: dt.date, now: dt.datetime) -> int:
     for alert in woken:
         record(session, alert, "returned", SYSTEM, now, note=f"snoozed by {alert.snoozed_by}")
         alert.snoozed_until = alert.snoozed_by = None
+        alert.set_aside = False
         session.add(alert)
         back += 1
     return back
@@ -415,6 +483,7 @@ def alert_document(
         "covered_by": alert.covered_by,
         "previous_id": alert.previous_id,
         "escalation": alert.escalation,
+        "new_with": alert.brought_by if alert.ended_at is None and aside(alert) else None,
         "events": [
             {
                 "at": event.at.isoformat(),

@@ -4,13 +4,14 @@ import datetime as dt
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from models.alert import Alert, AlertEvent
-from models.alert_lifecycle import needs_a_look, state_of
+from models.alert_lifecycle import ASIDE, aside, needs_a_look, state_of
 from models.assessment import EvaluationRun
 from models.event import ClinicalEvent
 from models.list_order import WATCH, floor, in_order
@@ -23,7 +24,7 @@ from models.standing import last_reviews
 
 UNSEEN_SHOWN = 2000
 """At most so many settled alerts that nobody has looked at are listed."""
-VIEWS = ("urgent", "action", "watch", "settled", "acknowledged", "snoozed", "covered")
+VIEWS = ("urgent", "action", "watch", "new", "settled", "acknowledged", "snoozed", "covered")
 TO_DO = ("urgent", "action", "watch")
 
 _A: Any = Alert
@@ -32,11 +33,11 @@ _ALERT_COLUMNS = (
     "id", "patient_id", "rule", "subject", "severity", "grade", "danger", "since", "due", "explanation",
     "suggested_action", "clears_when", "cannot_tell_because", "numbers", "evidence", "opened_at", "owner",
     "acknowledged_at", "acknowledged_by", "snoozed_until", "lapses_on", "worsened_at", "settled_at", "seen_at",
-    "resolved_at", "withdrawn_at", "covered_by", "escalation", "previous_id",
+    "resolved_at", "withdrawn_at", "covered_by", "escalation", "previous_id", "brought_by",
 )  # fmt: skip
 _COLUMNS = (
     *(getattr(_A, name) for name in _ALERT_COLUMNS),
-    _P.mrn, _P.given_name, _P.family_name, _P.diagnosis, _P.clinician,
+    _A.set_aside, _A.ended_at, _P.mrn, _P.given_name, _P.family_name, _P.diagnosis, _P.clinician,
 )  # fmt: skip
 _RUNNING = sa.and_(_A.ended_at.is_(None), _P.status == "active")
 _UNSEEN = sa.and_(_A.ended_at.is_not(None), _A.seen_at.is_(None), _A.resolved_at.is_(None))
@@ -73,6 +74,7 @@ def _alert_row(found: Any, today: dt.date) -> dict[str, Any]:
         "numbers": json.loads(found.numbers),
         "state": state_of(found, today),
         "needs_a_look": needs_a_look(found),
+        "aside": found.ended_at is None and aside(found),
     }
     return row | {"view": view_of(row)}
 
@@ -83,7 +85,9 @@ def view_of(row: Mapping[str, Any]) -> str:
         return "settled"
     if row["state"] in {"acknowledged", "snoozed"}:
         return str(row["state"])
-    return "covered" if row["covered_by"] else str(row["severity"])
+    if row["covered_by"]:
+        return "covered"
+    return "new" if row["aside"] else str(row["severity"])
 
 
 # ------------------------------------------------------------------------------------------------- a part of the list
@@ -97,6 +101,7 @@ def _view(today: dt.date) -> Any:
         (snoozed, "snoozed"),
         (acknowledged, "acknowledged"),
         (_A.covered_by.is_not(None), "covered"),
+        (ASIDE, "new"),
         else_=_A.severity,
     )
 
@@ -187,6 +192,64 @@ def _people_by_worst(session: Session, inside: Any, start: int, count: int) -> l
         .limit(count)
     )
     return [int(row[0]) for row in session.execute(query)]
+
+
+@dataclass(frozen=True)
+class Group:
+    """What came with a new version, or a rule switched on, and waits to be opened or taken over.
+
+    Attributes:
+        by: what brought them, and how many of the alerts each.
+        since: when the first of them was opened.
+    """
+
+    alerts: int
+    patients: int
+    by: tuple[tuple[str, int], ...]
+    since: dt.datetime | None
+
+    @property
+    def said(self) -> str:
+        """What brought them, in words: `new with version 0.2.0`."""
+        parts = [
+            (f"new with {by}" if by != SWITCHED_ON else "of rules switched on") + (f" ({count})" if self.mixed else "")
+            for by, count in self.by
+        ]
+        return " and ".join(parts)
+
+    @property
+    def mixed(self) -> bool:
+        """More than one thing brought them."""
+        return len(self.by) > 1
+
+
+SWITCHED_ON = "switched on"
+"""`brought_by` of an alert whose rule an administrator switched on."""
+
+
+def waiting_group(session: Session) -> Group | None:
+    """The alerts that wait as one group, covered ones apart; None where there are none."""
+    query = (
+        sa.select(_A.brought_by, sa.func.count(), sa.func.min(_A.opened_at))
+        .join(_P, _P.id == _A.patient_id)
+        .where(ASIDE, _A.covered_by.is_(None), _P.status == "active")
+        .group_by(_A.brought_by)
+        .order_by(sa.func.count().desc(), _A.brought_by)
+    )
+    found = session.execute(query).all()
+    if not found:
+        return None
+    people = (
+        sa.select(sa.func.count(sa.distinct(_A.patient_id)))
+        .join(_P, _P.id == _A.patient_id)
+        .where(ASIDE, _A.covered_by.is_(None), _P.status == "active")
+    )
+    return Group(
+        alerts=sum(int(row[1]) for row in found),
+        patients=int(session.execute(people).scalar_one()),
+        by=tuple((str(row[0]), int(row[1])) for row in found),
+        since=min(row[2] for row in found),
+    )
 
 
 def list_version(session: Session) -> str:

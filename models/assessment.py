@@ -39,6 +39,16 @@ class Assessment(SQLModel, table=True):
     digest: str = Field(default="", description="Of the answer, so that an unchanged one is neither told nor written.")
 
 
+class RuleInForce(SQLModel, table=True):
+    """A rule that the newest evaluation of the clinic asked, in that version: what is not here is new to the clinic."""
+
+    __tablename__ = "rule_in_force"
+
+    rule: str = Field(primary_key=True)
+    version: str
+    since: dt.date = Field(description="The first day for which this version was asked.")
+
+
 class EvaluationRun(SQLModel, table=True):
     """One run of the rules over the panel."""
 

@@ -74,14 +74,15 @@ def changed_at(row: Mapping[str, Any]) -> dt.datetime | None:
 
 
 def asks(row: Mapping[str, Any]) -> bool:
-    """Whether an alert asks for something now: open, and no other stands for it."""
-    return bool(row["state"] == "open" and row["covered_by"] is None)
+    """Whether an alert asks for something now: open, no other stands for it, and it waits in no group."""
+    return bool(row["state"] == "open" and row["covered_by"] is None and not row["aside"])
 
 
 def in_order(rows: Iterable[Row], seen_at: Mapping[int, dt.datetime] | None = None) -> Sequence[Row]:
     """Alerts in the order in which they are worked off, one patient's together.
 
-    Rows have `id`, `patient_id`, `severity`, `danger`, `state`, `covered_by`, `opened_at`, `worsened_at`. Patients
+    Rows have `id`, `patient_id`, `severity`, `danger`, `state`, `covered_by`, `aside` (it waits in the group of what a
+    version brought), `opened_at`, `worsened_at`. Patients
     of whom nothing asks come after all others. `seen_at`: by patient, when their record was last looked through.
     """
     seen = seen_at or {}

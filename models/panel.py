@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from models.alert import Alert
+from models.alert_lifecycle import ASIDE
 from models.assessment import Assessment
 from models.labs_due import patients_by_lab_states
 from models.list_order import ACTION, CANNOT_TELL, IN_HAND, NOTHING, URGENT, floor
@@ -72,7 +73,8 @@ class Counts:
 def nav_counts(session: Session, today: dt.date) -> dict[str, int]:
     """Counts of the top bar by page name.
 
-    Alerts: open ones for today and this week that no other covers (those for the next visit wait on their page).
+    Alerts: open ones for today and this week that no other covers (those for the next visit, and what came with a new
+    version, wait on their page).
     Labs due: patients with overdue tests.
     """
     open_now = sa.and_(
@@ -81,6 +83,7 @@ def nav_counts(session: Session, today: dt.date) -> dict[str, int]:
         col(Alert.covered_by).is_(None),
         sa.or_(col(Alert.snoozed_until).is_(None), col(Alert.snoozed_until) <= today),
         sa.or_(col(Alert.acknowledged_at).is_(None), col(Alert.lapses_on) <= today),
+        sa.not_(ASIDE),
     )
     asking = sa.select(sa.func.count()).select_from(Alert).where(open_now)
     # Alerts of who left end with the next evaluation.

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from models.alert import Alert
-from models.alert_lifecycle import state_of
+from models.alert_lifecycle import aside, state_of
 from models.assessment import Assessment
 from models.database import BUSY_SECONDS, WRITE, is_sqlite
 from models.list_order import CANNOT_TELL, IN_HAND, NOTHING, changed_at, floor, place_of
@@ -29,7 +29,7 @@ PATIENCE_MS = 250
 
 _ALERT = (
     "patient_id", "rule", "subject", "severity", "danger", "covered_by", "snoozed_until", "withdrawn_at", "resolved_at",
-    "settled_at", "acknowledged_at", "lapses_on", "opened_at", "worsened_at",
+    "settled_at", "acknowledged_at", "lapses_on", "opened_at", "worsened_at", "owner", "set_aside", "brought_by",
 )  # fmt: skip
 QUIET = ("acknowledged", "snoozed", "resolved")
 
@@ -68,8 +68,11 @@ def quiet_word(alert: Any, today: dt.date) -> str:
         return ""
     if alert["covered_by"]:
         return "covered"
-    state = state_of(cast(Alert, _Row(alert)), today)
-    return state if state in QUIET else ""
+    row = cast(Alert, _Row(alert))
+    state = state_of(row, today)
+    if state in QUIET:
+        return state
+    return f"new: {row.brought_by}" if aside(row) and state == "open" else ""
 
 
 class _Row:

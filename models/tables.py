@@ -3,7 +3,7 @@
 from sqlmodel import SQLModel
 
 from models.alert import Alert, AlertEvent
-from models.assessment import Assessment, EvaluationRun
+from models.assessment import Assessment, EvaluationRun, RuleInForce
 from models.delivery import Delivery
 from models.event import ClinicalEvent
 from models.import_batch import ImportBatch, ImportFile, RejectedRow
@@ -48,6 +48,7 @@ __all__ = [
     "PatientSummary",
     "RejectedRow",
     "ResponseBaseline",
+    "RuleInForce",
     "RuleSetting",
     "RuleStatusChange",
     "SuggestionAnswer",

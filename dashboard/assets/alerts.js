@@ -7,8 +7,8 @@
   var C = (window.dash_clientside = window.dash_clientside || {});
   var GRID = "alerts-grid";
   var WORDS = { urgent: "Today", action: "This week", watch: "Next visit" };
-  var TITLES = { acknowledge: "Acknowledge", snooze: "Snooze", assign: "Assign", resolve: "Resolve", comment: "Comment", seen: "Mark as seen" };
-  var FIELDS = { acknowledge: ["reason", "note"], snooze: ["snooze-reason", "until", "note"], assign: ["to", "note"], resolve: ["outcome", "note"], comment: ["note"], seen: ["note"] };
+  var TITLES = { acknowledge: "Acknowledge", snooze: "Snooze", assign: "Assign", resolve: "Resolve", comment: "Comment", seen: "Mark as seen", "take-over": "Take over" };
+  var FIELDS = { acknowledge: ["reason", "note"], snooze: ["snooze-reason", "until", "note"], assign: ["to", "note"], resolve: ["outcome", "note"], comment: ["note"], seen: ["note"], "take-over": [] };
   var who = "all", show = "todo";
   var PEOPLE = 200;  // patients asked for at a time
 
@@ -86,6 +86,7 @@
       shown.more = found[found.length - 1].more;
       api.setGridOption("rowData", rows);
       recount(api, found[0].counts);
+      group(found[0].group);
       unread("");
       window.myopanelFirstRow();
     }, function () { unread("The list could not be read: what you see may be out of date."); });
@@ -103,6 +104,37 @@
     }, function () { shown.asking = false; });
   }
 
+  // What a new version (or a rule switched on) asks waits as one line, until somebody opens it or takes it over.
+  var waiting = null;
+  function group(found) {
+    var line = document.getElementById("alerts-group");
+    if (!line) { return; }
+    waiting = found;
+    line.hidden = !found || !(show === "todo" || show === "new");
+    if (line.hidden) { return; }
+    function el(kind, text, attributes) {
+      var made = document.createElement(kind);
+      made.textContent = text;
+      Object.keys(attributes || {}).forEach(function (name) { made.setAttribute(name, attributes[name]); });
+      return made;
+    }
+    var had = document.activeElement && line.contains(document.activeElement) ? document.activeElement.getAttribute("data-alerts-group") : null;
+    var open = show === "new";
+    var parts = [el("b", found.lead + "."), el("span", found.rest, { "class": "quiet" })];
+    var buttons = [el("button", open ? "Back to the list" : "Open", { type: "button", "class": "button-quiet", "data-alerts-show": open ? "todo" : "new", "data-alerts-group": "open" })];
+    if (mayAct()) {
+      buttons.push(el("button", open ? "Take the rest over into the list" : "Take over into the list", { type: "button", "class": "button-quiet", "data-alerts-act": "take-over-rest", "data-alerts-group": "take" }));
+    }
+    var text = document.createElement("span"), acts = document.createElement("span");
+    text.className = "said"; acts.className = "line";
+    parts.forEach(function (part) { text.append(part, " "); });
+    buttons.forEach(function (part) { acts.append(part); });
+    line.replaceChildren(text, acts);
+    // The line is drawn anew with every refresh; who stood on one of its buttons stands there still.
+    var again = had && line.querySelector('[data-alerts-group="' + had + '"]');
+    if (again) { again.focus(); }
+  }
+
   function unread(why) {
     var line = document.getElementById("alerts-unread");
     if (line) { line.textContent = why; line.hidden = !why; }
@@ -110,7 +142,14 @@
 
   function recount(api, counts) {
     document.querySelectorAll("[data-alerts-count]").forEach(function (el) { el.textContent = String(counts[el.getAttribute("data-alerts-count")] || 0); });
-    document.querySelectorAll("[data-alerts-show]").forEach(function (el) { el.setAttribute("aria-pressed", String(el.getAttribute("data-alerts-show") === show)); });
+    document.querySelectorAll("[data-alerts-show]").forEach(function (el) { 
+      if (el.hasAttribute("data-alerts-group")) { return; }
+      var key = el.getAttribute("data-alerts-show");
+      el.setAttribute("aria-pressed", String(key === show));
+      // A group of what is new exists for some days after an upgrade only.
+      if (key === "new") { el.hidden = show !== "new" && !counts["new"]; }
+    });
+    document.querySelectorAll("[data-alerts-only]").forEach(function (el) { el.hidden = el.getAttribute("data-alerts-only") !== show; });
     if (api.getDisplayedRowCount()) { api.hideOverlay(); } else { api.showNoRowsOverlay(); }
     api.refreshCells({ columns: ["patient"], force: true });
   }
@@ -183,6 +222,7 @@
   // ------------------------------------------------------------------------------------------------------- acting
   function begin(kind, rows) {
     if (!mayAct() || !rows.length || !TITLES[kind]) { return; }
+    if (kind === "take-over") { rows = rows.filter(function (d) { return d.v === undefined || d.v === "new"; }); if (!rows.length) { return; } }
     var patients = {};
     rows.forEach(function (d) { patients[d.m] = 1; });
     var count = Object.keys(patients).length;
@@ -201,6 +241,11 @@
       var save = document.getElementById("alerts-apply");
       if (save) { save.textContent = TITLES[kind]; save.focus(); }
     })();
+  }
+
+  function takeOverRest() {
+    if (!waiting) { return; }
+    begin("take-over", [{ id: "rest", m: "", n: waiting.all, t: "they go into the list, each at its place" }]);
   }
 
   function targets() {
@@ -235,6 +280,7 @@
     var act = el.closest("[data-alerts-act]");
     if (act) {
       var kind = act.getAttribute("data-alerts-act");
+      if (kind === "take-over-rest") { takeOverRest(); return; }
       if (kind === "clear") { var api = grid(); if (api) { api.deselectAll(); } return; }
       begin(kind, targets());
     }
@@ -247,11 +293,12 @@
     var modal = document.getElementById("alerts-apply");
     if (modal || event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName) && event.target.type !== "checkbox") { return; }
     var key = event.key;
-    if (key === "a" || key === "s") {
+    if (key === "a" || key === "s" || (key === "t" && show === "new")) {
       event.preventDefault();
-      begin(key === "a" ? "acknowledge" : "snooze", targets());
+      begin({ a: "acknowledge", s: "snooze", t: "take-over" }[key], targets());
       return;
     }
+    if (key === "n" && waiting && !dialog) { event.preventDefault(); set("alerts-show", { data: show === "new" ? "todo" : "new" }); return; }
     if (dialog) { return; }
     if (key === "j" || key === "k") { event.preventDefault(); window.myopanelMoveRow(api, key === "j" ? 1 : -1); return; }
     var cell = api.getFocusedCell(), row = cell && api.getDisplayedRowAtIndex(cell.rowIndex);

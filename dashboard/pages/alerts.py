@@ -23,6 +23,7 @@ from dashboard.rows import ROWS_AT_ONCE, answer, number_asked
 from dashboard.secure import ACTORS, READERS, Current, Page, SecureDash, current, roles
 from jobs.phrasing import first_sentence, subject_label
 from jobs.rule import rule as rule_of
+from jobs.switching_on import give_back, take_over_group
 from models.accounts import audit, clinicians
 from models.alert_lifecycle import (
     LONGEST_SNOOZE,
@@ -36,7 +37,17 @@ from models.alert_lifecycle import (
     resolve,
     snooze,
 )
-from models.alert_list import TO_DO, alert_counts, alert_page, alert_rows, evidence_rows, list_version
+from models.alert_list import (
+    SWITCHED_ON,
+    TO_DO,
+    Group,
+    alert_counts,
+    alert_page,
+    alert_rows,
+    evidence_rows,
+    list_version,
+    waiting_group,
+)
 from models.alert_list import VIEWS as ALL_VIEWS
 from models.database import reading, writing
 from models.errors import ActionRefused
@@ -61,6 +72,7 @@ VIEWS = (
     ("urgent", SEVERITY_WORDS["urgent"]),
     ("action", SEVERITY_WORDS["action"]),
     ("watch", SEVERITY_WORDS["watch"]),
+    ("new", "New with this version"),
     ("settled", "Settled, not yet seen"),
     ("acknowledged", "Acknowledged"),
     ("snoozed", "Snoozed"),
@@ -73,9 +85,12 @@ DONE = {
     "resolve": "resolved",
     "comment": "commented",
     "seen": "marked as seen",
+    "take-over": "taken over into the list",
 }
-REVERSIBLE = ("acknowledge", "snooze", "resolve", "assign")
+REVERSIBLE = ("acknowledge", "snooze", "resolve", "assign", "take-over")
 MOST_AT_ONCE = 200
+REST = "rest"
+"""Instead of numbers: everything that waits in the group of what a version brought."""
 
 
 def layout(**query: str) -> Any:
@@ -109,6 +124,7 @@ def layout(**query: str) -> Any:
                     ),
                 ],
             ),
+            html.Div(id="alerts-group", hidden=True, className="notice notice-line", role="status"),
             html.Div(_grid(here), className="grid-wrap", role="region", **aria(label="Alerts by patient, worst first")),
             html.Div(id="alerts-filtered", hidden=True),
             html.Div(id="alerts-unread", hidden=True, className="notice notice-bad", role="alert"),
@@ -150,8 +166,28 @@ def content(here: Current, query: Mapping[str, str]) -> dict[str, Any]:
             session, today, views, number_asked("start", 0), number_asked("count", 200, ROWS_AT_ONCE), owner=owner
         )
         counts = alert_counts(session, today, owner=owner)
+        group = waiting_group(session)
     counts["todo"] = sum(counts[view] for view in TO_DO)
-    return {"rows": [_row(row, here, today) for row in found], "more": more, "counts": counts}
+    return {
+        "rows": [_row(row, here, today) for row in found],
+        "more": more,
+        "counts": counts,
+        "group": _group_told(group, here, today),
+    }
+
+
+def _group_told(group: Group | None, here: Current, today: dt.date) -> dict[str, Any] | None:
+    """What waits as one group: how many alerts, in a word for the button, and in a sentence."""
+    if group is None or group.since is None:
+        return None
+    verb = "is" if group.alerts == 1 else "are"
+    since = clock_time(group.since, here.settings.zone, today)
+    return {
+        "count": group.alerts,
+        "lead": f"{counted(group.alerts, 'alert')} of {counted(group.patients, 'patient')} {verb} {group.said}",
+        "rest": f"None is for today. They wait here since {since}.",
+        "all": f"{counted(group.alerts, 'alert')} of {counted(group.patients, 'patient')}",
+    }
 
 
 def _row(row: dict[str, Any], here: Current, today: dt.date) -> dict[str, Any]:
@@ -190,6 +226,8 @@ def _note(row: dict[str, Any], here: Current, today: dt.date) -> str:
         return "nobody has acted"
     if row["cannot_tell_because"]:
         return f"no newer answer: {row['cannot_tell_because']}"
+    if row["brought_by"]:
+        return f"new with {row['brought_by']}" if row["brought_by"] != SWITCHED_ON else "rule switched on"
     return "again" if row["previous_id"] else ""
 
 
@@ -266,6 +304,7 @@ def _bulk() -> Any:
             _act_button("snooze", "Snooze", key="s"),
             _act_button("assign", "Assign"),
             _act_button("resolve", "Resolve"),
+            html.Span(_act_button("take-over", "Take over", key="t"), **data(alerts_only="new"), hidden=True),
             _act_button("clear", "Clear"),
         ],
         id="alerts-bulk",
@@ -456,10 +495,14 @@ def register(app: SecureDash) -> None:
         owners = asked.get("owners") or {}
         with writing(here.engine) as session:
             for alert_id in ids:
+                if kind == "take-over":
+                    continue
                 if kind == "assign":
                     assign(session, alert_id, here.user.name, to=owners.get(str(alert_id)), now=here.now, note="undone")
                 else:
                     reopen(session, alert_id, here.user.name, now=here.now)
+            if kind == "take-over":
+                give_back(session, here.user.name, now=here.now, alert_ids=ids)
             audit(session, here.user.name, f"undid {DONE[kind]}", now=here.now, detail=f"alerts {_numbers(ids)}")
         with reading(here.engine) as session:
             version = list_version(session)
@@ -494,7 +537,11 @@ def register(app: SecureDash) -> None:
 
 def _command(command: dict[str, Any] | None) -> tuple[str, list[int]]:
     kind = str((command or {}).get("kind", ""))
-    ids = [int(item) for item in (command or {}).get("ids", []) if str(item).isdecimal()]
+    asked = (command or {}).get("ids", [])
+    ids = [int(item) for item in asked if str(item).isdecimal()]
+    if kind == "take-over" and (asked == [REST] or len(ids) > MOST_AT_ONCE):
+        # In few statements, however many there are; none of their numbers means all of them.
+        return kind, ids
     if kind not in DONE or not ids:
         raise ActionRefused("Choose an alert and an action first.")
     if len(ids) > MOST_AT_ONCE:
@@ -515,6 +562,8 @@ def act(
     Returns:
         The alerts it was done to, the refusals in words, and the owners before.
     """
+    if kind == "take-over":
+        return _take_over(here, ids)
     done: list[int] = []
     refused: list[str] = []
     owners: dict[str, str | None] = {}
@@ -538,6 +587,16 @@ def act(
                 patient_id=before[alert_id]["patient_id"], detail=str(alert_id),
             )  # fmt: skip
     return done, refused, owners
+
+
+def _take_over(here: Current, ids: Sequence[int]) -> tuple[list[int], list[str], dict[str, str | None]]:
+    with writing(here.engine) as session:
+        try:
+            taken = take_over_group(session, here.user.name, now=here.now, alert_ids=ids or None)
+        except ActionRefused as reason:
+            return [], [str(reason)], {}
+        audit(session, here.user.name, "took over new alerts", now=here.now, detail=f"{len(taken)} alerts")
+    return taken, [] if taken else ["Somebody else has taken them over already."], {}
 
 
 def _action(kind: str, form: dict[str, Any], today: dt.date) -> Callable[[Session, int, Current], Any]:
@@ -601,6 +660,8 @@ def _drawer(
                 _act_button("resolve", "Resolve"),
                 _act_button("comment", "Comment"),
             ]
+            if row["view"] == "new":
+                acting.insert(4, _act_button("take-over", "Take over", key="t"))
         else:
             acting = [_act_button("comment", "Comment")]
     return html.Div(

@@ -25,6 +25,7 @@ from dashboard.rows import ROWS_AT_ONCE, answer, number_asked
 from dashboard.secure import READERS, Current, Page, SecureDash, current, roles
 from jobs.rule import all_rules
 from models.alert_lifecycle import present_day
+from models.alert_list import waiting_group
 from models.database import reading
 from models.list_order import ACTION, CANNOT_TELL, IN_HAND, URGENT, class_of, place_of
 from models.panel import (
@@ -140,10 +141,11 @@ def content(here: Current, query: Mapping[str, str]) -> dict[str, Any]:
         untold = gaps_of(session, [row.id for row in found if row.untold])
         counts = panel_counts(session, asked)
         everybody = counts if asked.everybody else panel_counts(session, Asked())
+        group = waiting_group(session)
     return {
         "rows": [_row(row, behind.get(row.id, {}), untold.get(row.id, []), today) for row in found],
         "total": counts.patients,
-        "counts": _told(counts, everybody),
+        "counts": _told(counts, everybody) + (f" · {counted(group.alerts, 'alert')} {group.said}" if group else ""),
     }
 
 

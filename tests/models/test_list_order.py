@@ -17,6 +17,7 @@ def hours(count: float) -> dt.datetime:
 def alert(number: int, patient: int, severity: str, opened: float = 0, **more: Any) -> dict[str, Any]:
     return {
         "id": number, "patient_id": patient, "severity": severity, "danger": 0, "state": "open", "covered_by": None,
+        "aside": False,
         "opened_at": hours(opened), "worsened_at": None,
     } | more  # fmt: skip
 

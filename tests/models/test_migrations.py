@@ -1,36 +1,23 @@
 """A database of an earlier release, brought up to date: every fact is there, as it was, and is still recognised."""
 
 import datetime as dt
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from jobs.importers.load import import_paths
 from models.alert import Alert, AlertEvent
-from models.database import _alembic, engine_for, is_sqlite, reading, upgrade
+from models.database import engine_for, reading, upgrade
 from models.delivery import Delivery
 from models.list_order import Danger
 from models.tables import METADATA, ClinicalEvent, MedicationStatement, Observation, ObservationItem
+from tests.first_release import RELEASE, fill_first_release
 
-RELEASE = json.loads(Path(__file__).with_name("release_0_1_0.json").read_text())
 NOW = dt.datetime(2026, 11, 30, 8, tzinfo=dt.UTC)
-
-
-def _value(text: Any, kind: Any) -> Any:
-    """What the release had stored in a column of that type."""
-    if text is None:
-        return None
-    if isinstance(kind, sa.DateTime):
-        return dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC if kind.timezone else None)
-    if isinstance(kind, sa.Date):
-        return dt.date.fromisoformat(text)
-    return bool(text) if isinstance(kind, sa.Boolean) else text
 
 
 def _alert_of_the_release(connection: sa.Connection) -> None:
@@ -54,18 +41,9 @@ def _alert_of_the_release(connection: sa.Connection) -> None:
 @pytest.fixture
 def upgraded(empty_database_url: str) -> Any:
     """A database that release 0.1.0 filled, at the newest schema."""
+    fill_first_release(empty_database_url)
     engine = engine_for(empty_database_url)
-    command.upgrade(_alembic(engine), "0001")
     with engine.begin() as connection:
-        for name, rows in RELEASE["tables"].items():
-            table = sa.Table(name, sa.MetaData(), autoload_with=connection)
-            for row in rows:
-                values = {column: _value(value, table.c[column].type) for column, value in row.items()}
-                connection.execute(sa.insert(table).values(values))
-            if not is_sqlite(engine) and "id" in table.c:
-                connection.execute(
-                    sa.text(f"select setval(pg_get_serial_sequence('{name}', 'id'), (select max(id) from {name}))")
-                )
         _alert_of_the_release(connection)
     engine.dispose()
     upgrade(empty_database_url)

@@ -45,7 +45,7 @@ class NewlyAsked:
     rules: Mapping[str, str] = field(default_factory=dict)
     """By rule key, what brought it: `version 0.2.0`, or `SWITCHED_ON`."""
     last_day: dt.date = dt.date.max
-    last_began: dt.datetime = dt.datetime.max.replace(tzinfo=dt.UTC)
+    last_began: dt.datetime | None = None
 
     def backlog(self, session: Session, answers: Iterable[Mapping[str, Any]]) -> dict[int, str]:
         """By place among the answers (rows of an assessment): what brought it, where the facts are none since.
@@ -120,7 +120,9 @@ def note_asked(session: Session, thresholds: Thresholds, as_of: dt.date, *, brok
             session.add(RuleInForce(rule=key, version=its_version, since=as_of))
 
 
-def take_over_group(session: Session, by: str, *, now: dt.datetime, alert_ids: Sequence[int] | None = None) -> list[int]:
+def take_over_group(
+    session: Session, by: str, *, now: dt.datetime, alert_ids: Sequence[int] | None = None
+) -> list[int]:
     """Alerts of the group (all of it, or some) go into the list; returns which. Their causes may cover others now.
 
     Raises:

@@ -105,7 +105,7 @@ class Alert(SQLModel, table=True):
     escalation: int = Field(default=0, description="How many times it was escalated; bounded.")
     brought_by: str | None = Field(
         default=None,
-        description="What made the clinic ask it: `version 0.2.0`, or `switched on`; empty: something about the patient.",
+        description="What made it be asked: `version 0.2.0`, or `switched on`; empty: something about the patient.",
     )
     set_aside: bool = Field(
         default=False,

@@ -91,12 +91,7 @@ def aside(alert: Any) -> bool:
     It does not once somebody has it in hand, or has had it: acknowledged, snoozed, assigned, taken over. Alerts, or
     rows with the same columns.
     """
-    return bool(
-        alert.set_aside
-        and alert.acknowledged_at is None
-        and alert.snoozed_until is None
-        and not alert.owner
-    )
+    return bool(alert.set_aside and alert.acknowledged_at is None and alert.snoozed_until is None and not alert.owner)
 
 
 def find(session: Session, alert_id: int) -> Alert:
@@ -341,9 +336,7 @@ def reopen(session: Session, alert_id: int, by: str, *, now: dt.datetime, note: 
     return alert
 
 
-def take_over(
-    session: Session, by: str, *, now: dt.datetime, alert_ids: Sequence[int] | None = None
-) -> dict[int, int]:
+def take_over(session: Session, by: str, *, now: dt.datetime, alert_ids: Sequence[int] | None = None) -> dict[int, int]:
     """Alerts that wait in the group (all, or those given) stand in the list from now on; returns whose, by number.
 
     Raises:

@@ -126,7 +126,7 @@
       buttons.push(el("button", open ? "Take the rest over into the list" : "Take over into the list", { type: "button", "class": "button-quiet", "data-alerts-act": "take-over-rest", "data-alerts-group": "take" }));
     }
     var text = document.createElement("span"), acts = document.createElement("span");
-    text.className = "said"; acts.className = "line";
+    text.className = "said"; acts.className = "acts";
     parts.forEach(function (part) { text.append(part, " "); });
     buttons.forEach(function (part) { acts.append(part); });
     line.replaceChildren(text, acts);

@@ -226,8 +226,10 @@ def _note(row: dict[str, Any], here: Current, today: dt.date) -> str:
         return "nobody has acted"
     if row["cannot_tell_because"]:
         return f"no newer answer: {row['cannot_tell_because']}"
-    if row["brought_by"]:
-        return f"new with {row['brought_by']}" if row["brought_by"] != SWITCHED_ON else "rule switched on"
+    if row["brought_by"] == SWITCHED_ON:
+        return "rule switched on"
+    if row["brought_by"] and row["view"] != "new":
+        return f"new: {row['brought_by']}"
     return "again" if row["previous_id"] else ""
 
 

@@ -14,7 +14,7 @@ from dashboard.secure import Current
 from models.accounts import Principal
 from models.alert import Alert
 from models.alert_lifecycle import acknowledge, history, state_of
-from models.alert_list import alert_rows, evidence_rows, list_version
+from models.alert_list import alert_rows, evidence_rows, list_version, waiting_group
 from models.database import reading, writing
 from models.user import AuditEvent
 from tests.dashboard.conftest import NOW, TODAY, Clinic, days
@@ -176,6 +176,34 @@ def test_the_same_refusals_hold_for_a_viewer_who_got_past_the_page(filled: Clini
     assert "viewer" in refused[0]
 
 
+# ------------------------------------------------------------------------------------- what a version newly asks
+
+
+@pytest.fixture
+def upgraded(filled: Clinic) -> Clinic:
+    """A version brought the two alerts about tests that are overdue."""
+    change(filled, "overdue-labs", brought_by="version 9.1.0", set_aside=True)
+    return filled
+
+
+def test_what_a_version_brought_is_a_view_of_its_own_and_no_alert_of_today(upgraded: Clinic) -> None:
+    assert views(upgraded) == {"urgent": 1, "watch": 1, "new": 2}
+    with reading(upgraded.engine) as session:
+        group = waiting_group(session)
+    assert group is not None
+    assert (group.alerts, group.patients, group.said) == (2, 1, "new with version 9.1.0")
+
+
+def test_some_or_the_rest_are_taken_over_and_a_viewer_takes_none(upgraded: Clinic) -> None:
+    ids = upgraded.alert_ids("overdue-labs")
+    assert act(here(upgraded, "vera", "viewer"), "take-over", [], {})[0] == []
+    assert act(here(upgraded), "take-over", ids[:1], {})[:2] == (ids[:1], [])
+    assert views(upgraded) == {"urgent": 1, "action": 1, "watch": 1, "new": 1}
+    assert act(here(upgraded), "take-over", [], {})[0] == ids[1:]
+    done, refused, _ = act(here(upgraded), "take-over", [], {})
+    assert (done, len(refused)) == ([], 1)
+
+
 # ------------------------------------------------------------------------------------------------------------- browser
 
 
@@ -271,3 +299,48 @@ def test_mine_shows_what_is_assigned_to_me(open_as: Callable[..., Page], filled:
     page = open_as("nora", "/alerts?who=mine")
     expect(count(page, "todo")).to_have_text("1")
     assert page.locator(".ag-row").count() == 1
+
+
+@pytest.mark.browser
+def test_the_group_is_opened_worked_through_and_taken_over_by_keyboard(
+    open_as: Callable[..., Page], upgraded: Clinic
+) -> None:
+    page = open_as("nora", "/alerts")
+    expect(count(page, "todo")).to_have_text("2")
+    line = page.locator("#alerts-group")
+    expect(line).to_contain_text("2 alerts of 1 patient are new with version 9.1.0")
+    page.keyboard.press("n")
+    expect(page.locator(".chip[data-alerts-show=new]")).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("j")
+    page.keyboard.press("a")
+    page.click("#alerts-apply")
+    expect(count(page, "acknowledged")).to_have_text("1")
+    expect(line).to_contain_text("1 alert of 1 patient is new")
+    page.keyboard.press("j")
+    page.keyboard.press("t")
+    page.click("#alerts-apply")
+    expect(line).to_be_hidden()
+    expect(count(page, "todo")).to_have_text("3")
+    page.click("#alerts-undo-button")
+    expect(line).to_contain_text("1 alert of 1 patient is new")
+
+
+@pytest.mark.browser
+def test_the_rest_of_the_group_is_taken_over_with_one_button_and_undone(
+    open_as: Callable[..., Page], upgraded: Clinic
+) -> None:
+    page = open_as("nora", "/alerts")
+    page.click("#alerts-group [data-alerts-act=take-over-rest]")
+    page.click("#alerts-apply")
+    expect(count(page, "todo")).to_have_text("4")
+    page.click("#alerts-undo-button")
+    expect(count(page, "todo")).to_have_text("2")
+
+
+@pytest.mark.browser
+def test_a_viewer_may_open_the_group_and_not_take_it_over(open_as: Callable[..., Page], upgraded: Clinic) -> None:
+    page = open_as("vera", "/alerts")
+    page.click("#alerts-group [data-alerts-show=new]")
+    expect(page.locator(".chip[data-alerts-show=new]")).to_have_attribute("aria-pressed", "true")
+    assert page.locator(".ag-center-cols-container .ag-row").count() == 2
+    assert page.locator("#alerts-group [data-alerts-act]").count() == 0

@@ -152,6 +152,24 @@ def test_the_digest_counts_what_waits_and_names_nobody(engine: Engine) -> None:
             assert secret not in message.subject + message.body
 
 
+def test_what_a_version_brought_is_one_line_with_how_long_it_has_waited(engine: Engine) -> None:
+    add_users(engine, ("ines", "nurse"))
+    with writing(engine) as session:
+        add_alert(session, 1, "action")
+        for number in range(2, 7):
+            add_alert(
+                session, number, "action", brought_by="version 9.1.0", set_aside=True,
+                opened_at=NOW - dt.timedelta(days=3),
+            )  # fmt: skip
+        add_alert(session, 8, "action", brought_by="version 9.1.0", set_aside=True, owner="ines")
+    digest(engine, settings_for(None))
+    (message,) = outbox(engine)
+    assert message.body.splitlines()[:2] == [
+        "2 alerts are to be looked at this week",
+        "5 alerts are new with version 9.1.0, none of them for today; one group to look through, waiting for 3 days",
+    ]
+
+
 def test_nurses_and_physicians_get_one_each_and_an_empty_list_is_told_too(engine: Engine) -> None:
     add_users(engine, ("ines", "nurse"), ("paul", "physician"), ("ada", "admin"), ("eve", "viewer"), ("lab", "service"))
     with writing(engine) as session:

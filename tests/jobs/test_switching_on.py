@@ -181,9 +181,10 @@ def test_what_became_true_or_arrived_between_the_last_evaluation_and_the_upgrade
 
 
 def test_a_patient_who_came_after_the_upgrade_is_ordinary(engine: Engine, clinic_folder: Callable[..., Path]) -> None:
+    common = {"mrn": "LATER", "observed_at": "2026-11-10"}
     rows = [
-        {"mrn": "LATER", "measure": "ck", "value": 1500, "unit": "U/L", "upper_limit": 200, "observed_at": "2026-11-10"},
-        {"mrn": "LATER", "measure": "mmt8", "value": 60, "unit": "", "observed_at": "2026-11-10"},
+        common | {"measure": "ck", "value": 1500, "unit": "U/L", "upper_limit": 200},
+        common | {"measure": "mmt8", "value": 60, "unit": ""},
     ]
     load(engine, clinic_folder(patients=[{"mrn": "LATER"}], observations=rows), 1)
     run(engine, 1)
@@ -237,7 +238,7 @@ def test_a_run_that_broke_off_goes_on_where_it_was(engine: Engine, monkeypatch: 
 @BOTH
 def test_a_rule_that_is_switched_on_brings_a_group_too(engine: Engine, full: bool) -> None:
     with writing(engine) as session:
-        set_status(session, "active-disease", "shadow", reason="first look", author="ada", valid_from=on(1), now=at(on(1)))
+        set_status(session, "active-disease", "shadow", reason="a look", author="ada", valid_from=on(1), now=at(on(1)))
     run(engine, 1, full=full)
     assert not found(engine, "STEADY", "active-disease")
     with writing(engine) as session:
@@ -257,7 +258,8 @@ def test_a_status_that_the_clinic_had_given_a_rule_before_the_upgrade_counts(emp
     upgrade(empty_database_url)
     engine = engine_for(empty_database_url)
     with engine.connect() as connection:
-        asked = {row[0] for row in connection.execute(sa.text("SELECT rule FROM rule_in_force WHERE version = '1.0.0'"))}
+        found = connection.execute(sa.text("SELECT rule FROM rule_in_force WHERE version = '1.0.0'"))
+        asked = {row[0] for row in found}
     engine.dispose()
     assert "raised-troponin" in asked
     assert not asked & {"steroid-monotherapy", "plasmapheresis-after-ivig", "active-disease"}

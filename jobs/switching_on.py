@@ -53,6 +53,8 @@ class NewlyAsked:
         Such an answer would have been given at the last evaluation, had its rule been asked then.
         """
         found: dict[int, str] = {}
+        if not self.rules:
+            return found
         facts: dict[str, dict[int, set[int]]] = {kind: defaultdict(set) for kind in _FACTS}
         people: dict[int, set[int]] = defaultdict(set)
         for place, row in enumerate(answers):

@@ -7,6 +7,9 @@ from sqlmodel import Field
 
 from models.recorded import Recorded
 
+CONFIRMED = "medication_confirmed"
+"""Somebody confirmed with the patient what is taken: the drug named in `detail`, all that run where it is empty."""
+
 
 class ClinicalEvent(Recorded, table=True):
     """Something that was (or expressly was not, `present` false) the case on a day or over a stretch of days."""

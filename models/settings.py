@@ -40,6 +40,11 @@ class Settings(BaseSettings):
         130, ge=5, description="Pages turn loud when the list was last evaluated longer ago than this."
     )
     evaluation_every_minutes: int = Field(60, ge=1, description="How often the rules run by themselves.")
+    medication_confirmed_days: int = Field(
+        182,
+        ge=1,
+        description="A dose last confirmed with the patient longer ago than this many days says so [default].",
+    )
     backup_directory: Path | None = Field(None, description="Where nightly backups go; beside the database when empty.")
     backups_kept: int = Field(14, ge=1, description="How many nightly backups are kept.")
     smtp_host: str = Field("", description="Mail server for digests; empty: messages wait in the outbox and are shown.")

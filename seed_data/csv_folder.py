@@ -19,7 +19,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "medications.csv": (
         "mrn", "drug", "dose", "unit", "frequency", "route", "start_date", "end_date", "intent", "status",
-        "received_at", "source_id",
+        "received_at", "source_id", "confirmed_on",
     ),
     "events.csv": ("mrn", "event", "date", "end_date", "present", "detail", "received_at", "source_id"),
 }  # fmt: skip

@@ -20,7 +20,7 @@ from dashboard.components.dates import short_day
 from dashboard.components.graph import graph
 from dashboard.components.states import empty_state, notice
 from dashboard.figures.timeline import starting_range, timeline
-from dashboard.patient import CHANGED, REF, WHO_ACTS, calculators, entry, own_thresholds, plan
+from dashboard.patient import CHANGED, REF, WHO_ACTS, calculators, entry, own_thresholds, plan, taken
 from dashboard.patient.advice import explanations_section, response_section, suggestions_section
 from dashboard.patient.antibodies import antibodies_section
 from dashboard.patient.sections import (
@@ -119,6 +119,7 @@ def body(
     aside = [alerts_section(view, zone, here.today, acts=acts), html.Div(_waiting(), id=LATE, role="status")]
     decides = here.may(DECIDERS) and view.past is None
     more = [
+        taken.taken_section(view, acts=acts),
         labs_section(view),
         steroid_section(view),
         skin_and_lung_section(view),
@@ -345,6 +346,7 @@ def register(app: SecureDash) -> None:
     _register_decisions(app)
     _register_entry(app)
     _register_record(app)
+    _register_confirmation(app)
     plan.register(app)
     calculators.register(app)
     own_thresholds.register(app)
@@ -460,6 +462,26 @@ def _register_view(app: SecureDash) -> None:
                 undo_review(session, patient, here.user.name, now=here.now, timezone=here.settings.timezone)
             else:
                 mark_reviewed(session, patient, here.user.name, now=here.now)
+        return _stamp(here)
+
+
+def _register_confirmation(app: SecureDash) -> None:
+    @app.callback(
+        Output(CHANGED, "data", allow_duplicate=True),
+        Input({"type": "patient-confirm", "act": ALL, "what": ALL}, "n_clicks"),
+        State(REF, "data"),
+        prevent_initial_call=True,
+        roles=WHO_ACTS,
+    )
+    def confirm(clicks: list[int | None], ref: Mapping[str, str]) -> Any:
+        if not any(clicks) or not isinstance(ctx.triggered_id, dict):
+            raise PreventUpdate
+        here = current()
+        what = str(ctx.triggered_id["what"])
+        if ctx.triggered_id["act"] == "undo":
+            entry.withdraw(here, ref["mrn"], "e", int(what), "confirmed by mistake")
+        else:
+            entry.confirm_medication(here, ref["mrn"], "" if what == taken.ASK_ALL else what)
         return _stamp(here)
 
 

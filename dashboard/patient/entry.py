@@ -27,6 +27,7 @@ from models.accounts import audit
 from models.alert_lifecycle import present_day
 from models.database import reading, writing
 from models.errors import ActionRefused
+from models.event import CONFIRMED
 from models.medication import MedicationStatement
 from models.observation import Observation
 from models.patient import Patient
@@ -280,6 +281,8 @@ def _event_form(today: dt.date) -> Any:
     titles = {"symptom": "Symptoms", "procedure": "Procedures", "screening": "Screening", "condition": "Conditions"}
     groups: dict[str, list[dict[str, str]]] = {}
     for key, row in events().items():
+        if key == CONFIRMED:
+            continue  # It has its own button, beside the drug.
         groups.setdefault(titles.get(row.kind, "Other"), []).append({"value": key, "label": row.label})
     data = [{"group": title, "items": items} for title, items in groups.items()]
     return html.Div(
@@ -440,6 +443,28 @@ def save_event(here: Current, mrn: str, cells: Mapping[str, Any]) -> None:
     """Store an event. Raises as `save_score`."""
     row = row_from_form("events", {"mrn": mrn, "event": "", "date": "", **_given(cells)})
     _store(here, mrn, [(row, "manual")], "entered event")
+
+
+def confirm_medication(here: Current, mrn: str, name: str) -> None:
+    """Note that somebody confirmed today with the patient that a drug is taken as stated; all drugs: empty `name`.
+
+    Raises:
+        ActionRefused, FactsRefused: as `save_score`.
+    """
+    with reading(here.engine) as session:
+        today = present_day(session, here.now, here.settings.timezone)
+    row = row_from_form(
+        "events",
+        {
+            "mrn": mrn,
+            "event": CONFIRMED,
+            "date": today.isoformat(),
+            "detail": name,
+            # Confirmed, taken back and confirmed again on one day: each is an event of its own.
+            "source_id": f"{CONFIRMED}:{mrn}:{name or 'all'}:{here.now.isoformat()}",
+        },
+    )
+    _store(here, mrn, [(row, "manual")], "confirmed medication")
 
 
 def save_drug(here: Current, mrn: str, mode: str, cells: Mapping[str, Any]) -> None:

@@ -15,11 +15,13 @@ from dashboard.components.dates import age, ago, clock_time, day_and_ago, short_
 from dashboard.components.formats import counted, number, times_limit
 from dashboard.components.states import section
 from dashboard.patient.since_last_visit import Change, changes, compared_with
+from dashboard.patient.taken import said_of, unconfirmed
 from dashboard.patient.view import Course, PatientView, as_day, dose_text, is_supportive, rows_of, shown_alerts
 from jobs.rule import Rule, all_rules
 from jobs.taper import plan_standing
 from models.alert import Alert, AlertEvent
 from models.alert_lifecycle import needs_a_look
+from models.event import CONFIRMED
 from models.vocabulary import answers, diagnoses, drug, events, measures, no_monitoring, tests
 
 DUE_WORDS = {
@@ -143,7 +145,12 @@ def _treatments(view: PatientView) -> list[Any]:
         else:
             main.append(html.Span([html.B(course.label), f" {text}"], className="course"))
     more = [html.Span(f"+ {len(behind)} supportive", className="quiet", title="\n".join(behind))] if behind else []
-    return [*main, *more]
+    old = unconfirmed(view)
+    return [*main, *more, *([html.Span(old, className="quiet")] if old else [])]
+
+
+def _comma(text: str) -> str:
+    return f", {text}" if text else ""
 
 
 def _length(start: dt.date, today: dt.date) -> str:
@@ -560,6 +567,8 @@ def steroid_section(view: PatientView) -> html.Section | None:
     rows.append(("On file in all", f"{number(cumulative['total_mg'], 0)} mg"))
     rows += _plan_rows(view)
     notes: list[Any] = []
+    steroids = [(one, told_) for one in view.courses if one.is_steroid and (told_ := said_of(one, view))]
+    notes += [html.P(f"{one.label} {one.dose}: {old}.", className="quiet small") for one, old in steroids]
     if answer is not None and answer["state"] == "cannot_tell":
         notes.append(html.P(answer["cannot_tell_because"], className="c-warn"))
     notes += [html.P(f"{row['drug']}: {row['why']}", className="c-warn") for row in told["unknown"]]
@@ -668,6 +677,8 @@ def flowsheet(view: PatientView, *, most_days: int | None = None, main_only: boo
             else:
                 put(as_day(reading.day), "other", f"{row.short_label} {text}{' ' + row.unit if row.unit else ''}")
     for event in rows_of(view.frames.events) if not main_only else ():
+        if event.event == CONFIRMED:
+            continue
         kind = events().get(str(event.event))
         label = kind.label if kind else str(event.event)
         put(as_day(event.day), "event", label if event.present else f"no {label.lower()}")
@@ -747,7 +758,10 @@ def visit_sheet(view: PatientView, today: dt.date) -> html.Section:
             ),
             html.H2("Takes"),
             html.P(
-                "; ".join(f"{one.label} {one.dose} ({_length(one.start, view.as_of)})" for one in view.courses)
+                "; ".join(
+                    f"{one.label} {one.dose} ({_length(one.start, view.as_of)}{_comma(said_of(one, view))})"
+                    for one in view.courses
+                )
                 or "nothing on file"
             ),
             html.H2("Alerts"),

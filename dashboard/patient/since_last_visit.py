@@ -14,6 +14,7 @@ import pandas as pd
 from dashboard.components.dates import short_day
 from dashboard.components.formats import number, times_limit
 from dashboard.patient.view import STRENGTH, PatientView, as_day, days_between, rows_of
+from models.event import CONFIRMED
 from models.vocabulary import drug, events, measures
 
 Tone = Literal["", "worse", "better", "missing"]
@@ -248,7 +249,7 @@ def _events(view: PatientView, since: dt.date | None) -> list[Change]:
     found: list[tuple[bool, str]] = []
     for event in rows_of(table[table["day"] > pd.Timestamp(since)]):
         kind = kinds.get(str(event.event))
-        if kind is None or (not event.present and kind.kind != "symptom"):
+        if kind is None or kind.key == CONFIRMED or (not event.present and kind.kind != "symptom"):
             continue
         day = short_day(as_day(event.day), view.as_of)
         label = kind.label if event.present else f"No {kind.label.lower()}"

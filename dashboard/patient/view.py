@@ -16,6 +16,7 @@ import pandas as pd
 from dashboard.components.formats import number
 from dashboard.figures.timeline import TimelineData
 from dashboard.secure import Current
+from jobs.confirmation import Confirmation, confirmed
 from jobs.evaluation import evaluate
 from jobs.exposure import exposure, exposure_report
 from jobs.rules.prolonged_high_dose_steroids import RULE as STEROID_RULE
@@ -27,6 +28,7 @@ from models.alert import Alert, AlertEvent
 from models.alert_lifecycle import needs_a_look, present_day, state_of
 from models.clock import clinic_date, end_of_day
 from models.database import reading
+from models.event import CONFIRMED
 from models.frames import Frames, frames_of
 from models.patient import Patient
 from models.patient_facts import ADULT_FROM_YEARS, PatientFacts, date_of
@@ -48,6 +50,8 @@ class Course:
     dose: str
     start: dt.date
     is_steroid: bool
+    confirmed: Confirmation | None = None
+    """When its dose was last confirmed with the patient; None for what is given by somebody else (an infusion)."""
 
 
 @dataclass
@@ -69,6 +73,8 @@ class PatientView:
     baseline: ResponseBaseline | None = None
     own: list[OwnThreshold] = field(default_factory=list)
     evaluated: bool = True
+    confirmed_days: int = 182
+    """A dose confirmed longer ago than this says so."""
     states: dict[int, str] = field(default_factory=dict)
     series: dict[str, pd.DataFrame] = field(default_factory=dict)
 
@@ -171,6 +177,7 @@ def gather(here: Current, mrn: str, known: dt.date | None = None) -> PatientView
         agreed=agreed,
         baseline=baseline,
         own=own,
+        confirmed_days=here.settings.medication_confirmed_days,
         evaluated=bool(past) or patient.evaluated_revision == patient.revision or bool(assessments),
         states={alert.id or 0: state_of(alert, as_of) for alert, _ in alerts},
     )
@@ -214,6 +221,7 @@ def _courses(facts: PatientFacts) -> list[Course]:
             dose=dose_text(one.newest.dose, one.newest.unit, one.newest.frequency),
             start=date_of(one.start),
             is_steroid=bool(one.row and one.row.is_glucocorticoid),
+            confirmed=None if one.newest.frequency == "once" else confirmed(facts, one.drug, one.newest.start),
         )
         for one in courses(facts)
     ]
@@ -339,6 +347,8 @@ def _event_marks(frames: Frames) -> pd.DataFrame:
     kinds = events()
     rows = []
     for event in rows_of(frames.events):
+        if event.event == CONFIRMED:
+            continue
         kind = kinds.get(str(event.event))
         label = kind.label if kind else str(event.event)
         said = label if event.present else f"No {label.lower()}"

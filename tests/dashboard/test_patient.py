@@ -449,8 +449,9 @@ def test_an_alert_of_another_patient_cannot_be_reached_from_this_page(charted: C
 # ------------------------------------------------------------------------------------------------------------- browser
 
 
-@pytest.mark.browser
-def test_the_page_draws_its_chart_and_advice_and_takes_a_score(charted: Clinic, page: "Page") -> None:
+@pytest.fixture
+def chart(charted: Clinic, page: "Page") -> Iterator["Page"]:
+    """The child's page in a browser, with Nora signed in."""
     import threading
 
     from waitress.server import create_server
@@ -459,28 +460,94 @@ def test_the_page_draws_its_chart_and_advice_and_takes_a_score(charted: Clinic, 
 
     server = create_server(charted.app.server, host="127.0.0.1", port=0, threads=4)
     threading.Thread(target=server.run, daemon=True).start()
-    try:
-        page.goto(f"http://127.0.0.1:{server.effective_port}/patients/77")
-        page.fill("main > form input[name=name]", "nora")
-        page.fill("main > form input[name=password]", PASSWORD)
-        page.click("main > form button")
-        page.wait_for_selector("#patient-graph .scatterlayer .trace", state="attached")
-        page.wait_for_selector("#patient-late .card")
-        titles = page.eval_on_selector_all(".modebar-btn", "all => all.map(one => one.dataset.title)")
-        assert not [title for title in titles if "cloud" in str(title).lower() or "share" in str(title).lower()]
-        page.click("#patient-record-open")
-        page.fill("#patient-score-value", "60")
-        page.click("#patient-score-save")
-        page.wait_for_selector("text=above 52")
-        page.fill("#patient-score-value", "22")
-        page.click("#patient-score-save")
-        page.wait_for_selector(".since :text('22 of 52')")
-        page.goto(f"http://127.0.0.1:{server.effective_port}/patients/78")
-        page.wait_for_selector("text=Nothing on file yet")
-        page.click("#patient-record-open")
-        page.fill("#patient-score-value", "31")
-        page.click("#patient-score-save")
-        page.wait_for_selector(".since :text('31 of 52')")
-        page.wait_for_selector("#patient-graph .scatterlayer .trace", state="attached")
-    finally:
-        server.close()
+    page.goto(f"http://127.0.0.1:{server.effective_port}/patients/77")
+    page.fill("main > form input[name=name]", "nora")
+    page.fill("main > form input[name=password]", PASSWORD)
+    page.click("main > form button")
+    page.wait_for_selector("#patient-late .card")
+    yield page
+    server.close()
+
+
+@pytest.mark.browser
+def test_the_page_draws_its_chart_and_advice_and_takes_a_score(chart: "Page") -> None:
+    chart.wait_for_selector("#patient-graph .scatterlayer .trace", state="attached")
+    chart.wait_for_selector("#patient-late .card")
+    titles = chart.eval_on_selector_all(".modebar-btn", "all => all.map(one => one.dataset.title)")
+    assert not [title for title in titles if "cloud" in str(title).lower() or "share" in str(title).lower()]
+    chart.click("#patient-record-open")
+    chart.fill("#patient-score-value", "60")
+    chart.click("#patient-score-save")
+    chart.wait_for_selector("text=above 52")
+    chart.fill("#patient-score-value", "22")
+    chart.click("#patient-score-save")
+    chart.wait_for_selector(".since :text('22 of 52')")
+    chart.goto(chart.url.replace("/patients/77", "/patients/78"))
+    chart.wait_for_selector("text=Nothing on file yet")
+    chart.click("#patient-record-open")
+    chart.fill("#patient-score-value", "31")
+    chart.click("#patient-score-save")
+    chart.wait_for_selector(".since :text('31 of 52')")
+    chart.wait_for_selector("#patient-graph .scatterlayer .trace", state="attached")
+
+
+# ------------------------------------------------------------------------------------------ confirmed with the patient
+
+
+def taken(here: "Current", *, acts: bool = True) -> Any:
+    from dashboard.patient.taken import taken_section
+
+    return taken_section(view_of(here), acts=acts)
+
+
+def test_the_medication_list_says_what_was_never_confirmed_and_a_viewer_confirms_nothing(here: "Current") -> None:
+    from dashboard.patient.taken import unconfirmed
+
+    assert "2 doses to confirm with the patient" in " ".join(words(taken(here)).split())
+    assert unconfirmed(view_of(here)) == "doses never confirmed"
+    assert list(buttons(taken(here))) == ["Confirm", "Confirm", "All confirmed today"]
+    assert list(buttons(taken(here, acts=False))) == []
+
+
+def test_one_drug_or_the_whole_list_is_confirmed_by_a_click_and_taken_back(here: "Current", charted: Clinic) -> None:
+    from dashboard.patient.entry import confirm_medication, withdraw
+    from dashboard.patient.taken import unconfirmed
+
+    confirm_medication(here, "77", "methotrexate")
+    assert unconfirmed(view_of(here)) == "Prednisone never confirmed"
+    confirm_medication(here, "77", "")
+    assert unconfirmed(view_of(here)) == ""
+    whole = next(
+        one for one in view_of(here).facts.happenings if one.event == "medication_confirmed" and not one.detail
+    )
+    withdraw(here, "77", "e", whole.id, "confirmed by mistake")
+    assert unconfirmed(view_of(here)) == "Prednisone never confirmed"
+    assert any(button.startswith("All confirmed") for button in buttons(taken(here)))
+    charted.clock.forward(minutes=1)
+    confirm_medication(looking(charted, "nora", "nurse"), "77", "")
+    assert unconfirmed(view_of(here)) == ""
+
+
+def test_who_confirmed_and_when_is_kept_and_the_chart_is_not_crowded_by_it(here: "Current") -> None:
+    from dashboard.patient.entry import confirm_medication
+    from dashboard.patient.view import timeline_data
+    from models.event import CONFIRMED, ClinicalEvent
+
+    before = len(timeline_data(view_of(here)).events)
+    confirm_medication(here, "77", "prednisone")
+    with Session(here.engine) as session:
+        (event,) = session.exec(select(ClinicalEvent).where(ClinicalEvent.event == CONFIRMED))
+    assert (event.entered_by, event.detail, event.occurred_on) == ("nora", "prednisone", TODAY)
+    assert len(timeline_data(view_of(here)).events) == before
+
+
+@pytest.mark.browser
+def test_confirming_takes_one_click_on_the_page(chart: "Page") -> None:
+    from playwright.sync_api import expect
+
+    line = chart.locator("#patient-taken")
+    expect(line).to_contain_text("2 doses to confirm")
+    line.get_by_role("button", name="All confirmed today").click()
+    expect(line).to_contain_text("confirmed with the patient")
+    line.get_by_role("button", name="Undo").click()
+    expect(line).to_contain_text("2 doses to confirm")

@@ -7,10 +7,12 @@ from typing import Any
 
 from jobs.importers.canonical.cells import LONGEST_NAME, choice, free_text, received, record_number, required
 from jobs.importers.canonical.digests import content_of, identity_of_id, natural_identity
+from jobs.importers.canonical.event import EventFact
 from jobs.importers.canonical.reading import Reading
 from jobs.importers.canonical.refusal import Refused
 from models import vocabulary
 from models.clock import start_of_day
+from models.event import CONFIRMED
 from models.medication import STATUSES, MedicationStatement
 from models.recorded import own_columns
 
@@ -31,6 +33,25 @@ class MedicationFact:
     status: str | None
     received_at: dt.datetime | None
     source_id: str | None
+    confirmed_on: dt.date | None = None
+    """Beside the statement, not part of it: it may be confirmed again and again and stays the same statement."""
+
+    def confirmation(self) -> EventFact | None:
+        """The event that somebody confirmed the drug with the patient; None where the row says nothing of it."""
+        if self.confirmed_on is None:
+            return None
+        return EventFact(
+            mrn=self.mrn,
+            event=CONFIRMED,
+            occurred_on=self.confirmed_on,
+            end_on=None,
+            present=True,
+            detail=self.drug,
+            received_at=None,
+            # Several drugs are confirmed on one day: each is an event of its own.
+            source_id=f"{CONFIRMED}:{self.mrn}:{self.drug}:{self.confirmed_on.isoformat()}",
+            status=None,
+        )
 
     def identity(self, sender: str) -> bytes:
         """What makes two rows versions of one statement: the sender's id, else all but its end and status."""
@@ -88,7 +109,7 @@ class MedicationFact:
 
 def read_medication(cells: Sequence[str], reading: Reading) -> MedicationFact:
     """A row of medications.csv; cells in the order of COLUMNS, stripped."""
-    mrn, drug, dose, unit, frequency, route, start, end, intent, status, received_at, source_id = cells
+    mrn, drug, dose, unit, frequency, route, start, end, intent, status, received_at, source_id, confirmed = cells
     number = record_number(mrn)
     name = _drug(required("drug", drug, "the drug"), reading)
     amount = reading.number("dose", required("dose", dose, "the dose"))
@@ -114,7 +135,15 @@ def read_medication(cells: Sequence[str], reading: Reading) -> MedicationFact:
         status=choice("status", status, STATUSES, "status of a medication") if status else None,
         received_at=received(reading, received_at),
         source_id=free_text("source_id", source_id, LONGEST_NAME),
+        confirmed_on=_confirmed(confirmed, start, start_on, reading) if confirmed else None,
     )
+
+
+def _confirmed(text: str, start: str, start_on: dt.date, reading: Reading) -> dt.date:
+    day = reading.day("confirmed_on", text)
+    if day < start_on:
+        raise Refused("confirmed_on", text, f"it was confirmed on {text}, before its first day, {start}")
+    return day
 
 
 def _drug(text: str, reading: Reading) -> str:

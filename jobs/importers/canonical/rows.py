@@ -85,6 +85,7 @@ class MedicationRow(_Row):
     status: str = Field("", description="active, stopped, entered-in-error")
     received_at: str = ""
     source_id: str = ""
+    confirmed_on: str = Field("", description="When somebody last confirmed with the patient that this is taken.")
 
 
 class EventRow(_Row):

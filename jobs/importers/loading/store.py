@@ -11,6 +11,7 @@ from typing import Any, cast
 import sqlalchemy as sa
 
 from jobs.importers.canonical import Fact, Kind, ObservationFact, PatientFact, Refused
+from jobs.importers.canonical.medication import MedicationFact
 from jobs.importers.canonical.observation import GROUPS
 from jobs.importers.loading.bulk import Writer, count_deliveries, parts, table_of, versions_on_file
 from jobs.importers.loading.people import People
@@ -118,7 +119,29 @@ class Store:
         else:
             block.write()
             self._bump(connection, block.changed)
+        if said.kind == "medications":
+            self._confirm(connection, said, outcomes, known_since_now=known_since_now)
         return outcomes
+
+    def _confirm(
+        self, connection: sa.Connection, said: Said, outcomes: list[str | Refused], *, known_since_now: bool
+    ) -> None:
+        """Store that drugs were confirmed with the patient; a row that says only this anew counts as updated."""
+        told = [
+            (number, event)
+            for number, (fact, outcome) in enumerate(zip(said.facts, outcomes, strict=True))
+            if isinstance(fact, MedicationFact)
+            and not isinstance(outcome, Refused)
+            and (event := fact.confirmation()) is not None
+        ]
+        if not told:
+            return
+        lines = [said.lines[number] for number, _ in told]
+        events = Said.by(self.sender, "events", [event for _, event in told], lines)
+        stored = self.facts(connection, events, known_since_now=known_since_now)
+        for (number, _), outcome in zip(told, stored, strict=True):
+            if outcomes[number] == "unchanged" and outcome != "unchanged":
+                outcomes[number] = "updated"
 
     def _on_file(self, connection: sa.Connection, said: Said) -> dict[bytes, list[bytes]]:
         identities = sorted(set(said.identities))

@@ -1,8 +1,9 @@
 """Is there a sign that cannot wait until the next visit?
 
 Looked at: difficulty swallowing, shortness of breath, absent reflexes, the strength of breathing in, vital capacity,
-and weakness or raised CK after a checkpoint inhibitor. What counts: the newest word on each sign. A symptom without an
-end is taken to be there for four weeks; after that nobody knows, and we say so. It is over when somebody says so.
+oxygen saturation at rest, and weakness or raised CK after a checkpoint inhibitor. What counts: the newest word on each
+sign. A symptom without an end is taken to be there for four weeks; after that nobody knows, and we say so. It is over
+when somebody says so.
 """
 
 from collections.abc import Iterator, Mapping
@@ -32,6 +33,7 @@ from models.vocabulary import drug, events
 
 SYMPTOMS = ("dysphagia", "dyspnoea", "areflexia")
 CHECKPOINT = "checkpoint-inhibitor"
+SATURATION = "oxygen_saturation"
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,9 @@ class Parameters:
     fvc_reference_days: int = parameter(
         365, unit="days", low=30, high=365, meaning="how far before the newest one the best vital capacity may lie"
     )
+    lowest_saturation: float = parameter(
+        90, unit="%", low=80, high=95, meaning="an oxygen saturation at rest below this is critical"
+    )
     checkpoint_days: int = parameter(
         180, unit="days", low=30, high=730, meaning="how long after its last dose a checkpoint inhibitor counts"
     )
@@ -94,6 +99,9 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
     capacity = _capacity(patient, as_of, parameters)
     if capacity is not None:
         yield capacity
+    saturation = patient.latest(SATURATION)
+    if saturation is not None:
+        yield _saturation(saturation, as_of, parameters)
     given = _checkpoint_doses(patient, as_of, parameters.checkpoint_days)
     if given is not None:
         yield _checkpoint(patient, given, symptoms, as_of, parameters)
@@ -167,6 +175,17 @@ def _capacity(patient: PatientFacts, today: int, parameters: Parameters) -> Answ
     )
     judged = _judged("fvc_percent", newest.day, fell, False, said, (best.fact, newest.fact), today, parameters)
     return judged._replace(recheck_on=next_after(today, judged.recheck_on, newest.day + reach + 1))
+
+
+def _saturation(newest: Reading, today: int, parameters: Parameters) -> Answer:
+    """An old one that was not low is no reason to measure again; an old one that was low is."""
+    value, least = newest.value, parameters.lowest_saturation
+    low = value <= least if newest.comparator == "<" else value < least
+    said = f"oxygen saturation {newest.comparator}{number(value)} % on {day_text(newest.day)}"
+    if not low:
+        return Answer(SATURATION, NOT_MET, evidence=(newest.fact,), numbers={"said": said})
+    unclear = newest.comparator == ">"
+    return _judged(SATURATION, newest.day, True, unclear, said, (newest.fact,), today, parameters)
 
 
 def _judged(
@@ -310,6 +329,8 @@ def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
         return f"{said}: no red flag." if row["subject"] not in SYMPTOMS else f"{said}."
     if row["subject"] == "nif":
         return f"{said}: weaker than {number(parameters.weakest_nif)} cmH2O."
+    if row["subject"] == SATURATION:
+        return f"{said}: below {number(parameters.lowest_saturation)} %."
     if row["subject"] == "fvc_percent":
         return f"{said}: a fall of more than {number(100 * parameters.fvc_fall)} %."
     return f"{said}."
@@ -328,6 +349,7 @@ def suggested_action(row: Mapping[str, Any], parameters: Parameters) -> str:
         "areflexia": "see today: a disease of the nerves (Guillain-Barre syndrome) has to be excluded",
         "nif": "see today: breathing muscles, repeat the test",
         "fvc_percent": "see today: breathing muscles or lung, repeat the test",
+        SATURATION: "see today: repeat on a warm finger; infection, lung, breathing muscles, clot; oxygen",
         CHECKPOINT: "see today: troponin I, ECG, echocardiogram, breathing and swallowing; call the oncologist",
     }[str(row["subject"])]
 
@@ -336,6 +358,7 @@ ENDANGERS = {
     "dyspnoea": Danger.BREATHING,
     "nif": Danger.BREATHING,
     "fvc_percent": Danger.BREATHING,
+    SATURATION: Danger.BREATHING,
     "dysphagia": Danger.SWALLOWING,
 }
 
@@ -354,7 +377,7 @@ RULE = Rule(
     suggested_action=suggested_action,
     parameters=Parameters,
     subject="sign",
-    reads=(*SYMPTOMS, "nif", "fvc_percent", "ck", "medications", "declining-strength"),
+    reads=(*SYMPTOMS, "nif", "fvc_percent", SATURATION, "ck", "medications", "declining-strength"),
     sources=(
         Source(
             "Respiratory limits in neuromuscular weakness",
@@ -380,6 +403,7 @@ RULE = Rule(
     known_false_alarms=(
         "shortness of breath from a known lung disease, anaemia or an infection",
         "poor effort or an ill-fitting mouthpiece in a breathing test",
+        "cold or painted fingers, which lower the reading of an oximeter",
         "CK raised for another reason in somebody who had a checkpoint inhibitor",
     ),
     clears_when="the sign is recorded as absent or ended, or a later test is above the limit",
@@ -389,8 +413,8 @@ RULE = Rule(
         "A list for review on the same day, not an emergency monitor: what nobody entered is not seen. The limits for "
         "breathing were derived in another disease."
     ),
-    version="1.0.1",
-    changed="Wording: the value with the digits that decide; a symptom lasted until its last day.",
+    version="1.1.0",
+    changed="Oxygen saturation at rest is read. Wording: the value with the digits that decide.",
     catalogue=("RESP-01", "RESP-02", "SAFE-15", "PH-07", "PH-08"),
     danger=ENDANGERS.get,
     examples=(
@@ -408,6 +432,11 @@ RULE = Rule(
             title="five weeks ago and never mentioned again",
             events=({"event": "dyspnoea", "day": -35},),
             expect={"subject": "dyspnoea", "state": CANNOT_TELL},
+        ),
+        Example(
+            title="oxygen saturation of 87 % at rest",
+            observations=({"measure": SATURATION, "value": 87, "day": -1},),
+            expect={"subject": SATURATION, "state": MET, "severity": URGENT, "since": -1},
         ),
         Example(
             title="inspiratory force of 28",

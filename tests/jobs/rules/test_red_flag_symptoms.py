@@ -113,3 +113,27 @@ def test_a_diagnosis_of_checkpoint_myositis_counts_without_the_drug() -> None:
     observed = [{"measure": "ck", "value": 900, "upper_limit": 200, "day": -1}]
     assert state(CHECKPOINT, patients=[{"mrn": "1", "diagnosis": "ICI_MYOSITIS"}], observations=observed) == MET
     assert state(CHECKPOINT, observations=observed) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "day", "expected"),
+    [
+        (89.9, 0, MET),
+        (90, 0, NOT_MET),
+        ("<90", 0, MET),
+        (85, -90, MET),
+        (85, -91, CANNOT_TELL),  # nobody measured again: silence is no recovery
+        (97, -400, NOT_MET),  # an old one that was fine is no reason to ask
+    ],
+)
+def test_a_low_oxygen_saturation_at_rest_is_a_red_flag_whatever_the_antibody(
+    value: Any, day: int, expected: str
+) -> None:
+    found = assess("oxygen_saturation", observations=[{"measure": "oxygen_saturation", "value": value, "day": day}])
+    assert found is not None
+    assert found["state"] == expected
+
+
+def test_a_later_normal_saturation_ends_it() -> None:
+    values = [{"measure": "oxygen_saturation", "value": value, "day": day} for value, day in ((86, -5), (96, -1))]
+    assert state("oxygen_saturation", observations=values) == NOT_MET

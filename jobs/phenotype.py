@@ -62,6 +62,14 @@ SPEAK_OF_ACTIVITY = (
 )
 """Rules whose answer `met` on a day leaves no room for "stable" on that day."""
 
+DAMAGE = ("muscle_atrophy", "contracture", "calcinosis")
+HIGHER_NORMAL_CK = (
+    "CK: the limit of healthy men is about twice that of women, that of Black men and women higher again (97.5th "
+    "percentiles of studies: 227 to 440 and 520 to 810 U/L in men), and much muscle raises it. Look at values from "
+    "before the disease, and whether the limit reported is for this sex. Nothing is adjusted here"
+)
+"""A note, never an adjustment: the limit reported with the result is the one that counts (Filosto 2025)."""
+
 BASIC_FINDINGS = (
     "a strength score by the same assessor",
     "CK with its upper limit",
@@ -994,7 +1002,7 @@ def explanations_of(signs: Signs) -> tuple[Explanation, ...]:
     steroid = Explanation("steroid-myopathy", "Steroid myopathy")
     damage = Explanation("damage", "Damage that is there already")
     measurement = Explanation("measurement", "Chance of the measurement")
-    for gather in (_weigh_ck, _weigh_other_signs, _weigh_dose, _weigh_scores, _weigh_imaging):
+    for gather in (_weigh_ck, _weigh_other_signs, _weigh_dose, _weigh_scores, _weigh_imaging, _weigh_damage):
         gather(signs, flare, steroid, damage, measurement)
     return flare, steroid, damage, measurement
 
@@ -1024,6 +1032,20 @@ def _weigh_ck(signs: Signs, flare: Explanation, steroid: Explanation, damage: Ex
         flare.speaks_against.append(f"{said} (a flare with normal CK exists)")
         steroid.speaks_for.append(said)
         damage.speaks_for.append(said)
+
+
+def _weigh_damage(
+    signs: Signs, flare: Explanation, steroid: Explanation, damage: Explanation, chance: Explanation
+) -> None:
+    """Damage on record explains weakness that stays; a mildly raised, steady CK may be this person's normal."""
+    del flare, steroid
+    for name in DAMAGE:
+        found = signs.chart.condition(name)
+        if found is not None:
+            damage.speaks_for.append(f"{fact_of(found).label} on file since {day_text(found.day)}")
+    ratio = signs.ck_ratio
+    if ratio is not None and 1 < ratio <= signs.parameters.ck_clearly_raised and not (signs.ck_rising or signs.weak):
+        chance.speaks_for.append(HIGHER_NORMAL_CK)
 
 
 def _weigh_other_signs(

@@ -121,11 +121,12 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld
             )
         ]
     options.append(Option("later-start", "British guideline: begin at about week 6, by response."))
-    if late:
+    inclusion_body = chart.diagnosis == "IBM"
+    if late and not inclusion_body:
         options.append(_SECOND_LINE)
     if review == EXPERT_CENTRE:
         options.append(_EXPERT_CENTRE)
-    if not chart.sparing():
+    if not chart.sparing() and not inclusion_body:
         options.append(Option("sparing-agent", "Start a steroid-sparing agent together with the taper."))
     since = f" (past the line since {day_text(verdict.since)})" if verdict and verdict.since else ""
     return Proposal(

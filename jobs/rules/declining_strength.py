@@ -255,6 +255,7 @@ def _assess_instrument(
             "deep": deep,
             "red_flag": bool(red_flags),
             "red_flags": _symptoms(red_flags),
+            **({"inclusion_body": True} if patient.diagnosis == "IBM" else {}),
         },
     )
 
@@ -456,7 +457,10 @@ def suggested_action(row: Mapping[str, Any], parameters: Parameters) -> str:
     if row["grade"] == POSSIBLE:
         first = f"repeat within {parameters.repeat_days} days, same assessor"
         return f"{first}; review today: red flag" if row["severity"] == URGENT else first
-    return "review treatment: see the options for escalation" + (" today" if row["severity"] == URGENT else "")
+    today = " today" if row["severity"] == URGENT else ""
+    if row.get("inclusion_body"):
+        return f"review{today}: swallowing, falls and function; a fast fall is not the course of this disease"
+    return f"review treatment: see the options for escalation{today}"
 
 
 def worse(seen: Mapping[str, Any], now: Mapping[str, Any], parameters: Parameters) -> str | None:

@@ -1,11 +1,11 @@
 """Is this patient worse, whether or not strength was measured?
 
 Looked at: the globals of physician and patient, the questionnaire on function, strength and enzymes of each visit,
-vital capacity, weight, rash and skin ulcers, and what patient or parent report. What counts: a visit that meets a
-published definition of worsening against the mean of the patient's own visits of the year before; a single measure
-clearly worse; a new rash, skin ulcers, a loss of weight; a flare reported, and nobody saw the patient since: that asks
-for a call back this week. It ends when it is measured again and regained, or said to be over; silence ends nothing.
-Scores of different instruments are never compared.
+vital capacity, weight, rash, skin ulcers and calcinosis, and what patient or parent report. What counts: a visit that
+meets a published definition of worsening against the mean of the patient's own visits of the year before; a single
+measure clearly worse; a new rash or calcinosis, skin ulcers, a loss of weight; a flare reported, and nobody saw the
+patient since: that asks for a call back this week. It ends when it is measured again and regained, or said to be over;
+silence ends nothing. Scores of different instruments are never compared.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -52,8 +52,11 @@ SEEN_BY = (*GLOBALS, *FUNCTION, *INSTRUMENTS)
 """What a visit consists of; a blood test alone is none."""
 SEEN_IN_PERSON = ("physician_global", "extramuscular_global", *INSTRUMENTS)
 """What needs somebody who sees the patient: a questionnaire may come from home."""
-SKIN = ("rash", "skin_ulcers")
-SIGNS = (*SKIN, "weight_loss")
+SIGNS = ("rash", "skin_ulcers", "weight_loss", "calcinosis")
+NEW_ONLY = ("rash", "calcinosis")
+"""Signs with which the disease may have come: they count where they are new to somebody known before."""
+LASTING = ("calcinosis",)
+"""What stays: that it is new is told for a while, and nobody is asked whether it is still there."""
 FLARE = "flare_reported"
 _CORE_MEASURE = {
     **dict.fromkeys(INSTRUMENTS, "strength"),
@@ -312,31 +315,34 @@ def _flare(
 def _sign(
     patient: PatientFacts, newest: Happening, visits: Sequence[_Visit], today: int, parameters: Parameters
 ) -> _Finding | _Untold | None:
-    """A rash, skin ulcers or a loss of weight that began within the last half year; a rash only where it is new.
+    """A rash, skin ulcers, a loss of weight or calcinosis that began within the last half year.
 
-    A rash on file from the first day on belongs to the disease as it came, not to its worsening.
+    A rash or calcinosis on file from the first day on belongs to the disease as it came, not to its worsening.
     """
     begun = _begin(patient, newest, parameters)
     if today - begun.day > parameters.within_days:
         return None
-    if newest.event == "rash" and not _known_before(patient, visits, begun.day):
+    if newest.event in NEW_ONLY and not _known_before(patient, visits, begun.day):
         return None
+    if newest.event in LASTING:
+        newest = begun
     kind = events()[newest.event].label.lower()
-    if forgotten(newest, today, parameters.sign_days, parameters.within_days):
+    if newest.event not in LASTING and forgotten(newest, today, parameters.sign_days, parameters.within_days):
         because = f"{kind} recorded on {day_text(newest.day)} and never mentioned again"
         return _Untold(because, min(begun.day, newest.day) + parameters.within_days + 1, (newest.fact,))
     if not still_there(newest, today, parameters.sign_days):
         return None
     again = "" if newest.day == begun.day else f", again on {day_text(newest.day)}"
     seen = _seen_since(visits, newest.day)
-    said = f"{'new rash' if newest.event == 'rash' else kind} on {day_text(begun.day)}{again}"
+    said = f"{f'new {kind}' if newest.event in NEW_ONLY else kind} on {day_text(begun.day)}{again}"
     turns = (
         begun.day + parameters.within_days + 1,
         lasts_until(newest, parameters.sign_days) + 1,
         newest.day + parameters.flare_days + 1,
     )
-    severity = WATCH if seen and newest.event != "skin_ulcers" else ACTION
-    waits = not seen and today - newest.day <= parameters.flare_days
+    unhurried = newest.event in LASTING or (seen and newest.event != "skin_ulcers")
+    severity = WATCH if unhurried else ACTION
+    waits = not unhurried and not seen and today - newest.day <= parameters.flare_days
     return _Finding(begun.day, said, tuple(dict.fromkeys((begun.fact, newest.fact))), severity, turns, waits)
 
 

@@ -252,3 +252,16 @@ def test_a_high_dose_of_the_past_is_remembered_unless_an_enzyme_rises(observatio
         found = next(one for one in answer["suggestions"] if one["key"] == "reduce-steroid-for-myopathy")
         step = next(option for option in found["options"] if option["key"] == "next-step")
         assert step["dose"] == "from 20 to 17.5 mg/day (template A)"
+
+
+def test_damage_on_file_speaks_for_damage_and_a_mild_steady_ck_brings_a_note_on_higher_normal_values() -> None:
+    def told(times: float, *scores: Any, events: Any = ()) -> dict[str, Any]:
+        observations = (*scores, ck(times, -60), ck(times, -3))
+        answer = suggestions(patient=ADULT, observations=observations, events=events)
+        return {one["key"]: one for one in answer["explanations"]}
+
+    atrophy = told(0.5, mmt8(60, -3), events=[{"event": "muscle_atrophy", "day": -200}])
+    assert any("Muscle atrophy" in said for said in atrophy["damage"]["for"])
+    strong = (mmt8(80, -60), mmt8(80, -3))
+    for times, noted in ((1.0, False), (1.1, True), (3.0, True), (3.1, False)):
+        assert any("much muscle" in said for said in told(times, *strong)["measurement"]["for"]) is noted, times

@@ -189,6 +189,11 @@ RASH = {"event": "rash", "day": -3}
         (visit(-3, mmt8=60), [{**RASH, "event": "skin_ulcers"}], (MET, ACTION)),
         (visit(-3, mmt8=60), [{**RASH, "event": "weight_loss"}], (MET, WATCH)),
         ([], [{**RASH, "event": "weight_loss"}], (MET, ACTION)),
+        # Calcinosis stays: that it is new is told for three months, without hurry, and never asked about again.
+        (visit(-40, mmt8=80), [{**RASH, "event": "calcinosis"}], (MET, WATCH)),
+        (visit(-100, mmt8=80), [{**RASH, "event": "calcinosis", "day": -90}], (MET, WATCH)),
+        (visit(-100, mmt8=80), [{**RASH, "event": "calcinosis", "day": -91}], (NOT_MET, None)),
+        (visit(-3, mmt8=80), [{**RASH, "event": "calcinosis"}], (NOT_MET, None)),
     ],
 )
 def test_a_new_rash_ulcers_and_loss_of_weight_are_worse(

@@ -255,7 +255,7 @@ def _assess_instrument(
             "deep": deep,
             "red_flag": bool(red_flags),
             "red_flags": _symptoms(red_flags),
-            **({"inclusion_body": True} if patient.diagnosis == "IBM" else {}),
+            "inclusion_body": patient.diagnosis == "IBM",
         },
     )
 
@@ -289,6 +289,7 @@ NOTHING_FOUND: Mapping[str, Any] = MappingProxyType(
         "deep": False,
         "red_flag": False,
         "red_flags": "",
+        "inclusion_body": False,
         "new_symptoms": "",
         "second_instrument": "",
         "ck_in_limits": False,

@@ -1,19 +1,20 @@
 """Is the way from paediatric to adult care planned, and is everything handed over?
 
 Looked at: the age of somebody whose disease began in childhood, and whether a plan and a handover are on record. What
-counts: from 14 years on no plan, from 17 years on no handover. What does not: disease that began in adults, and adults
-who have long been looked after as such.
+counts: from 17 years on no handover; from 14 years on a plan is asked about on the patient's page. What does not:
+disease that began in adults, and adults who have long been looked after as such.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.rule import MET, NOT_MET, WATCH, Answer, Example, Rule, Source, day_text, parameter
+from jobs.rule import CANNOT_TELL, MET, NOT_MET, WATCH, Answer, Example, Rule, Source, day_text, parameter
 from jobs.screens import HARMS_THE_UNBORN
 from jobs.treatment import courses
 from models.age import birthday
 from models.patient_facts import PatientFacts, date_of, day_number
+from models.states import Cause, State
 from models.vocabulary import drug, events
 
 SUBJECT = "transition"
@@ -44,11 +45,13 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
     from_age = parameters.hand_over_from_age if late else parameters.plan_from_age
     since = day_number(birthday(patient.birth_date, from_age))
     running = courses(patient)
+    # A missing plan is for the next talk, not for the nurse's list: it is said on the patient's page.
+    state: State = NOT_MET if done else MET if late else CANNOT_TELL
     yield Answer(
         SUBJECT,
-        NOT_MET if done else MET,
-        severity=None if done else WATCH,
-        since=None if done else since,
+        state,
+        severity=WATCH if state == MET else None,
+        since=since if state == MET else None,
         due=since,
         recheck_on=_next_change(patient, as_of),
         evidence=(
@@ -56,6 +59,8 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
             *(one.newest.fact for one in running),
             *(last.fact for name in DAMAGE if (last := patient.last_event(name)) is not None and last.present),
         ),
+        cannot_tell_because="no plan for adult care is on record" if state == CANNOT_TELL else None,
+        cause=Cause.NOT_ON_FILE if state == CANNOT_TELL else None,
         numbers={
             "step": wanted,
             "age": age,
@@ -137,6 +142,7 @@ RULE = Rule(
     known_false_alarms=("already looked after by an adult clinic, and nobody recorded it",),
     clears_when="the plan, later the handover, is recorded",
     topic="organisation of care",
+    quiet_when_untold=True,
     limitations="Ages are site settings. Whether somebody is ready is not a matter of age alone.",
     catalogue=("TRANS-01",),
     examples=(
@@ -144,7 +150,7 @@ RULE = Rule(
             title="15 years old, no plan on record",
             patient={"diagnosis": "JDM", "age_years": 15},
             medications=({"drug": "methotrexate", "dose": 15, "frequency": "weekly", "start": -300},),
-            expect={"subject": SUBJECT, "state": MET, "severity": WATCH},
+            expect={"subject": SUBJECT, "state": CANNOT_TELL},
         ),
         Example(
             title="15 years old, planned last year",

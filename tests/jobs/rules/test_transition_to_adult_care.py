@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from jobs.rule import MET, NOT_MET, WATCH, Answer
+from jobs.rule import CANNOT_TELL, MET, NOT_MET, WATCH, Answer
 from jobs.rules.transition_to_adult_care import HANDOVER, PLAN, RULE
 from models.patient_facts import day_number
 from tests.frame_answers import patients_of
@@ -26,7 +26,8 @@ def answer(age: int | None, *events: str, diagnosis: str = "JDM", **more: Any) -
     ("age", "events", "state"),
     [
         (13, (), None),
-        (14, (), MET),
+        (14, (), CANNOT_TELL),
+        (16, (), CANNOT_TELL),
         (16, (PLAN,), NOT_MET),
         (17, (PLAN,), MET),
         (17, (PLAN, HANDOVER), NOT_MET),

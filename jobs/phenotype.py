@@ -64,8 +64,8 @@ SPEAK_OF_ACTIVITY = (
 
 DAMAGE = ("muscle_atrophy", "contracture", "calcinosis")
 HIGHER_NORMAL_CK = (
-    "CK: the limit of healthy men is about twice that of women, that of Black men and women higher again (97.5th "
-    "percentiles of studies: 227 to 440 and 520 to 810 U/L in men), and much muscle raises it. Look at values from "
+    "CK: the limit of healthy men is about twice that of women, that of Black men and women higher again (upper "
+    "limits of studies: 227 to 440 and 520 to 810 U/L in men), and much muscle raises it. Look at values from "
     "before the disease, and whether the limit reported is for this sex. Nothing is adjusted here"
 )
 """A note, never an adjustment: the limit reported with the result is the one that counts (Filosto 2025)."""

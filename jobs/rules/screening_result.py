@@ -49,6 +49,7 @@ SUGGESTIONS_READ = (
     "active-disease",
     "declining-strength",
     "lung-function",
+    "mda5-lung-disease",
     "no-response-after-pulse",
     "pain-without-weakness",
     "prolonged-high-dose-steroids",

@@ -260,6 +260,14 @@ def repeat(case, days):
 def review(case):
     assert case.answer.grade in ("confirmed", "corroborated")
     assert case.text.endswith("today") == (case.answer.severity == "urgent")
+    assert case.patient.diagnosis != "IBM"
+
+
+@SAYS("review[ today]: swallowing, falls and function; a fast fall is not the course of this disease", rare=True)
+def review_of_inclusion_body(case):
+    assert case.answer.grade in ("confirmed", "corroborated")
+    assert case.text.startswith("review today") == (case.answer.severity == "urgent")
+    assert case.patient.diagnosis == "IBM"
 
 
 @SAYS("repeat the strength test")

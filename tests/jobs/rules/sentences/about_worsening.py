@@ -24,14 +24,15 @@ def flare(case, day):
     assert case.today - day <= 14
 
 
-@FOUND("new rash on <day:d>[, again on <again:d>]", "<name:w> on <day:d>[, again on <again:d>]")
-def sign(case, day, again, name=None):
-    keys = ("skin_ulcers", "weight_loss", "rash")
-    key = "rash" if name is None else next(one for one in keys if events()[one].label.lower() == name)
+@FOUND("new <name:w> on <day:d>[, again on <again:d>]", "<name:w> on <day:d>[, again on <again:d>]")
+def sign(case, day, again, name):
+    new = ("rash", "calcinosis")
+    key = next(one for one in ("skin_ulcers", "weight_loss", *new) if events()[one].label.lower() == name)
     newest = case.happened(key)[-1]
-    assert (newest.present, newest.day) == (True, day if again is None else again)
+    assert newest.present
+    assert key == "calcinosis" or newest.day == (day if again is None else again)
     assert any(one.present and one.day == day for one in case.happened(key))
-    if key == "rash":
+    if key in new:
         known = [one.start for one in case.patient.statements] + [one.day for one in case.patient.happenings]
         since = case.patient.diagnosed_on
         assert min([*known, *visits(case), since.toordinal() - 719163 if since else day]) < day

@@ -220,22 +220,22 @@ def protection(
         since = _later(any_steroid.run.start, rituximab.since)
         reasons.append(Need("rituximab together with a steroid", _VASCULITIS, since, as_of, rituximab.facts))
     if together.reached and agents.has and together.run is not None:
-        words = f"{_dose(p.pneumocystis_from_mg, share)} or more since {day_text(together.run.start)}, together with "
+        words = f"{_from(p.pneumocystis_from_mg, share)} since {day_text(together.run.start)}, together with "
         since = _later(together.run.nth_day, agents.since)
         reasons.append(Need(words + agents.names, _within(p), since, together.run.start, agents.facts))
     if alone.reached and alone.run is not None:
-        words = f"{_dose(p.pneumocystis_alone_from_mg, share)} or more since {day_text(alone.run.start)}"
+        words = f"{_from(p.pneumocystis_alone_from_mg, share)} since {day_text(alone.run.start)}"
         reasons.append(Need(words, _UPPER_END, alone.run.nth_day, alone.run.start, ()))
     if _had_checkpoint_inhibitor(patient):
-        for from_mg, days, words in (
-            (p.pneumocystis_checkpoint_from_mg, p.pneumocystis_checkpoint_days, "or more"),
-            (_above(p.pneumocystis_checkpoint_above_mg), p.pneumocystis_checkpoint_above_days, "exceeded"),
+        for from_mg, days, said in (
+            (p.pneumocystis_checkpoint_from_mg, p.pneumocystis_checkpoint_days, _from),
+            (_above(p.pneumocystis_checkpoint_above_mg), p.pneumocystis_checkpoint_above_days, _more_than),
         ):
             one = long_at(from_mg, days)
             spells.append(one)
             could_be = could_be or one.could_be
             if one.reached and one.run is not None:
-                words = f"{_dose(from_mg, share)} {words} since {day_text(one.run.start)}, after a checkpoint inhibitor"
+                words = f"{said(from_mg, share)} since {day_text(one.run.start)}, after a checkpoint inhibitor"
                 reasons.append(Need(words, _ONCOLOGY, one.run.nth_day, one.run.start, ()))
     counted_until = None
     if agents.has:
@@ -245,7 +245,7 @@ def protection(
         could_be = could_be or (low.could_be and bool(risks))
         if low.reached and low.run is not None and risks:
             words = (
-                f"more than {_dose(p.pneumocystis_at_risk_above_mg, share)} since {day_text(low.run.start)}, together "
+                f"{_more_than(p.pneumocystis_at_risk_above_mg, share)} since {day_text(low.run.start)}, together "
                 f"with {agents.names}, and {' and '.join(risk.words for risk in risks)}"
             )
             since = _later(_later(low.run.nth_day, agents.since), min(risk.day for risk in risks))
@@ -339,9 +339,18 @@ def _above(mg: float) -> float:
     return mg + 2 * steroids.SMALLEST_DIFFERENCE_MG
 
 
-def _dose(mg: float, share: float) -> str:
-    """`20 mg/day of steroid`, and for a child what that comes to."""
-    return f"{number(mg * share)} mg/day of steroid" + (" (scaled to the child's weight)" if share < 1 else "")
+def _from(mg: float, share: float) -> str:
+    """`20 mg/day of steroid or more`; for a child what that comes to."""
+    return f"{number(mg * share)} mg/day of steroid or more{_scaled(share)}"
+
+
+def _more_than(mg: float, share: float) -> str:
+    """`more than 15 mg/day of steroid`; for a child what that comes to."""
+    return f"more than {number(mg * share)} mg/day of steroid{_scaled(share)}"
+
+
+def _scaled(share: float) -> str:
+    return " (scaled to the child's weight)" if share < 1 else ""
 
 
 def _later(day: int | None, other: int | None) -> int | None:

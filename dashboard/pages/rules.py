@@ -430,17 +430,19 @@ def source_table(here: Current) -> Any:
     }
     lines = [
         [
-            (row.id, "nowrap quiet"),
-            ([html.Span(row.title), html.Span(_where(row), className="sub block")], "wide"),
-            (str(row.year or ""), "nowrap"),
+            (row.id, "quiet"),
             (
-                tag(
-                    words.get(row.kind, row.kind),
-                    kind="warn" if row.kind in ("educational-page", "secondary", "project") else "",
-                ),
-                "",
+                [
+                    html.Span(f"{row.title} ({row.year}) " if row.year else f"{row.title} "),
+                    tag(
+                        words.get(row.kind, row.kind),
+                        kind="warn" if row.kind in ("educational-page", "secondary", "project") else "",
+                    ),
+                    html.Span(_where(row), className="sub block"),
+                ],
+                "wide",
             ),
-            (_checked(source_checks().get(row.id), today), ""),
+            (_checked(source_checks().get(row.id), today), "wide"),
             (_next_review(source_checks().get(row.id), today), "nowrap"),
             faint(len(resting_on(row.id))),
         ]
@@ -455,10 +457,10 @@ def source_table(here: Current) -> Any:
             "never shown as guidelines."
         ),
         table(
-            ["Id", "Title", "Year", "Kind", "Read", "Next review", "Numbers"],
+            ["Id", "Title", "Read", "Next review", "Numbers"],
             lines,
             label="Sources",
-            numeric=[6],
+            numeric=[4],
             kind="cards",
         ),
     ]
@@ -473,7 +475,7 @@ def _due_for_review(today: date) -> Any:
         [
             ([html.Span(sources()[one.source].title), html.Span(_where(sources()[one.source]), className="sub block")],
              "wide"),
-            (_checked(one.check, today), ""),
+            (_checked(one.check, today), "wide"),
             (_next_review(one.check, today), "nowrap"),
             (_numbers(one.numbers), "wide"),
         ]

@@ -294,7 +294,7 @@ def suggested_action(row: Mapping[str, Any], parameters: Parameters) -> str:
     """The first thing to do."""
     if row["state"] == CANNOT_TELL:
         if row["subject"] == BONE_DRUG and str(row["cannot_tell_because"]).endswith("not on file"):
-            return "enter FRAX and the values of the scan, or have them measured"
+            return "enter what is missing, or have it measured"
         return "complete the steroid record: dose, weight or end date"
     if row["state"] != MET:
         return ""
@@ -426,6 +426,7 @@ RULE = Rule(
     clears_when="the protection is on file, or the dose no longer calls for it",
     topic="protection",
     limitations=(
+        "Whoever takes any bone drug is not asked for another one. "
         "FRAX is taken as entered and never worked out: above 7.5 mg/day the guideline raises it. A loss of density "
         "between two scans is not measured. A child's bone is judged by a fracture on file only. Its limits and the "
         "lymphocyte count that is a further risk are from memory. Which dose calls for protection against Pneumocystis "

@@ -404,11 +404,12 @@ def _by_dose(
     spell = _very_high_of_the_year(found, as_of, parameters, gap_days)
     year_mg = found.cumulative(as_of - _YEAR_DAYS + 1, as_of)
     much = year_mg >= parameters.very_high_year_mg - steroids.SMALLEST_DIFFERENCE_MG
+    year = year_at_limit(found, as_of, parameters) if much else None
     now = steroids.spell(found, parameters.very_high_from_mg, gap_days=gap_days, nth=parameters.very_high_days + 1)
     recheck = steroids.earliest(
         now.recheck,
-        as_of + 1 if much else day_the_year_reaches(found, year_mg, as_of, parameters),
-        None if spell is None else spell.last + _YEAR_DAYS,
+        day_the_year_reaches(found, year_mg, as_of, parameters) if year is None else year.until,
+        None if spell is None or spell.last == as_of else spell.last + _YEAR_DAYS,
     )
     reasons = []
     if spell is not None and spell.nth_day is not None:
@@ -417,11 +418,10 @@ def _by_dose(
             f"from {day_text(spell.start)}"
         )
         reasons.append(_Reason(VERY_HIGH, words, spell.nth_day, spell.start))
-    if much:
+    if year is not None:
         # The sum changes every night; that it is beyond the limit does not.
         words = f"{number(parameters.very_high_year_mg / 1000)} g or more of prednisone-equivalent in the last year"
-        reached = day_the_year_had_reached(found, as_of, parameters)
-        reasons.append(_Reason(VERY_HIGH, words, as_of if reached is None else reached, as_of - _YEAR_DAYS + 1))
+        reasons.append(_Reason(VERY_HIGH, words, year.since, year.since - _YEAR_DAYS + 1))
     return reasons, recheck
 
 
@@ -472,15 +472,41 @@ def _doses_without_holes(found: steroids.Exposure, first: int, last: int) -> Ite
         yield last, 0.0
 
 
-def day_the_year_had_reached(found: steroids.Exposure, as_of: int, parameters: FractureParameters) -> int | None:
-    """The first day within the last year on which the sum of the year up to today had reached the limit."""
-    total, begin = 0.0, as_of - _YEAR_DAYS + 1
+class YearAtLimit(NamedTuple):
+    """A sum of the year before today that is at its limit.
+
+    Attributes:
+        since: the first of the days up to today on each of which it was.
+        until: the first day on which it no longer is if today's dose goes on; None where it stays.
+    """
+
+    since: int
+    until: int | None
+
+
+def year_at_limit(found: steroids.Exposure, as_of: int, parameters: FractureParameters) -> YearAtLimit:
+    """Since when, and until when, the sum of the year is at its limit; today it is."""
+    begin = found.known[0].start
+    daily = [0.0] * (as_of - begin + 1)
     for segment in found.known:
-        first = max(segment.start, begin)
-        days = segment.end - first + 1
-        if days <= 0:
-            continue
-        if total + days * segment.mg >= parameters.very_high_year_mg - steroids.SMALLEST_DIFFERENCE_MG:
-            return first + max(ceil((parameters.very_high_year_mg - total) / segment.mg - 1e-9), 1) - 1
-        total += days * segment.mg
-    return None
+        for day in range(segment.start, min(segment.end, as_of) + 1):
+            daily[day - begin] = segment.mg
+
+    def taken(day: int) -> float:
+        return daily[day - begin] if day >= begin else 0.0
+
+    limit = parameters.very_high_year_mg - steroids.SMALLEST_DIFFERENCE_MG
+    year_mg = found.cumulative(as_of - _YEAR_DAYS + 1, as_of)
+    since, total = as_of, year_mg
+    while since > begin:
+        total += taken(since - _YEAR_DAYS) - taken(since)
+        if total < limit:
+            break
+        since -= 1
+    dose, total = taken(as_of), year_mg
+    for day in range(as_of + 1, as_of + _YEAR_DAYS + 1):
+        total += dose - taken(day - _YEAR_DAYS)
+        # A day too early is only a look for nothing.
+        if total < limit + 2 * steroids.SMALLEST_DIFFERENCE_MG:
+            return YearAtLimit(since, day)
+    return YearAtLimit(since, None)

@@ -355,3 +355,25 @@ def test_an_answer_only_changes_on_the_day_it_said_to_look_again(
             continue
         after = on(until)
         assert cells(before, place) == cells(after, place)
+
+
+@pytest.mark.parametrize(
+    "courses",
+    [
+        [(20, -300, 0)],  # 7.3 g a year go on
+        [(20, -400, -101), (5, -100, 0)],  # 20 mg leave the year, 5 mg enter it
+        [(25, -420, -201), (14, -200, 0)],
+        [(25, -700, -480), (25, -220, 0)],  # twice: the second time counts
+    ],
+)
+def test_a_years_sum_is_told_since_the_day_it_was_reached_whatever_the_day_it_is_asked_on(
+    courses: list[tuple[float, int, int]],
+) -> None:
+    def year(day: int) -> float:
+        return sum(mg for mg, start, end in courses for one in range(day - 364, day + 1) if start <= one <= end)
+
+    assert year(0) >= 5000
+    reached = next(day + 1 for day in range(0, -800, -1) if year(day) < 5000)
+    statements = [pred(mg, start, None if end == 0 else end) for mg, start, end in courses]
+    row = assess(BONE_DRUG, *statements, patients=ADULT)
+    assert (row["state"], row["since"].date()) == (MET, AS_OF + dt.timedelta(days=reached))

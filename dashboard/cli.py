@@ -856,14 +856,16 @@ def rule_list(format: FormatOption = Format.TABLE) -> None:
 
 @rule.command("set")
 def rule_set(
-    assignment: Annotated[str, typer.Argument(metavar="KEY.PARAM=VALUE")],
+    assignments: Annotated[list[str], typer.Argument(metavar="KEY.PARAM=VALUE...")],
     by: By,
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept with the change.")],
-    patient: Annotated[str | None, typer.Option(metavar="MRN", help="For this patient only; needs --until.")] = None,
+    patient: Annotated[
+        str | None, typer.Option(metavar="MRN", help="For this patient only; for a year unless --until.")
+    ] = None,
     valid_from: Annotated[str | None, typer.Option("--from", metavar="DATE", help="From this day on; today.")] = None,
     until: Annotated[str | None, typer.Option(metavar="DATE", help="Last day it holds.")] = None,
 ) -> None:
-    """A clinic's or a patient's own threshold, with the reason; VALUE `default` goes back."""
+    """A clinic's or a patient's own thresholds, with the reason; VALUE `default` goes back. All are set, or none."""
     from sqlmodel import select
 
     from jobs.thresholds import set_parameter
@@ -871,35 +873,50 @@ def rule_set(
     from models.patient import Patient
 
     settings, now = _settings(), utc_now()
-    name, equals, value = assignment.partition("=")
-    key, dot, parameter = name.rpartition(".")
-    if not (equals and dot):
-        raise UsageError(f"{assignment!r}: write it as KEY.PARAM=VALUE.")
+    wanted = []
+    for assignment in assignments:
+        name, equals, value = assignment.partition("=")
+        key, dot, parameter = name.rpartition(".")
+        if not (equals and dot):
+            raise UsageError(f"{assignment!r}: write it as KEY.PARAM=VALUE.")
+        wanted.append((key, parameter, value))
     with writing(_engine(settings)) as session:
         identifier = None
         if patient is not None:
             identifier = session.exec(select(Patient.id).where(Patient.mrn == patient)).first()
             if identifier is None:
                 raise UnknownPatient(patient)
-        set_parameter(
-            session,
-            key,
-            parameter,
-            None if value == "default" else value,
-            reason=reason,
-            author=by,
-            valid_from=_day(valid_from, settings, now, "--from"),
-            now=now,
-            patient_id=identifier,
-            expires_on=None if until is None else _written_day(until, "--until"),
-        )
-    out(f"{key}.{parameter} = {value}")
+        begins = _day(valid_from, settings, now, "--from")
+        ends = None if until is None else _written_day(until, "--until")
+        if ends is None and identifier is not None:
+            # A patient's own threshold has an end, so that somebody looks at it again.
+            ends = begins + dt.timedelta(days=365)
+        for key, parameter, value in wanted:
+            set_parameter(
+                session,
+                key,
+                parameter,
+                None if value == "default" else value,
+                reason=reason,
+                author=by,
+                valid_from=begins,
+                now=now,
+                patient_id=identifier,
+                expires_on=ends,
+            )
+    for key, parameter, value in wanted:
+        whose = "" if patient is None else f" for patient {patient} until {ends}"
+        out(f"{key}.{parameter} = {value}{whose}")
+
+
+SWITCHED = {"on": "active", "off": "retired"}
+"""What the two plain words for a rule's status mean."""
 
 
 @rule.command("status")
 def rule_status(
     key: Annotated[str, typer.Argument(metavar="KEY")],
-    status: Annotated[str, typer.Argument(metavar="STATUS", help="draft, shadow, active or retired.")],
+    status: Annotated[str, typer.Argument(metavar="STATUS", help="on, off or shadow; also draft, active, retired.")],
     by: By,
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept with the change.")],
     valid_from: Annotated[str | None, typer.Option("--from", metavar="DATE", help="From this day on; today.")] = None,
@@ -913,7 +930,7 @@ def rule_status(
         set_status(
             session,
             key,
-            status,
+            SWITCHED.get(status, status),
             reason=reason,
             author=by,
             valid_from=_day(valid_from, settings, now, "--from"),

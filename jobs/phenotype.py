@@ -302,14 +302,16 @@ class Signs:
         return tuple(facts.values())
 
     def decline_sentence(self) -> str:
-        """The declines in words: `CMAS 24 on 3 Mar 2026, reference 27 (possible)`."""
+        """The declines in words: `CMAS 24 on 3 Mar 2026, against 27, the mean of the 3 scores before (possible)`."""
         said = []
         for verdict in self.declines:
             latest = self.chart.latest(verdict.subject)
             if latest is None:
                 continue
             reference = verdict.numbers.get("reference")
-            against = f", reference {number(reference)}" if reference is not None else ""
+            scores = int(verdict.numbers.get("reference_scores") or 1)
+            whose = "the score before" if scores == 1 else f"the mean of the {scores} scores before"
+            against = f", against {number(reference, 2)}, {whose}" if reference is not None else ""
             said.append(
                 f"{fact_of(latest).label} {number(latest.value)} on {day_text(latest.day)}{against} ({verdict.grade})"
             )

@@ -339,3 +339,33 @@ def test_a_file_that_is_no_database_and_one_of_a_later_version_are_refused(
             done = cli(*command, env={"MYOPANEL_DATABASE_URL": url})
             assert (done.code, done.stdout) == (2, ""), (url, command)
             assert done.stderr
+
+
+# ------------------------------------------------------------------------------------------- thresholds and status
+
+
+def test_several_thresholds_are_set_at_once_or_none(busy: Clinic) -> None:
+    why = ("--by", "dr", "--reason", "our own scatter", "--from", day(0))
+    step, latest = "declining-strength.step_cmas", "declining-strength.latest_days"
+    assert busy("rule", "set", f"{step}=4", f"{latest}=5000", *why, code=2).stdout == ""
+    assert busy.met(0, "--rule", "declining-strength") == {("1", "declining-strength", "cmas")}
+    said = busy("rule", "set", f"{step}=4", f"{latest}=60", *why).stdout
+    assert said.splitlines() == [f"{step} = 4", f"{latest} = 60"]
+    assert busy.met(0, "--rule", "declining-strength") == set()
+
+
+def test_a_patients_own_threshold_holds_from_to_and_at_most_a_year_unless_said_otherwise(busy: Clinic) -> None:
+    own = ("rule", "set", "declining-strength.step_cmas=4", "--by", "dr", "--reason", "frail", "--patient", "1")
+    assert "until" in busy(*own, "--from", day(-1), "--until", day(-1)).stdout
+    assert busy.met(0, "--rule", "declining-strength") == {("1", "declining-strength", "cmas")}
+    assert (
+        busy(*own, "--from", day(0)).stdout.strip().startswith("declining-strength.step_cmas = 4 for patient 1 until ")
+    )
+    assert busy.met(0, "--rule", "declining-strength") == set()
+
+
+@pytest.mark.parametrize(("status", "kept"), [("off", []), ("shadow", ["shadow"]), ("on", ["active"])])
+def test_a_rule_is_switched_on_off_or_to_shadow(busy: Clinic, status: str, kept: list[str]) -> None:
+    busy("rule", "status", "declining-strength", status, "--by", "dr", "--reason", "too many", "--from", day(0))
+    asked = busy("evaluate", "--as-of", day(0), "--dry-run", "--all-states", "--format", "json").stdout
+    assert [one["status"] for one in json.loads(asked) if one["rule"] == "declining-strength"] == kept

@@ -5,12 +5,12 @@ Every worked example of every rule, with days and values shaken, alone and in pa
 
 import datetime as dt
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any
 
 from jobs.assessing import ask
-from jobs.rule import Answer, Rule, all_rules
+from jobs.rule import Answer, all_rules
 from jobs.thresholds import Thresholds
 from models.patient_facts import (
     FeedSilence,
@@ -237,18 +237,20 @@ def _patients() -> Iterator[PatientFacts]:
 
 
 @lru_cache(maxsize=1)
-def told() -> Mapping[str, Sequence[tuple[PatientFacts, Answer]]]:
-    """What every rule says of every patient, by rule key."""
+def everybody() -> Sequence[PatientFacts]:
+    """All the patients; every rule has been asked of each."""
     thresholds = Thresholds({rule.key: rule.defaults() for rule in all_rules()}, {}, {})
-    found: dict[str, list[tuple[PatientFacts, Answer]]] = {rule.key: [] for rule in all_rules()}
+    found = []
     for one in _patients():
         asked = ask(one, thresholds, {rule.key for rule in all_rules()})
         assert not asked.failed, asked.failed
-        for key, answers in asked.answers.items():
-            found[key] += [(one, answer) for answer in answers]
+        found.append(one)
     return found
 
 
-def rules() -> Iterable[Rule]:
-    """Every rule."""
-    return all_rules()
+@lru_cache(maxsize=1)
+def told() -> Mapping[str, Sequence[tuple[PatientFacts, Answer]]]:
+    """What every rule says of every patient, by rule key."""
+    return {
+        rule.key: [(one, answer) for one in everybody() for answer in one.answers[rule.key]] for rule in all_rules()
+    }

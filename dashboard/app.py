@@ -36,6 +36,7 @@ import pkgutil
 import secrets
 from collections.abc import Callable
 from types import ModuleType
+from typing import Any
 
 import flask
 from dash import set_props
@@ -44,8 +45,9 @@ from sqlalchemy.engine import Engine
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from dashboard import auth, shell
+from dashboard import auth, shell, suites
 from dashboard.secure import Page, SecureDash
+from models.accounts import Principal
 from models.clock import utc_now
 from models.errors import MyopanelError
 from models.settings import Settings
@@ -112,6 +114,7 @@ def create_app(
         meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
     )
     Compress(server)
+    suites.install(app)
     auth.install(app, demo_password=demo_password)
     for module in _modules("dashboard.api"):
         module.register(app)
@@ -129,8 +132,40 @@ def create_app(
     if answer.status_code != 200:
         raise RuntimeError(f"the application does not answer: {answer.status_code}")
     app.check()
+    suites.warm(app)
+    _warm(app)
     server.config["MYOPANEL_HEADERS"] = security_headers(list(app.csp_hashes()))
     return app
+
+
+def _warm(app: SecureDash) -> None:
+    """Answer for nobody what a first visitor asks, so that they wait no longer than the next.
+
+    That loads what pages load late, and compiles what they ask of the database. A page that cannot be drawn is logged,
+    as it is when somebody opens it; the others are of use all the same.
+    """
+    nobody = Principal(0, "", "", "viewer")
+    server = app.server
+    stranger = server.test_client()
+    stranger.set_cookie(auth.SESSION_COOKIE, "nobody's")
+    stranger.get("/account")
+    pages = [page for page in app.pages if page.nav and nobody.role in page.roles]
+    questions = [_question(app, output, page.path) for output in (shell.PAGE, shell.NAV) for page in pages]
+    for asked in (*questions, {"path": "/panel/rows"}, {"path": "/alerts/rows"}):
+        with server.test_request_context(**asked):
+            flask.g.principal, flask.g.now = nobody, app.clock()
+            server.dispatch_request()
+
+
+def _question(app: SecureDash, output: str, path: str) -> dict[str, Any]:
+    """What the browser sends to have `output` drawn for the page at `path`."""
+    name, entry = next((key, entry) for key, entry in app.callback_map.items() if f"{output}.children" in key)
+    known = {"pathname": path, "search": "", "n_intervals": 0}
+    sent = {kind: [one | {"value": known.get(one["property"])} for one in entry[kind]] for kind in ("inputs", "state")}
+    names = [dict(zip(("id", "property"), one.rsplit(".", 1), strict=True)) for one in name.strip(".").split("...")]
+    changed = [f"{shell.URL}.pathname"]
+    body = {"output": name, "outputs": names, "changedPropIds": changed, **sent}
+    return {"path": "/_dash-update-component", "method": "POST", "json": body}
 
 
 def security_headers(script_hashes: list[str]) -> dict[str, str]:

@@ -17,6 +17,7 @@ import dash
 import flask
 from sqlalchemy.engine import Engine
 
+from dashboard.still import stilled
 from models.accounts import PEOPLE, Principal
 from models.clock import clinic_date
 from models.settings import Settings
@@ -121,11 +122,12 @@ class SecureDash(dash.Dash):
         self.clock = clock
         self.callback_roles: dict[str, tuple[str, ...]] = {}
         self.pages: dict[Page, Callable[..., Any]] = {}
+        self.ahead: Callable[[str], str] = lambda _path: ""
         super().__init__(**options)
         self.server.config["MYOPANEL_APP"] = self
 
     def callback(self, *args: Any, roles: tuple[str, ...] | None = None, **options: Any) -> Any:
-        """`Dash.callback` that must be told which roles may call it."""
+        """`Dash.callback` that must be told which roles may call it. What never changes in its answer is packed."""
         if not roles:
             raise TypeError(f"a callback needs roles=...: {args[:1]}")
         before = set(self.callback_map)
@@ -137,12 +139,16 @@ class SecureDash(dash.Dash):
             @wraps(function)
             def guarded(*values: Any, **named: Any) -> Any:
                 require(roles)
-                return function(*values, **named)
+                return stilled(function(*values, **named))
 
             register(guarded)
             return function
 
         return decorate
+
+    def interpolate_index(self, **parts: Any) -> str:
+        """The frame of every page, which tells the browser at once what this one will need."""
+        return str(super().interpolate_index(**parts | {"metas": parts["metas"] + self.ahead(flask.request.path)}))
 
     def add_page(self, page: Page, layout: Callable[..., Any]) -> None:
         """Make a page reachable for its roles.
@@ -194,7 +200,8 @@ class SecureDash(dash.Dash):
             raise RuntimeError(f"routes without roles: {sorted(undeclared)}")
 
 
-SUITES = ("/assets/", "/_dash-component-suites/")
+ASSETS, LIBRARIES = "/assets/", "/_dash-component-suites/"
+SUITES = (ASSETS, LIBRARIES)
 """Our own scripts and styles and Dash's: the same for everybody, no data in them."""
 
 

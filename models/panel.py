@@ -6,6 +6,7 @@ No rule is computed here and nothing is worked out from facts, so that ten thous
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -155,6 +156,20 @@ def panel_page(session: Session, asked: Asked, start: int, count: int) -> Sequen
 
 def _part_of_all(session: Session, start: int, count: int) -> Sequence[Any]:
     """Everybody, read along the index of places: who asks for something, whom nobody has evaluated, all others."""
+    found: list[Any] = []
+    for section, size in _sections():
+        part = session.execute(section, {"start": start, "most": count - len(found)}).all()
+        found += part
+        if len(found) == count:
+            break
+        # How far into the next section to begin is known only where this one has no row for us.
+        start = 0 if part else start - int(session.execute(size).scalar_one()) if start else 0
+    return found
+
+
+@cache
+def _sections() -> list[tuple[Any, Any]]:
+    """The sections of the list with their sizes: each `most` rows from `start` on."""
     kept = sa.select(*_COLUMNS).select_from(_S).join(_P, _P.id == _S.patient_id).where(_P.status == "active")
     something, nothing = _S.place > floor(NOTHING), _S.place == floor(NOTHING)
     in_order = (_S.place.desc(), _S.patient_id.desc())
@@ -164,20 +179,13 @@ def _part_of_all(session: Session, start: int, count: int) -> Sequence[Any]:
         .where(_IS_WAITING, sa.or_(_S.place.is_(None), nothing)).order_by(_P.id.desc()),
         kept.where(nothing, _P.revision == _P.evaluated_revision).order_by(*in_order),
     )  # fmt: skip
-    found: list[Any] = []
-    for section in sections:
-        part = session.execute(section.offset(start).limit(count - len(found))).all()
-        found += part
-        if len(found) == count:
-            break
-        # How far into the next section to begin is known only where this one has no row for us.
-        start = 0 if part else start - _size(session, section) if start else 0
-    return found
-
-
-def _size(session: Session, section: Any) -> int:
-    inside = section.order_by(None).with_only_columns(sa.func.count(), maintain_column_froms=True)
-    return int(session.execute(inside).scalar_one())
+    return [
+        (
+            section.offset(sa.bindparam("start")).limit(sa.bindparam("most")),
+            section.order_by(None).with_only_columns(sa.func.count(), maintain_column_froms=True),
+        )
+        for section in sections
+    ]
 
 
 def _chosen(asked: Asked, *columns: Any) -> Any:
@@ -259,7 +267,14 @@ def panel_counts(session: Session, asked: Asked) -> Counts:
     if not asked.everybody:
         sums = _sums(_S.place, _UNTOLD)
         return Counts(*(int(value or 0) for value in session.execute(_chosen(asked, *sums)).one()))
-    # Each of these is read off an index; who left and was not evaluated since is taken off.
+    row = session.execute(_counts_of_all()).one()
+    patients, today, week, cannot_tell = (kept - int(gone or 0) for kept, gone in zip(row[:4], row[4:8], strict=True))
+    return Counts(patients + int(row.new or 0), today, week, cannot_tell + int(row.untold_too or 0))
+
+
+@cache
+def _counts_of_all() -> Any:
+    """Counts of everybody in one question, each read off an index; who left and was not evaluated since comes off."""
     low, high = BETWEEN["action"]
     kinds = (
         sa.true(),
@@ -267,27 +282,20 @@ def panel_counts(session: Session, asked: Asked) -> Counts:
         sa.and_(_S.place >= low, _S.place < high),
         _HAS_GAP,
     )
-    kept = [_scalar(session, sa.select(sa.func.count()).select_from(_S).where(kind)) for kind in kinds]
-    gone = session.execute(
-        sa.select(*_sums(_S.place, _S.untold)).select_from(_S).where(_S.patient_id.in_(ids_of_left()))
-    ).one()
+    kept = [sa.select(sa.func.count()).select_from(_S).where(kind).scalar_subquery() for kind in kinds]
+    gone = sa.select(*_sums(_S.place, _S.untold)).select_from(_S).where(_S.patient_id.in_(ids_of_left())).subquery()
     # Of those who wait, the ones whose row does not say already that something is untold.
     waiting = (
         sa.select(
-            sa.func.sum(sa.case((_S.patient_id.is_(None), 1), else_=0)),
-            sa.func.sum(sa.case((_S.untold, 0), else_=1)),
+            sa.func.sum(sa.case((_S.patient_id.is_(None), 1), else_=0)).label("new"),
+            sa.func.sum(sa.case((_S.untold, 0), else_=1)).label("untold_too"),
         )
         .select_from(_P)
         .outerjoin(_S, _S.patient_id == _P.id)
         .where(_IS_WAITING)
+        .subquery()
     )
-    new, untold = session.execute(waiting).one()
-    patients, today, week, cannot_tell = (a - int(b or 0) for a, b in zip(kept, gone, strict=True))
-    return Counts(patients + int(new or 0), today, week, cannot_tell + int(untold or 0))
-
-
-def _scalar(session: Session, query: Any) -> int:
-    return int(session.execute(query).scalar_one())
+    return sa.select(*kept, *gone.c, *waiting.c).select_from(gone.join(waiting, sa.true()))
 
 
 def _sums(place: Any, untold: Any) -> tuple[Any, ...]:
@@ -351,10 +359,16 @@ def choices(session: Session) -> dict[str, list[tuple[str, int]]]:
 
 def sites(session: Session) -> list[str]:
     """Every site that a patient belongs to, each found by one step through the index."""
-    found = [""]
-    while (after := session.execute(sa.select(sa.func.min(_P.site)).where(_P.site > found[-1])).scalar()) is not None:
-        found.append(str(after))
-    return found[1:]
+    return [str(row[0]) for row in session.execute(_sites())]
+
+
+@cache
+def _sites() -> Any:
+    after = sa.select(sa.func.min(_P.site).label("site"))
+    steps = after.where(_P.site != "").cte("steps", recursive=True)
+    next_one = after.where(_P.site > steps.c.site).scalar_subquery()
+    steps = steps.union_all(sa.select(next_one).where(steps.c.site.is_not(None)))
+    return sa.select(steps.c.site).where(steps.c.site.is_not(None))
 
 
 def anybody(session: Session) -> bool:

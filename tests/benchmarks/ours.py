@@ -27,7 +27,7 @@ from tests.benchmarks.reference import Found
 HEADLINE = ("declining-strength", "overdue-labs", "prolonged-high-dose-steroids")
 NURSE, PASSWORD = "nora", "a long enough password"
 EVALUATED = "evaluated.db"
-PANEL_ROWS = "/panel/rows?start=0&count=100"
+PANEL_ROWS = "/panel/rows?start=0&count=50"
 """The first part of the list, as the panel's script asks for it when the page is opened."""
 
 

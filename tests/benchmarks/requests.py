@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+import brotli
 import psutil
 
 from tests.benchmarks import ours
@@ -137,9 +138,11 @@ class Browser:
 
     def _ask(self, method: str, path: str, body: str | None = None, headers: dict[str, str] | None = None) -> str:
         cookies = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
-        self._connection.request(method, path, body, {"Cookie": cookies, **(headers or {})})
+        sent = {"Cookie": cookies, "Accept-Encoding": "gzip, deflate, br", **(headers or {})}
+        self._connection.request(method, path, body, sent)
         answer = self._connection.getresponse()
-        text = answer.read().decode()
+        raw = answer.read()
+        text = (brotli.decompress(raw) if answer.headers.get("Content-Encoding") == "br" else raw).decode()
         for line in answer.headers.get_all("Set-Cookie") or []:
             self._cookies |= {name: morsel.value for name, morsel in SimpleCookie(line).items()}
         if answer.status >= 400:

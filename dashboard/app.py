@@ -132,18 +132,17 @@ def create_app(
     if answer.status_code != 200:
         raise RuntimeError(f"the application does not answer: {answer.status_code}")
     app.check()
-    suites.warm(app)
-    _warm(app)
     server.config["MYOPANEL_HEADERS"] = security_headers(list(app.csp_hashes()))
     return app
 
 
-def _warm(app: SecureDash) -> None:
-    """Answer for nobody what a first visitor asks, so that they wait no longer than the next.
+def warm(app: SecureDash) -> None:
+    """Answer for nobody what a first visitor asks, so that they wait no longer than the next; a second's work.
 
-    That loads what pages load late, and compiles what they ask of the database. A page that cannot be drawn is logged,
-    as it is when somebody opens it; the others are of use all the same.
+    That compresses the libraries, loads what pages load late, and compiles what they ask of the database. A page that
+    cannot be drawn is logged, as it is when somebody opens it; the others are of use all the same.
     """
+    suites.warm(app)
     nobody = Principal(0, "", "", "viewer")
     server = app.server
     stranger = server.test_client()

@@ -53,15 +53,16 @@ def serve_web(
     """
     from waitress.server import create_server
 
-    from dashboard.app import create_app
+    from dashboard.app import create_app, warm
 
     logging.basicConfig(
         level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr
     )
     bound = listener or listen(settings.host, settings.port)
     host, port = bound.getsockname()[:2]
-    application = create_app(settings, engine, demo_password=demo_password).server
-    server: Any = create_server(application, sockets=[bound], threads=THREADS, ident=None, channel_timeout=60)
+    application = create_app(settings, engine, demo_password=demo_password)
+    warm(application)
+    server: Any = create_server(application.server, sockets=[bound], threads=THREADS, ident=None, channel_timeout=60)
     scheduler = None
     if with_scheduler:
         from jobs.scheduler import Scheduler

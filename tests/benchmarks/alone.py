@@ -59,13 +59,14 @@ def serve(database: Path, clock: Path) -> None:
     """The application until standard input ends, at the instant that stands in the file `clock` (ISO 8601)."""
     from waitress.server import create_server
 
-    from dashboard.app import create_app
+    from dashboard.app import create_app, warm
     from models.database import engine_for
     from models.settings import Settings
 
     url = f"sqlite:///{database}"
     settings = Settings(database_url=url, secret_key="0123456789abcdefghijklmnopqrstuvwxyz")
     app = create_app(settings, engine_for(url), clock=lambda: dt.datetime.fromisoformat(clock.read_text()))
+    warm(app)
     server = create_server(app.server, host="127.0.0.1", port=0, threads=4)
     sys.stdout.write(f"http://127.0.0.1:{server.effective_port} {os.getpid()}\n")
     sys.stdout.flush()

@@ -54,6 +54,26 @@ def test_one_without_a_version_is_asked_for_again_and_not_sent_again(clinic: Cli
     assert (again.status_code, again.data) == (304, b"")
 
 
+def test_the_first_visitor_finds_everything_ready_and_nobody_has_been_there(
+    filled: Clinic, caplog: pytest.LogCaptureFixture
+) -> None:
+    from sqlmodel import select
+
+    from dashboard.app import warm
+    from models.database import reading
+    from models.user import AuditEvent
+
+    def noted() -> int:
+        with reading(filled.engine) as session:
+            return len(session.exec(select(AuditEvent)).all())
+
+    before = noted()
+    warm(filled.app)
+    assert noted() == before
+    assert not [record for record in caplog.records if record.levelname in {"WARNING", "ERROR"}]
+    assert filled.client().get("/panel/rows").status_code == 401
+
+
 def test_only_files_of_the_libraries_are_served(clinic: Clinic) -> None:
     for address in ("/_dash-component-suites/dash/dcc/none.js", "/_dash-component-suites/dash/../dash/dash.py"):
         assert asked(clinic, address, "br").status_code >= 400

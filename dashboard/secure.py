@@ -146,9 +146,9 @@ class SecureDash(dash.Dash):
 
         return decorate
 
-    def interpolate_index(self, **parts: Any) -> str:
+    def interpolate_index(self, metas: Any = "", *parts: Any, **named: Any) -> str:
         """The frame of every page, which tells the browser at once what this one will need."""
-        return str(super().interpolate_index(**parts | {"metas": parts["metas"] + self.ahead(flask.request.path)}))
+        return str(super().interpolate_index(metas + self.ahead(flask.request.path), *parts, **named))
 
     def add_page(self, page: Page, layout: Callable[..., Any]) -> None:
         """Make a page reachable for its roles.

@@ -6,7 +6,7 @@ callback: `stilled` packs the largest such parts into one `Still` each, which `a
 the very elements Dash would have made. Pages and their tests know nothing of it: `SecureDash` does it to each answer.
 """
 
-from typing import Any, ClassVar
+from typing import Any
 
 import orjson
 from dash import dcc, html
@@ -22,7 +22,6 @@ class Still(Component):
 
     _namespace = "myopanel_still"
     _type = "Still"
-    _children_props: ClassVar[list[str]] = []
 
     def __init__(self, tree: str) -> None:
         # Dash's own constructor would look for a package of this name each time.

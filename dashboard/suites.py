@@ -61,7 +61,8 @@ def install(app: SecureDash) -> None:
         body = brotli.compress(raw, quality=BROTLI_QUALITY) if coding == "br" else gzip.compress(raw, GZIP_LEVEL)
         tag = hashlib.blake2b(body, digest_size=12).hexdigest()
         versioned = check_fingerprint(request.path.removeprefix(LIBRARIES))[1]
-        found = kept[name, coding] = _Kept(body, coding, response.mimetype, tag, versioned)
+        mimetype = response.mimetype or "text/plain"
+        found = kept[name, coding] = _Kept(body, coding, mimetype, tag, versioned)
         return _as_kept(response, found)
 
 
@@ -85,7 +86,8 @@ def _as_kept(response: flask.Response, kept: _Kept) -> flask.Response:
     response.set_etag(kept.tag)
     if kept.for_good:
         _for_good(response)
-    return response.make_conditional(flask.request)
+    response.make_conditional(flask.request)
+    return response
 
 
 def _for_good(response: flask.Response) -> flask.Response:

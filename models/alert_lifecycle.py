@@ -44,6 +44,7 @@ def present_day(session: Session, now: dt.datetime, timezone: str) -> dt.date:
         select(EvaluationRun)
         .where(col(EvaluationRun.finished_at).is_not(None), col(EvaluationRun.reconciled))
         .order_by(col(EvaluationRun.id).desc())
+        .limit(1)
     ).first()
     return clinic_date(now, timezone) if run is None else day_after(run, now, timezone)
 

@@ -17,7 +17,7 @@ from models.alert_lifecycle import ASIDE
 from models.assessment import Assessment
 from models.labs_due import patients_by_lab_states
 from models.list_order import ACTION, CANNOT_TELL, IN_HAND, NOTHING, URGENT, floor
-from models.patient import Patient, ids_of_left
+from models.patient import LEFT, Patient, ids_of_left
 from models.patient_summary import LATE, PatientGap, PatientSummary
 
 WAITING = "waiting"
@@ -138,6 +138,9 @@ def _says(word: str, *, start_of_mrn: bool = False) -> Any:
 _P: Any = Patient
 _S: Any = PatientSummary
 _IS_WAITING = sa.and_(_P.status == "active", _P.revision != _P.evaluated_revision)
+# Said this way no database takes the index of the status, in which nearly everybody is active: a part of the list is
+# read along the index of places, and of the chosen along that of what they are chosen by.
+_ACTIVE = _P.status.not_in(LEFT)
 # Spelled as the index `ix_patient_summary_untold` is, so that SQLite uses it.
 _HAS_GAP = sa.text("patient_summary.untold")
 _COLUMNS = (
@@ -170,7 +173,7 @@ def _part_of_all(session: Session, start: int, count: int) -> Sequence[Any]:
 @cache
 def _sections() -> list[tuple[Any, Any]]:
     """The sections of the list with their sizes: each `most` rows from `start` on."""
-    kept = sa.select(*_COLUMNS).select_from(_S).join(_P, _P.id == _S.patient_id).where(_P.status == "active")
+    kept = sa.select(*_COLUMNS).select_from(_S).join(_P, _P.id == _S.patient_id).where(_ACTIVE)
     something, nothing = _S.place > floor(NOTHING), _S.place == floor(NOTHING)
     in_order = (_S.place.desc(), _S.patient_id.desc())
     sections = (
@@ -197,7 +200,7 @@ def _chosen(asked: Asked, *columns: Any) -> Any:
             query = query.where(_S.place < high)
     else:
         query = query.outerjoin(_S, _S.patient_id == _P.id)
-    return query.where(_P.status == "active", *_conditions(asked))
+    return query.where(_ACTIVE, *_conditions(asked))
 
 
 def _conditions(asked: Asked) -> list[Any]:

@@ -58,8 +58,11 @@ def _behind_queries(more: tuple[str, ...]) -> tuple[sa.Select[Any], ...]:
     mine = alert.patient_id.in_(listed("ids"))
     # Ended episodes pile up over the years: only those whose question is still answered `met` are read.
     same = sa.and_(answer.patient_id == alert.patient_id, answer.rule == alert.rule, answer.subject == alert.subject)
-    resolved = sa.select(*columns).join(answer, same).where(mine, alert.resolved_at.is_not(None), answer.state == "met")
-    return resolved.order_by(alert.id), sa.select(*columns).where(mine, alert.ended_at.is_(None))
+    still_met = sa.exists().where(same, answer.state == "met")
+    resolved = sa.select(*columns).where(mine, alert.resolved_at.is_not(None), still_met).order_by(alert.id)
+    # Not along the index of all running alerts, which is the clinic's: along that of the patients.
+    running = sa.select(*columns).where(mine, sa.func.coalesce(alert.ended_at, sa.null()).is_(None))
+    return resolved, running
 
 
 def quiet_word(alert: Any, today: dt.date) -> str:

@@ -54,6 +54,47 @@ def test_every_kind_of_mark_is_explained() -> None:
     assert [mark for mark in MARKS.values() if f"| {mark} |" not in explained] == []
 
 
+INTENDED_USE = REPOSITORY / "docs" / "intended-use.md"
+MUST_BE_COVERED = (
+    "nobody looks", "results stopped coming", "a row was dropped", "a rule fails", "a threshold is mis-set",
+    "the clock is wrong", "False alerts", "Wrong patient", "Wrong value or unit", "Stale page", "Wrong dose of a drug",
+    "Replaced statements", "An option against an exclusion", "Unverified numbers", "Upgrade", "Restore",
+)  # fmt: skip
+
+
+def hazards() -> list[list[str]]:
+    """The rows of the hazard log: hazard, cause, control, tests."""
+    rows = [line for line in section(INTENDED_USE, "Hazards").splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in rows[1:]]
+
+
+def test_each_hazard_has_a_cause_a_control_and_tests_that_exist() -> None:
+    named = 0
+    for hazard, cause, control, tests in hazards():
+        assert cause, hazard
+        assert control, hazard
+        found = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", tests)
+        assert found, f"no test shows the control of: {hazard}"
+        assert len(found) == tests.count("`") // 2, f"something else stands among the tests of: {hazard}"
+        for file, name in found:
+            assert name in functions_of(REPOSITORY / file), f"{hazard}: there is no {file}::{name}"
+            named += 1
+    assert named > 40
+
+
+def test_the_hazards_that_have_to_be_thought_of_are_in_the_log() -> None:
+    said = " ".join(row[0] for row in hazards())
+    assert [words for words in MUST_BE_COVERED if words not in said] == []
+
+
+@cache
+def functions_of(file: Path) -> frozenset[str]:
+    """The functions a file defines at its top; none where there is no such file."""
+    if not file.is_file():
+        return frozenset()
+    return frozenset(one.name for one in ast.parse(text(file)).body if isinstance(one, ast.FunctionDef))
+
+
 def test_every_setting_has_a_meaning() -> None:
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
 

@@ -29,6 +29,16 @@ mycophenolate. Of the results 2 % arrive 2-10 days late, 0.5 % are wrong and cor
 *Visits*: every 28, 35 or 42 days (+-3) on treatment, every 56 without; 1.5 % of blood draws are missed altogether and
 0.5 % of single tests; 1.5 % of patients are lost to follow-up 60-400 days ago.
 
+*What makes real patients hard to judge* (all drawn from a stream of their own) [default]: 12 % have a CK that has
+been at 1.6 to 6 times its limit for years and moves no more than anybody's; 2 % of visits are missed and not made up
+for, and 5 % of patients miss two to five in a row, half of them until today; 9 % report difficulties that come and go
+(events with `present` yes and no); a quarter of those diagnosed within the period were ill for 6 to 30 months before,
+with CK values and complaints on file from then and some strength lost for good.
+
+*Slips* that nobody has corrected, at most one a patient and measure: of the kinds in `SLIPS`. Those marked `held
+back` lie outside what can be and are kept, held back and asked about by the application (`models/plausibility.py`);
+those marked `passes` cannot be told from a true value by anybody. The newest weight is never one.
+
 *Steroids*: each episode starts a course of 40-60 mg (children 1.5 mg/kg, at most 60) held for 14 or 28 days, then
 tapered by 10 to 30 mg, by 5 to 20, by 2.5 to 10 every two weeks, by 1 every four weeks down to the patient's
 maintenance dose. 82 % of tapers begin on time, 10 % are 15-35 days late (`taper_late`), 8 % 60-110 days
@@ -36,18 +46,23 @@ maintenance dose. 82 % of tapers begin on time, 10 % are 15-35 days late (`taper
 
 truth.csv
 ---------
-`mrn, state, start_date, end_date, detail`. The *principal* states cover a patient's time from entry to the end without
-overlap: stable, flare, recovering, steroid_myopathy, gradual_decline, damage, lost_to_follow_up. *Overlays* may lie on
-top: exercise_ck, lab_missed (the days on which a required test is more than 42 + 7 days old; detail is the test),
-prolonged_high_dose (from the 29th day above 30 mg or at 0.5 mg/kg, gaps up to 3 days uncounted; worked out from the
-written doses and weights), taper_late, taper_missed. An interval ending on `as_of` is still going on.
+`mrn, state, start_date, end_date, detail`. The *principal* states cover a patient's time from entry to the end
+without overlap: stable, flare, recovering, steroid_myopathy, gradual_decline, damage, lost_to_follow_up. *Overlays*
+may lie on top: exercise_ck, lab_missed (the days on which a required test is more than 42 + 7 days old; detail is the
+test), prolonged_high_dose (from the 29th day above 30 mg or at 0.5 mg/kg, gaps up to 3 days uncounted; worked out
+from the written doses and weights, without those held back), taper_late, taper_missed, chronic_ck (the steady level
+of whoever has one; detail is how many times its limit), visit_missed (from the day of a missed visit to the day
+before the next one kept; detail is how many), function_varies (difficulties that come and go; detail is which),
+late_diagnosis (from the first complaint to the day before the diagnosis), wrong_unit and typing_error (one day;
+detail is measure, what was written for what, and `held back` or `passes`). An interval ending on `as_of` is still
+going on.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 import numpy as np
 import numpy.typing as npt
@@ -68,7 +83,46 @@ INSTRUMENTS = {"cmas": (52, 2.9), "mmt8": (80, 2.0), "mmt8_bilateral": (150, 3.8
 PRINCIPAL_STATES = (
     "stable", "flare", "recovering", "steroid_myopathy", "gradual_decline", "damage", "lost_to_follow_up",
 )  # fmt: skip
-OVERLAY_STATES = ("exercise_ck", "lab_missed", "prolonged_high_dose", "taper_late", "taper_missed")
+OVERLAY_STATES = (
+    "exercise_ck", "lab_missed", "prolonged_high_dose", "taper_late", "taper_missed", "chronic_ck", "visit_missed",
+    "function_varies", "late_diagnosis", "wrong_unit", "typing_error",
+)  # fmt: skip
+
+
+class Slip(NamedTuple):
+    """A way of writing a value wrongly: `share` of the patients have one, and whether the application can see it."""
+
+    measure: str
+    state: str
+    what: str
+    write: Callable[[float], float | None]
+    held_back: bool
+    share: float
+
+
+def _swapped(value: float) -> float | None:
+    """The last two digits before the point exchanged; None where that changes nothing."""
+    whole = int(value)
+    if whole < 10 or whole % 10 == whole // 10 % 10:
+        return None
+    return whole // 100 * 100 + whole % 10 * 10 + whole // 10 % 10
+
+
+def _passes(measure: str, wrong: float, right: float) -> bool:
+    """Whether a wrong value looks like a true one: a weight that no body could have is no such slip."""
+    return measure != "weight" or 1 / 1.6 < wrong / right < 1.6
+
+
+SLIPS = (
+    Slip("weight", "typing_error", "without its last digit", lambda kg: round(kg / 10, 1), True, 0.02),
+    Slip("weight", "wrong_unit", "in pounds", lambda kg: round(kg * 2.2046, 1), True, 0.01),
+    Slip("weight", "typing_error", "with its digits exchanged", _swapped, False, 0.01),
+    Slip("creatinine", "wrong_unit", "in umol/L", lambda mg: round(mg * 88.42), True, 0.02),
+    Slip("haemoglobin", "typing_error", "without its point", lambda g: round(g * 10), True, 0.02),
+    Slip("haemoglobin", "wrong_unit", "in mmol/L", lambda g: round(g * 0.6206, 1), False, 0.01),
+    Slip("ck", "typing_error", "with a nought too many", lambda u: round(u * 10), False, 0.01),
+    *(Slip(one, "typing_error", "with its digits exchanged", _swapped, False, 0.02) for one in INSTRUMENTS),
+)
 
 LAB_INTERVAL, LAB_GRACE = 42, 7
 HIGH_MG, HIGH_MG_PER_KG, HIGH_DAYS, COURSE_GAP = 30.0, 0.5, 28, 3
@@ -124,8 +178,8 @@ def write_cohort(directory: Path | str, patients: int, seed: int, as_of: date, y
             files[name] = (folder / name).open("w", encoding="utf-8", newline="")
             files[name].write(",".join(header) + "\n")
         for number, first in enumerate(range(0, patients, BLOCK)):
-            rng = np.random.default_rng([seed, number])
-            block = _Block(rng, first, min(BLOCK, patients - first), calendar)
+            rng, beside = np.random.default_rng([seed, number]), np.random.default_rng([seed, number, 1])
+            block = _Block(rng, beside, first, min(BLOCK, patients - first), calendar)
             for name, lines in block.lines().items():
                 if lines:
                     files[name].write("\n".join(lines) + "\n")
@@ -179,15 +233,18 @@ class _Lines:
 
 
 class _Block:
-    """Up to 2,000 patients, drawn from one random stream in a fixed order."""
+    """Up to 2,000 patients, drawn in a fixed order: `rng` for the disease, `beside` for what makes it hard to judge."""
 
-    def __init__(self, rng: np.random.Generator, first: int, n: int, calendar: _Calendar) -> None:
-        self.rng, self.n, self.calendar = rng, n, calendar
+    def __init__(
+        self, rng: np.random.Generator, beside: np.random.Generator, first: int, n: int, calendar: _Calendar
+    ) -> None:
+        self.rng, self.beside, self.n, self.calendar = rng, beside, n, calendar
         self.mrn = [f"C{first + i + 1:07d}" for i in range(n)]
         self.observations, self.medications, self.events, self.truth = _Lines(), _Lines(), _Lines(), _Lines()
         self.numbers: dict[tuple[str, int], int] = {}
         self.people()
         self.episodes()
+        self.hardships()
         self.visits()
         self.weights()
         self.steroid_courses()
@@ -196,6 +253,8 @@ class _Block:
         self.laboratory()
         self.clinic_measures()
         self.symptoms()
+        self.coming_and_going()
+        self.before_the_diagnosis()
         self.true_states()
 
     def _number(self, kind: str, i: int) -> int:
@@ -338,6 +397,85 @@ class _Block:
         base = np.where(ibm, rng.uniform(36, 45, n), base)
         self.base = np.where(self.new & (self.age_days < 6 * 365), np.minimum(base, 46.5), base)
 
+    def hardships(self) -> None:
+        """Who has a steady high CK, who was diagnosed late, whose function varies, who writes what wrongly."""
+        beside, n = self.beside, self.n
+        muscle = ~np.isin(self.diagnosis, ["IBM", "ADM"])
+        self.chronic = (beside.random(n) < 0.12) & muscle & ~self.myopathy
+        self.chronic_level = np.log(beside.uniform(1.6, 6, n))
+        self.late = (beside.random(n) < 0.25) & self.new & muscle
+        self.ill_for = beside.integers(180, 900, n)
+        self.base = np.where(self.late, np.maximum(self.base - beside.uniform(2, 7, n), 25), self.base)
+        self.varies = (beside.random(n) < 0.09) & muscle & (self.profile != "gradual_decline")
+        drawn = beside.random((len(SLIPS), n))
+        self.slips = {slip: drawn[place] < slip.share for place, slip in enumerate(SLIPS)}
+        self.slip_at = beside.random((len(SLIPS), n))
+
+    def misses(self) -> Array:
+        """Visits that were planned and missed, and never made up for; the first one is always kept."""
+        beside, n, width = self.beside, self.n, self.width
+        missed = beside.random((n, width)) < 0.02
+        run, length = beside.random(n), beside.integers(2, 6, n)
+        planned = self.seen.sum(axis=1)
+        begin = np.where(run < 0.025, planned - length, 1 + np.rint(beside.random(n) * np.maximum(planned - 8, 1)))
+        place = np.arange(width)[None, :]
+        inside = (place >= begin[:, None]) & (place < (begin + length)[:, None])
+        missed |= (run < 0.05)[:, None] & inside
+        missed[:, 0] = False
+        missed &= self.seen
+        for i in np.nonzero(missed.any(axis=1))[0].tolist():
+            kept = np.nonzero(self.seen[i] & ~missed[i])[0]
+            until = int(self.end[i])
+            done = -1
+            for visit in np.nonzero(missed[i])[0].tolist():
+                if visit <= done:
+                    continue
+                later = kept[kept > visit]
+                done = int(later[0]) - 1 if len(later) else width
+                count = int(missed[i, visit : done + 1].sum())
+                last = int(self.day[i, later[0]]) - 1 if len(later) else until
+                if not self.lost[i] or len(later):
+                    words = f"{count} visit" if count == 1 else f"{count} visits"
+                    self._true(i, "visit_missed", int(self.day[i, visit]), last, words)
+        return missed
+
+    def _slip(
+        self, measure: str, who: Array, visit: Array, numbers: Array, ordinary: Array, form: str
+    ) -> dict[int, str]:
+        """Which of the rows of a measure were written wrongly, and how; noted in the truth.
+
+        `ordinary` rows have no fate of their own (late, wrong and corrected). Neither a patient's first row nor the
+        newest is written wrongly: before the first nobody could tell, and the newest weight makes a dose high or not.
+        """
+        found: dict[int, str] = {}
+        for place, slip in enumerate(SLIPS):
+            if slip.measure != measure:
+                continue
+            for i in np.nonzero(self.slips[slip])[0].tolist():
+                mine = np.nonzero(who == i)[0]
+                if len(mine) < 4 or found.keys() & set(mine.tolist()):
+                    continue
+                # Mostly of the last year: what was written wrongly long ago asks nobody for anything.
+                recent = mine[max(1, len(mine) - 10) : -1]
+                row = int(recent[int(self.slip_at[place, i] * len(recent))])
+                wrong = slip.write(float(numbers[row]))
+                highest = INSTRUMENTS[measure][0] if measure in INSTRUMENTS else None
+                if wrong is None or not ordinary[row] or (highest is not None and wrong > highest):
+                    continue
+                right, text = form % float(numbers[row]), f"{wrong:g}"
+                if right == text or (not slip.held_back and not _passes(measure, wrong, float(numbers[row]))):
+                    continue
+                found[row] = text
+                fate = "held back" if slip.held_back else "passes"
+                day = int(self.day[i, visit[row]])
+                self._true(i, slip.state, day, day, f"{measure} {text} for {right} {slip.what}: {fate}")
+                if measure == "weight":
+                    if slip.held_back:
+                        self.weighed[i, visit[row]] = False
+                    else:
+                        self.weight[i, visit[row]] = wrong
+        return found
+
     def _course_shape(self, day: Array, lead: int, keep: bool) -> Array:
         """0 to 1 for every patient, day and episode: how far an episode has gone; `keep` leaves its residual behind."""
         since = (day + lead)[:, :, None] - self.onset[:, None, :]
@@ -371,9 +509,11 @@ class _Block:
         gaps[:, 0] = np.where(self.new, rng.integers(0, 4, n), rng.integers(0, 28, n))
         self.day = self.entry[:, None] + np.cumsum(gaps, axis=1)
         self.seen = (self.day <= self.end[:, None]) & (self.day <= 0)
-        self.bled = self.seen & (rng.random((n, width)) >= 0.015)
+        bled = rng.random((n, width)) >= 0.015
         self.visit = np.broadcast_to(np.arange(width), (n, width))
         self.width = width
+        self.seen &= ~self.misses()
+        self.bled = self.seen & bled
         activity = self._course_shape(self.day, 14, keep=False)
         self.activity = (activity * self.severity[:, None, :]).sum(axis=2)
         self.enzyme_rise = (activity * self.enzyme_gain[:, None, :]).sum(axis=2)
@@ -416,7 +556,7 @@ class _Block:
             i,
             start,
             f"{self.mrn[i]},{drug},{dose:g},{unit},{frequency},{route},{self.calendar(start)},"
-            f"{self.calendar.open_end(end)},{intent},{'active' if end >= 0 else 'stopped'},,{self.mrn[i]}-m{number}",
+            f"{self.calendar.open_end(end)},{intent},{'active' if end >= 0 else 'stopped'},,{self.mrn[i]}-m{number},",
         )
 
     def steroid_courses(self) -> None:
@@ -558,6 +698,8 @@ class _Block:
         mrn, calendar = self.mrn, self.calendar
         people, days = who.tolist(), self.day[mask].tolist()
         values = list(map(form.__mod__, value[mask].tolist()))
+        for row, wrong in self._slip(measure, who, visit, value[mask], np.ones(len(people), bool), form).items():
+            values[row] = wrong
         top = [""] * len(people) if maximum is None else [f"{m:.0f}" for m in maximum[who].tolist()]
         # One assessor knows a patient; every fourth visit is somebody else's.
         by = [_ASSESSORS[k] for k in ((self.site[who] + (visit % 4 == 3)) % 3).tolist()] if assessor else top
@@ -582,7 +724,7 @@ class _Block:
         count = len(who)
         fate = rng.random(count)
         wait = rng.integers(2, 11, count)
-        slip = rng.choice(np.array([0.1, 3.0, 10.0]), count)
+        factor = rng.choice(np.array([0.1, 3.0, 10.0]), count)
         valid: Array = mask.copy()
         if not count:
             return valid
@@ -594,6 +736,10 @@ class _Block:
             return below if floor is not None and number < floor else form % number
 
         values = list(map(written, numbers)) if floor is not None else list(map(form.__mod__, numbers))
+        # A laboratory that reports in other units types no whole numbers: slips are those of the common unit.
+        slips = unit in ("U/L", "mg/dL", "g/dL")
+        for row, wrong in (self._slip(measure, who, visit, value[mask], fate >= 0.0265, form) if slips else {}).items():
+            values[row] = wrong
         limits = [upper] * count if isinstance(upper, str) else [upper[i] for i in people]
 
         def line(row: int, text: str, received: str = "", status: str = "final", reason: str = "") -> str:
@@ -619,7 +765,7 @@ class _Block:
                 else:
                     text[row] = line(row, values[row], at)
                 continue
-            wrong = written(numbers[row] * float(slip[row]))
+            wrong = written(numbers[row] * float(factor[row]))
             text[row] = line(row, wrong)
             if fate[row] < 0.025:
                 if arrival <= 0:
@@ -659,6 +805,9 @@ class _Block:
         own = np.minimum(rng.normal(np.log(0.5), 0.28, n), np.log(0.85))
         own = np.where(necrotising, rng.normal(np.log(2.0), 0.5, n), own)
         own = np.where(inclusion, rng.normal(np.log(1.3), 0.4, n), own)
+        own = np.where(self.chronic, self.chronic_level, own)
+        for i in np.nonzero(own > np.log(1.5))[0].tolist():
+            self._true(i, "chronic_ck", int(self.entry[i]), int(self.end[i]), f"about {np.exp(own[i]):.1f} x limit")
         limit = np.where(self.female, 170.0, 200.0)
         ratio = np.exp(np.clip(own[:, None] + self.enzyme_rise + rng.normal(0, 0.16, shape), -3, 5))
 
@@ -773,12 +922,46 @@ class _Block:
 
     # -- what is reported --------------------------------------------------------------------------------------------
 
-    def _event(self, i: int, event: str, day: int, detail: str = "") -> None:
+    def _event(self, i: int, event: str, day: int, detail: str = "", *, present: str = "yes") -> None:
         if day <= 0:
             number = self._number("event", i)
             self.events.add(
-                i, day, f"{self.mrn[i]},{event},{self.calendar(day)},,yes,{detail},,{self.mrn[i]}-e{number}"
+                i, day, f"{self.mrn[i]},{event},{self.calendar(day)},,{present},{detail},,{self.mrn[i]}-e{number}"
             )
+
+    def coming_and_going(self) -> None:
+        """Difficulties asked about at every visit of the last two years; they come and go without a course."""
+        beside = self.beside
+        for i in np.nonzero(self.varies)[0].tolist():
+            asked = np.nonzero(self.seen[i] & (self.day[i] > -730))[0]
+            what = ("difficulty_stairs", "difficulty_rising", "difficulty_lifting_arms")[int(beside.integers(0, 3))]
+            answers = beside.random(len(asked)) < 0.4
+            if not answers.any() or answers.all():
+                continue
+            for visit, yes in zip(asked.tolist(), answers.tolist(), strict=True):
+                self._event(i, what, int(self.day[i, visit]), present="yes" if yes else "no")
+            first, last = int(self.day[i, asked[0]]), int(self.day[i, asked[-1]])
+            self._true(i, "function_varies", first, last, f"{what}: yes at {int(answers.sum())} of {len(asked)} visits")
+
+    def before_the_diagnosis(self) -> None:
+        """Of those diagnosed late: complaints and CK values from before, as another doctor's record has them."""
+        beside = self.beside
+        for i in np.nonzero(self.late)[0].tolist():
+            begin = int(self.diagnosed[i] - self.ill_for[i])
+            self._event(i, "myalgia", begin)
+            self._event(i, "difficulty_stairs", begin + int(self.ill_for[i]) // 3)
+            limit = 170 if self.female[i] else 200
+            level = float(beside.uniform(2, 12))
+            for number, part in enumerate((0.2, 0.6, 0.95)):
+                day = begin + int(part * int(self.ill_for[i]))
+                value = limit * level * float(np.exp(beside.normal(0, 0.2)))
+                self.observations.add(
+                    i,
+                    day,
+                    f"{self.mrn[i]},ck,{value:.0f},U/L,{self.calendar(day)}T08:30:00,,{limit},,,,,final,,"
+                    f"{self.mrn[i]}-ck-b{number},",
+                )
+            self._true(i, "late_diagnosis", begin, int(self.diagnosed[i]) - 1, f"{int(self.ill_for[i])} days")
 
     def symptoms(self) -> None:
         rng, shape = self.rng, (self.n, 3)

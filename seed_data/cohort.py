@@ -535,7 +535,7 @@ class _Block:
         self.first_weight = self.weight[np.arange(n), first]
         self.weighed = self.seen & ((rng.random((n, self.width)) < 0.85) | (self.visit == first[:, None]))
         self._score("weight", self.weighed, self.weight, "%.1f", unit="kg")
-        self._score("height", self.seen & self.child[:, None] & (self.visit % 8 == 0), self.height, "%.0f", unit="cm")
+        self._score("height", self.seen & self.child[:, None] & (self.visit % 4 == 0), self.height, "%.0f", unit="cm")
 
     # -- what they take ----------------------------------------------------------------------------------------------
 
@@ -919,6 +919,8 @@ class _Block:
         lung = third & (self.diagnosis == "ASYS")[:, None]
         fvc = np.clip(rng.normal(82, 10, n)[:, None] + rng.normal(0, 2, shape), 35, 120)
         self._score("fvc_percent", lung, fvc, "%.0f", unit="%")
+        dlco = np.clip(self.beside.normal(68, 9, n)[:, None] + self.beside.normal(0, 3, shape), 25, 120)
+        self._score("dlco_percent", lung, dlco, "%.0f", unit="%")
 
     # -- what is reported --------------------------------------------------------------------------------------------
 

@@ -62,6 +62,13 @@ class Parameters:
         mark="seen",
     )
     within_days: int = parameter(14, unit="days", low=3, high=56, meaning="more than one step within this is too fast")
+    smallest_step_mg: float = parameter(
+        1.0,
+        unit="mg/day",
+        low=0,
+        high=5,
+        meaning="a cut of no more than this is never more than one step: tablets are no smaller",
+    )
     held_days: int = parameter(3, unit="days", low=1, high=14, meaning="a dose held for less is not compared with")
     remembered_days: int = parameter(
         28, unit="days", low=7, high=90, meaning="how long a cut that was not taken back is shown"
@@ -189,7 +196,9 @@ def newest_cut(patient: PatientFacts, found: steroids.Exposure, as_of: int, para
         if before_mg <= level.mg:
             continue
         allowed_mg = one_step_below(patient, before_mg, found.kilograms, parameters)
-        if max(level.mg, now) < allowed_mg - steroids.SMALLEST_DIFFERENCE_MG:
+        cut_to = max(level.mg, now)
+        is_more = before_mg - cut_to > parameters.smallest_step_mg + steroids.SMALLEST_DIFFERENCE_MG
+        if is_more and cut_to < allowed_mg - steroids.SMALLEST_DIFFERENCE_MG:
             return Cut(level.first, before_mg, level.mg, allowed_mg)
     return None
 

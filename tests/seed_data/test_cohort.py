@@ -17,9 +17,11 @@ from models.patient_reading import read_patients
 from seed_data.cohort import OVERLAY_STATES, PRINCIPAL_STATES, _next_dose, _taper, _tiled, write_cohort
 from seed_data.csv_folder import COLUMNS, REQUIRED, TRUTH_COLUMNS
 from seed_data.demo import demo_users, write_demo_clinic
+from seed_data.stories import load_stories
 
 AS_OF = date(2026, 11, 22)
 PATIENTS = 400
+STORIES = len(load_stories())
 STEP = {"cmas": (52, 3), "mmt8": (80, 6), "mmt8_bilateral": (150, 11), "mmt_total": (260, 19)}
 FACTOR = {"prednisone": 1.0, "prednisolone": 1.0, "methylprednisolone": 1.25}
 
@@ -399,14 +401,14 @@ def test_pieces_of_time_are_cut_where_they_meet() -> None:
 def test_the_demo_clinic_is_stories_and_cohort_in_one_folder(tmp_path: Path) -> None:
     counts = write_demo_clinic(tmp_path, 20, AS_OF)
     people = read(tmp_path, "patients.csv")["mrn"]
-    assert (people.str.startswith("S-").sum(), people.str.startswith("C").sum()) == (35, 20)
+    assert (people.str.startswith("S-").sum(), people.str.startswith("C").sum()) == (STORIES, 20)
     for name in COLUMNS:
         assert len(read(tmp_path, name)) == counts[name]
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*COLUMNS, "truth.csv"])
 
 
 def test_a_demo_clinic_without_a_cohort_is_the_stories_alone(tmp_path: Path) -> None:
-    assert write_demo_clinic(tmp_path, 0, AS_OF)["patients.csv"] == 35
+    assert write_demo_clinic(tmp_path, 0, AS_OF)["patients.csv"] == STORIES
 
 
 def test_the_demo_cast_has_every_role_once_and_no_password() -> None:

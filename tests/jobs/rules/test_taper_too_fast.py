@@ -97,6 +97,15 @@ def test_a_child_is_measured_by_steps_per_kilogram() -> None:
     assert assess(pred(40, -60, -8), pred(30, -7), **child)["state"] == MET
 
 
+@pytest.mark.parametrize(("to", "state"), [(2, NOT_MET), (1, MET)])
+def test_a_cut_by_one_small_tablet_is_never_too_fast_however_small_the_child(to: float, state: str) -> None:
+    child = {
+        "patients": [{"mrn": "1", "age_years": 8, "diagnosis": "JDM"}],
+        "observations": [{"measure": "weight", "value": 20, "day": -60}],
+    }
+    assert assess(pred(3, -60, -8), pred(to, -7), **child)["state"] == state
+
+
 def test_an_unknown_dose_beside_the_cut_cannot_be_told() -> None:
     row = assess(*FAST, pred(0.5, -7, unit="mg/kg"))
     assert row["state"] == CANNOT_TELL

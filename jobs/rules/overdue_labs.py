@@ -21,6 +21,7 @@ from jobs.rule import (
     CANNOT_TELL,
     MET,
     NOT_MET,
+    WATCH,
     Answer,
     Example,
     Rule,
@@ -36,6 +37,8 @@ from models.vocabulary import ACTIVE_TREATMENT, ADULT, CHILD, MonitoringRow, dru
 from models.vocabulary import tests as laboratory_tests
 
 STEROID_PROFILE = "steroid"
+FOR_THE_NEXT_VISIT = frozenset({"dlco", "fvc", "growth"})
+"""What is followed over years: a patient is not called in for it, it is done when they come [default]."""
 DUE_STATES = ("not_due", "due", "grace", "overdue", "never_measured", "not_possible", "paused")
 
 
@@ -315,7 +318,7 @@ def _answer(
     return Answer(
         test,
         state,
-        severity=ACTION if state == MET else None,
+        severity=None if state != MET else WATCH if test in FOR_THE_NEXT_VISIT else ACTION,
         since=overdue_from if state == MET else None,
         due=due,
         recheck_on=next_after(as_of, due, due + 1, overdue_from, ends, None if until is None else until + 1),

@@ -338,7 +338,8 @@ def test_growth_is_asked_of_children_only_and_ends_with_the_eighteenth_birthday(
     taken = [{**PREDNISONE, "start": -400}]
     height = [{"measure": "height", "value": 130, "unit": "cm", "day": -200}]
     facts = {"observations": height, "medications": taken}
-    assert assess("growth", patients=[{"mrn": "P1", "birth_date": "2017-01-01"}], **facts)["state"] == "met"
+    row = assess("growth", patients=[{"mrn": "P1", "birth_date": "2017-01-01"}], **facts)
+    assert (row["state"], row["severity"]) == ("met", "watch")
     assert assess("growth", patients=[{"mrn": "P1", "birth_date": "2008-11-22"}], **facts) is None
     assert RULE.ages(PARAMETERS) == (18,)
 

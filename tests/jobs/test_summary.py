@@ -81,7 +81,7 @@ def test_answers_that_share_a_line_keep_the_numbers_that_the_line_needs() -> Non
     rise = {"latest": 640.0, "times_limit": 3.2, "factor": 2.0, "exercise": False, "reference": 320.0}
     kept = orjson.loads(summary(rising_muscle_enzymes=[met("ck", **rise), met("ast", **rise)])["reasons"])
     assert {one["line"] for one in kept} == {""}
-    assert set(kept[0]["numbers"]) == {"latest", "times_limit", "factor", "exercise"}
+    assert set(kept[0]["numbers"]) == {"latest", "comparator", "times_limit", "factor", "exercise"}
 
 
 @pytest.mark.parametrize("status", ["shadow", "draft", "retired"])

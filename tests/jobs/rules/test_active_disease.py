@@ -214,6 +214,6 @@ def test_the_sentence_names_what_is_weak_what_is_active_and_what_the_treatment_d
     said = RULE.explain(muscle(*facts, medications=[weekly(-200), drug("prednisone", -200)]).cells(), P)
     assert said == (
         "Weak (MMT8 51 of 80 on 22 Nov 2026) with signs of activity (CK 18 times its limit on 22 Nov 2026). Treatment "
-        "begun or last raised from 6 May 2026 on: no response that holds (MMT8 50 -> 51 (22 Nov 2026); CK, times its "
-        "limit, 20 -> 18 (22 Nov 2026))."
+        "judged from 6 May 2026, when it was begun, raised or a pulse was last given: no response that holds (MMT8 "
+        "50 -> 51 (22 Nov 2026); CK, times its limit, 20 -> 18 (22 Nov 2026))."
     )

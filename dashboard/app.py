@@ -48,9 +48,11 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from dashboard import auth, shell, suites
 from dashboard.secure import Page, SecureDash
 from models.accounts import Principal
-from models.clock import utc_now
+from models.clock import clinic_date, utc_now
 from models.errors import MyopanelError
+from models.own_vocabulary import clinic_vocabulary
 from models.settings import Settings
+from models.vocabulary import hold
 
 LARGEST_REQUEST = 32 * 1024 * 1024
 
@@ -116,6 +118,7 @@ def create_app(
     Compress(server)
     suites.install(app)
     auth.install(app, demo_password=demo_password)
+    _speak_clinics_words(app)
     for module in _modules("dashboard.api"):
         module.register(app)
     for module in _modules("dashboard.pages"):
@@ -165,6 +168,19 @@ def _question(app: SecureDash, output: str, path: str) -> dict[str, Any]:
     changed = [f"{shell.URL}.pathname"]
     body = {"output": name, "outputs": names, "changedPropIds": changed, **sent}
     return {"path": "/_dash-update-component", "method": "POST", "json": body}
+
+
+def _speak_clinics_words(app: SecureDash) -> None:
+    """For the time of a request the clinic's own measures, drugs and monitoring rows are known, whoever added them."""
+
+    @app.server.before_request
+    def hold_words() -> None:
+        if flask.g.get("principal") is not None:
+            hold(clinic_vocabulary(app.engine, clinic_date(flask.g.now, app.settings.timezone)))
+
+    @app.server.teardown_request
+    def let_words_go(_error: BaseException | None) -> None:
+        hold(None)
 
 
 def security_headers(script_hashes: list[str]) -> dict[str, str]:

@@ -4,6 +4,7 @@ Exit codes: 0 done; 1 done, but some rows or rules failed; 2 wrong usage or unre
 """
 
 import atexit
+import contextvars
 import datetime as dt
 import gc
 import json
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from jobs.evaluation import EvaluationReport
+    from jobs.own_rows import Change
     from models.alert import Alert
     from models.settings import Settings
 
@@ -41,8 +43,10 @@ score = typer.Typer(no_args_is_help=True, help="Calculators: JSON in, JSON out."
 jobs = typer.Typer(no_args_is_help=True, help="The scheduled jobs and their last runs.")
 user = typer.Typer(no_args_is_help=True, callback=_short, help="Accounts.")
 rule = typer.Typer(no_args_is_help=True, help="The rules, their thresholds and status.")
+words = typer.Typer(no_args_is_help=True, help="The clinic's own measures, drugs and monitoring rows.")
 for name, group in (("db", db), ("alert", alert), ("score", score), ("jobs", jobs), ("user", user), ("rule", rule)):
     app.add_typer(group, name=name)
+app.add_typer(words, name="vocabulary")
 
 Workers = Annotated[int, typer.Option("--workers", metavar="N", help="Processes that share the work.")]
 Scheduler = Annotated[
@@ -85,8 +89,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     atexit.unregister(gc.freeze)
     atexit.register(gc.freeze)
     try:
-        result = app(
-            args=list(arguments) if arguments is not None else None, standalone_mode=False, prog_name="myopanel"
+        # What a command holds (the clinic's vocabulary) ends with it, also where several run in one process.
+        result = contextvars.copy_context().run(
+            app, args=list(arguments) if arguments is not None else None, standalone_mode=False, prog_name="myopanel"
         )
     except typer.Exit as stop:
         return int(stop.exit_code)
@@ -155,7 +160,12 @@ def _settings() -> "Settings":
 def _engine(settings: "Settings") -> "Engine":
     from models.database import open_database
 
-    return open_database(settings.database_url)
+    engine = open_database(settings.database_url)
+    from models.own_vocabulary import clinic_vocabulary
+    from models.vocabulary import hold
+
+    hold(clinic_vocabulary(engine, clinic_date(utc_now(), settings.timezone)))
+    return engine
 
 
 # ------------------------------------------------------------------------------------------------------------- serving
@@ -937,3 +947,171 @@ def rule_status(
             now=now,
         )
     out(f"{key}: {status}")
+
+
+# ---------------------------------------------------------------------------------------------------------- vocabulary
+
+Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept with the change.")]
+FromDay = Annotated[str | None, typer.Option("--from", metavar="DATE", help="From this day on; today if not given.")]
+TryOnly = Annotated[bool, typer.Option("--dry-run", help="Only say what it would do; nothing is kept.")]
+
+
+@words.command("list")
+def vocabulary_list(
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
+    history: Annotated[bool, typer.Option("--history", help="Every version, not only what holds.")] = False,
+    format: FormatOption = Format.TABLE,
+) -> None:
+    """The clinic's own rows: what holds on a day, or every version with who and why."""
+    from jobs.own_rows import own_rows
+    from models.database import reading
+
+    settings, now = _settings(), utc_now()
+    day, known = _when(as_of, known_at, settings, now)
+    with reading(_engine(settings)) as session:
+        found = own_rows(session, day, known)
+    rows = [
+        {
+            "id": version.id,
+            "kind": one.kind,
+            "key": one.key,
+            "state": "ended" if version.ended else one.state if version is one.holds else "version",
+            "from": version.valid_from.isoformat(),
+            "by": version.author,
+            "reason": version.reason,
+            "cells": dict(version.cells),
+        }
+        for one in found
+        for version in (one.history if history else (one.holds or one.newest,))
+    ]
+    print_rows(rows, format, ["id", "kind", "key", "state", "from", "by", "reason", "cells"])
+
+
+@words.command("fields")
+def vocabulary_fields(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="measure, drug or monitoring.")],
+    format: FormatOption = Format.TABLE,
+) -> None:
+    """What may be said of a measure, a drug or a monitoring row."""
+    from models.vocabulary.own import FIELDS
+
+    if kind not in FIELDS:
+        raise UsageError(f"{kind!r} is not something a clinic can add: {', '.join(FIELDS)}.")
+    rows = [
+        {
+            "field": one.name,
+            "needed": "yes" if one.needed else "",
+            "means": one.means,
+            "choices": ", ".join(one.choices),
+        }
+        for one in FIELDS[kind]
+    ]
+    print_rows(rows, format, ["field", "needed", "means", "choices"])
+
+
+@words.command("add")
+def vocabulary_add(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="measure, drug or monitoring.")],
+    said: Annotated[list[str], typer.Argument(metavar="FIELD=VALUE...", help="See `vocabulary fields KIND`.")],
+    by: By,
+    reason: Why,
+    valid_from: FromDay = None,
+    dry_run: TryOnly = False,
+    format: FormatOption = Format.TABLE,
+) -> None:
+    """Add a row of the clinic's own, or say something else of one; first it is tried on examples and patients."""
+    from jobs.own_rows import adding
+
+    cells: dict[str, str] = {}
+    for part in said:
+        name, equals, value = part.partition("=")
+        if not equals or name in cells:
+            raise UsageError(f"{part!r}: write each field once, as FIELD=VALUE.")
+        cells[name] = value
+    _change_vocabulary(
+        lambda session, day, today, now: adding(session, kind, cells, valid_from=day, today=today, now=now),
+        by, reason, valid_from, dry_run=dry_run, format=format,
+    )  # fmt: skip
+
+
+@words.command("end")
+def vocabulary_end(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="measure, drug or monitoring.")],
+    key: Annotated[str, typer.Argument(metavar="KEY", help="As `vocabulary list` names it.")],
+    by: By,
+    reason: Why,
+    valid_from: FromDay = None,
+    dry_run: TryOnly = False,
+    format: FormatOption = Format.TABLE,
+) -> None:
+    """End a row from a day on. What was concluded before stays explained by it."""
+    from jobs.own_rows import ending
+
+    _change_vocabulary(
+        lambda session, day, today, now: ending(session, kind, key, valid_from=day, today=today, now=now),
+        by, reason, valid_from, dry_run=dry_run, format=format,
+    )  # fmt: skip
+
+
+@words.command("revert")
+def vocabulary_revert(
+    version: Annotated[int, typer.Argument(metavar="ID", help="A version, as `vocabulary list --history` names it.")],
+    by: By,
+    reason: Why,
+    valid_from: FromDay = None,
+    dry_run: TryOnly = False,
+    format: FormatOption = Format.TABLE,
+) -> None:
+    """Back to what an earlier version said, from a day on; the versions between stay on record."""
+    from jobs.own_rows import returning
+
+    _change_vocabulary(
+        lambda session, day, today, now: returning(session, version, valid_from=day, today=today, now=now),
+        by, reason, valid_from, dry_run=dry_run, format=format,
+    )  # fmt: skip
+
+
+def _change_vocabulary(
+    wanted: Callable[["Session", dt.date, dt.date, dt.datetime], "Change"],
+    by: str,
+    reason: str,
+    valid_from: str | None,
+    *,
+    dry_run: bool,
+    format: Format,
+) -> None:
+    """Try a change, keep it unless it is only tried, and print what it does."""
+    from jobs.own_rows import keep, may_decide, outcome_of
+    from models.alert_lifecycle import present_day
+    from models.database import reading, writing
+
+    settings, now = _settings(), utc_now()
+    engine = _engine(settings)
+    with reading(engine) as session:
+        may_decide(session, by, reason)
+        today = present_day(session, now, settings.timezone)
+        day = today if valid_from is None else _written_day(valid_from, "--from")
+        change = wanted(session, day, today, now)
+    outcome = outcome_of(engine, change, today=today, now=now, timezone=settings.timezone)
+    number = None
+    if not dry_run:
+        with writing(engine) as session:
+            change = wanted(session, day, today, now)
+            number = keep(session, change, reason=reason, by=by, now=now).id
+    for sentence in outcome.sentences():
+        say(sentence)
+    row = {
+        "id": number,
+        "kind": change.kind,
+        "key": change.key,
+        "state": "ended" if change.ended else "set",
+        "from": change.valid_from.isoformat(),
+        "examples": outcome.examples,
+        "differ": len(outcome.differ),
+        "newly_asked": outcome.newly_asked,
+        "newly_overdue": outcome.newly_overdue,
+        "no_longer": outcome.no_longer,
+    }
+    details = row | {"cells": dict(change.cells), "differing": outcome.differ, "tests": outcome.tests}
+    print_rows([row], format, list(row), document=details)

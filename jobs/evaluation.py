@@ -38,6 +38,7 @@ from models.clock import seconds
 from models.database import engine_for, reading, snapshot, writing
 from models.errors import UnknownPatient, UsageError, told
 from models.feeds import read_feeds
+from models.own_vocabulary import words_of
 from models.packed_facts import PackedFacts
 from models.patient import Patient
 from models.patient_facts import FeedSilence, date_of, day_number
@@ -47,6 +48,7 @@ from models.rows import fetch, listed
 from models.rule_setting import RuleSetting
 from models.standing import due_again, stand_again
 from models.states import severity_rank
+from models.vocabulary import vocabulary
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +115,7 @@ def evaluate(
         last = last_run(session)
         members = list(patient_ids) if patient_ids is not None else _ids_of(session, mrns)
     past = known_at is not None or (last is not None and as_of < last.as_of)
-    with hands(workers, scheduler) as executor:
+    with hands(workers, scheduler) as executor, words_of(engine, as_of, known_at):
         if dry_run or past or overrides:
             return look(
                 engine, as_of, timezone=timezone, known_at=known_at, rules=rules, members=members,
@@ -121,10 +123,10 @@ def evaluate(
             )  # fmt: skip
         run = _Run(engine, as_of, timezone, now, rules, members, keep=collect and (all_states or members is not None))
         run.go(full, executor, workers)
-    report = run.report()
-    if collect:
-        report.assessments = _collected(engine, run, rules, members, all_states)
-    return report
+        report = run.report()
+        if collect:
+            report.assessments = _collected(engine, run, rules, members, all_states)
+        return report
 
 
 def follow(engine: Engine, *, timezone: str, now: dt.datetime) -> EvaluationReport | None:
@@ -142,9 +144,10 @@ def follow(engine: Engine, *, timezone: str, now: dt.datetime) -> EvaluationRepo
         news = [int(row[0]) for query in _news_queries() for row in fetch(session.connection(), query)]
     if not news:
         return None
-    run = _Run(engine, today, timezone, now, None, sorted(news), keep=False)
-    run.go(full=False)
-    return run.report()
+    with words_of(engine, today):
+        run = _Run(engine, today, timezone, now, None, sorted(news), keep=False)
+        run.go(full=False)
+        return run.report()
 
 
 @lru_cache(maxsize=1)
@@ -200,7 +203,11 @@ def look(
     failures: dict[str, Failure] = {}
     found: list[dict[str, Any]] = []
     count = 0
-    with snapshot(engine) as connection, Session(bind=connection, autoflush=False) as session:
+    with (
+        snapshot(engine) as connection,
+        Session(bind=connection, autoflush=False) as session,
+        words_of(connection, as_of, known_at),
+    ):
         thresholds = thresholds_on(session, as_of, overrides)
         feeds = read_feeds(connection, as_of, timezone=timezone, known_at=known_at)
         for patient in read_patients(
@@ -481,9 +488,10 @@ def _share(
     """What one worker does: its share of the patients, in a database it opens itself."""
     engine = engine_for(address)
     try:
-        run = _Run(engine, as_of, timezone, now, rules, patient_ids, keep=False)
-        run.go(full=True)
-        return run.report()
+        with words_of(engine, as_of):
+            run = _Run(engine, as_of, timezone, now, rules, patient_ids, keep=False)
+            run.go(full=True)
+            return run.report()
     finally:
         engine.dispose()
 
@@ -524,9 +532,9 @@ def _still_true(session: Session, as_of: dt.date, failures: Iterable[Failure]) -
 
 
 def _fingerprint(thresholds: Thresholds, as_of: dt.date, feeds: Sequence[FeedSilence]) -> str:
-    """Changes when an answer could change for every patient at once: rules, thresholds, a feed that fell silent."""
+    """Changes when an answer could change for every patient at once: rules, thresholds, own rows, a silent feed."""
     silent = silent_feeds(feeds, day_number(as_of), thresholds.clinic["overdue-labs"])
-    said = thresholds.fingerprint + json.dumps(dict(sorted(silent.items())))
+    said = thresholds.fingerprint + json.dumps(dict(sorted(silent.items()))) + vocabulary().own_words()
     return hashlib.sha256(said.encode()).hexdigest()[:24]
 
 

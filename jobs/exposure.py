@@ -18,13 +18,12 @@ a rule can answer `cannot_tell` exactly where it matters and nowhere else.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from math import sqrt
 from typing import Any, NamedTuple
 
 from jobs.phrasing import amount, dated
 from models.patient_facts import PatientFacts, Reading, Statement, date_of
-from models.vocabulary import STEROID_ROUTES_NOT_COUNTED, drug, frequencies
+from models.vocabulary import STEROID_ROUTES_NOT_COUNTED, drug, frequencies, remembered
 
 HIGH_MG = 30.0
 """Prednisone-equivalent mg/day above which a dose is high (EULAR 2013 dose classes)."""
@@ -376,7 +375,7 @@ def _exposure(patient: PatientFacts) -> Exposure:
     )
 
 
-@lru_cache(maxsize=4096)
+@remembered(maxsize=4096)
 def _equivalence(name: str, route: str) -> tuple[float, str] | None:
     """Prednisone-equivalent of 1 mg and, where it does not count, why; None for a drug that is no steroid."""
     row = drug(name)
@@ -390,7 +389,7 @@ def _equivalence(name: str, route: str) -> tuple[float, str] | None:
     return factor, ""
 
 
-@lru_cache(maxsize=256)
+@remembered(maxsize=256)
 def _rhythm(frequency: str) -> tuple[float, int]:
     """What a dose amounts to on a day it is taken, in doses, and every how many days it is taken.
 

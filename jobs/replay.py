@@ -26,10 +26,12 @@ from models.clock import end_of_day
 from models.database import engine_for, snapshot
 from models.errors import UsageError
 from models.feeds import read_feeds
+from models.own_vocabulary import words_of
 from models.patient import Patient
 from models.patient_facts import FeedSilence, date_of, day_number
 from models.patient_versions import PatientVersions, read_versions
 from models.rule_setting import RuleSetting, RuleStatusChange
+from models.vocabulary import Vocabulary, holding, vocabulary
 
 DAYS_PER_MONTH = 365.25 / 12
 
@@ -135,8 +137,9 @@ class _Day:
     evening: float
     thresholds: Thresholds
     feeds: Sequence[FeedSilence]
+    words: Vocabulary
     news: bool
-    """Whether the answers of all patients may differ from the day before: other thresholds, another feed silent."""
+    """Whether the answers of all patients may differ from the day before: thresholds, own rows, a feed gone silent."""
 
 
 @dataclass(frozen=True)
@@ -207,8 +210,9 @@ def _of_one(
         new = before is None or one.news or one.today in changes or _reached(before.patient.ahead, one.today)
         if not (new or _reached(look_again, one.today)):
             continue
-        facts = patient.facts(one.today, one.evening, feeds=one.feeds)
-        before = asked = ask(facts, one.thresholds, rules, before=None if new else before)
+        with holding(one.words):
+            facts = patient.facts(one.today, one.evening, feeds=one.feeds)
+            before = asked = ask(facts, one.thresholds, rules, before=None if new else before)
         look_again = one.today + 1 if asked.failed else asked.look_again
         for key, error in asked.failed.items():
             failures[one.day, key, error] += 1
@@ -249,11 +253,14 @@ def _days(
         evening = end_of_day(day, timezone)
         if not fixed:
             thresholds = thresholds_on(session, day, overrides)
-        feeds = read_feeds(connection, day, timezone=timezone, known_at=evening)
         today = day_number(day)
-        silent = sorted(silent_feeds(feeds, today, thresholds.clinic["overdue-labs"]).items())
-        state = thresholds.fingerprint, silent
-        yield _Day(day, today, evening.timestamp(), thresholds, feeds, state != before)
+        # A row holds from its day on whenever it was recorded, like a threshold.
+        with words_of(connection, day):
+            words = vocabulary()
+            feeds = read_feeds(connection, day, timezone=timezone, known_at=evening)
+            silent = sorted(silent_feeds(feeds, today, thresholds.clinic["overdue-labs"]).items())
+        state = thresholds.fingerprint, silent, words.own_words()
+        yield _Day(day, today, evening.timestamp(), thresholds, feeds, words, state != before)
         before = state
         day += dt.timedelta(days=1)
 

@@ -28,6 +28,7 @@ from models.clock import clinic_date, seconds
 from models.database import reading, writing
 from models.errors import MyopanelError, told
 from models.job_run import Installation, JobRun
+from models.own_vocabulary import words_of
 from models.patient import Patient
 from models.settings import Settings
 
@@ -137,7 +138,8 @@ def run_job(
     record = _Record(run_id, owner, under_lease, now, seconds())
     log.info("job %s for %s begins", key, text)
     try:
-        outcome = job.function(_work(engine, settings, as_of, now, due, record))
+        with words_of(engine, as_of):
+            outcome = job.function(_work(engine, settings, as_of, now, due, record))
         if not record.closed:
             with writing(engine) as session:
                 record.close(session, outcome.status, outcome.rows, outcome.message, dict(outcome.detail))

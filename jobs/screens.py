@@ -6,13 +6,12 @@ for the rule that looks at running drugs and for every list of options, so that 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import NamedTuple
 
 from jobs.rule import ACTION, URGENT, WATCH, day_text, number, parameter
 from models.patient_facts import Happening, PatientFacts, Reading
 from models.states import Severity
-from models.vocabulary import ACTIVE_TREATMENT, drug, events, measure
+from models.vocabulary import ACTIVE_TREATMENT, drug, events, measure, remembered
 
 HARMS_THE_UNBORN = ("cyclophosphamide", "leflunomide", "methotrexate", "mycophenolate mofetil", "mycophenolic acid")
 WAKES_HEPATITIS_B = ("rituximab", "obinutuzumab", "cd19 car-t", "anti-tnf", "jak-inhibitor", "cyclophosphamide")
@@ -360,7 +359,7 @@ def adverse_results(patient: PatientFacts, name: str, parameters: ScreenLimits) 
     return found
 
 
-@lru_cache(maxsize=64)
+@remembered(maxsize=64)
 def label(fact: str) -> str:
     """What a screen is called."""
     return events()[fact].label if fact in events() else measure(fact).short_label

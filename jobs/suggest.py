@@ -20,6 +20,7 @@ from jobs.phenotype import INDETERMINATE, Parameters, Phenotype, explanations_of
 from jobs.thresholds import advice_on, thresholds_on
 from models.database import reading
 from models.errors import UnknownPatient
+from models.own_vocabulary import words_of
 from models.patient import STATUSES, Patient
 from models.patient_reading import read_patients
 
@@ -106,23 +107,24 @@ def suggest(
     Raises:
         UnknownPatient: no patient with that record number.
     """
-    with reading(engine) as session:
-        patient_id = session.exec(select(Patient.id).where(Patient.mrn == mrn)).first()
-        if patient_id is None:
-            raise UnknownPatient(mrn)
-        (patient,) = read_patients(
-            session.connection(),
-            as_of,
-            timezone=timezone,
-            known_at=known_at,
-            patient_ids=[patient_id],
-            statuses=STATUSES,
-            horizon_days=None,
-        )
-        asked = ask(patient, thresholds_on(session, as_of))
-        advice = advice_on(session, as_of, patient_id)
-    chart = chart_of(patient, asked.answers)
-    answer = answer_for(chart, parameters=advice.phenotype, settings=advice.escalations)
+    with words_of(engine, as_of, known_at):
+        with reading(engine) as session:
+            patient_id = session.exec(select(Patient.id).where(Patient.mrn == mrn)).first()
+            if patient_id is None:
+                raise UnknownPatient(mrn)
+            (patient,) = read_patients(
+                session.connection(),
+                as_of,
+                timezone=timezone,
+                known_at=known_at,
+                patient_ids=[patient_id],
+                statuses=STATUSES,
+                horizon_days=None,
+            )
+            asked = ask(patient, thresholds_on(session, as_of))
+            advice = advice_on(session, as_of, patient_id)
+        chart = chart_of(patient, asked.answers)
+        answer = answer_for(chart, parameters=advice.phenotype, settings=advice.escalations)
     answer["missing"] += [f"answer of the rule {key}: {error}" for key, error in asked.failed.items()]
     if known_at is not None:
         answer["known_at"] = known_at.isoformat()

@@ -18,7 +18,7 @@ from jobs.rule import Answer, Rule, all_rules, one_line_each
 from models.patient_facts import PatientFacts, Reading, date_of
 from models.patient_summary import EXCUSED, LATE, NOT_TAKEN, bits_of
 from models.states import Cause, State
-from models.vocabulary import measures
+from models.vocabulary import measures, remembered
 
 POINTS = 12
 """Values in a curve."""
@@ -82,7 +82,7 @@ def _rules() -> Mapping[str, Rule]:
     return {rule.key: rule for rule in all_rules()}
 
 
-@lru_cache(maxsize=1)
+@remembered(maxsize=1)
 def _laboratory() -> tuple[str, ...]:
     return tuple(key for key, found in measures().items() if found.kind == "laboratory")
 

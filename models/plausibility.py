@@ -7,13 +7,12 @@ slip of the pen or of a unit, never merely a grave illness. Nothing here reads a
 
 import datetime as dt
 from collections.abc import Sequence
-from functools import lru_cache
 from math import log, sqrt
 from typing import NamedTuple
 
 from models.age import age_on
 from models.patient_facts import Reading, date_of
-from models.vocabulary import measure, vocabulary
+from models.vocabulary import measure, remembered, vocabulary
 
 YEAR_DAYS = 366
 
@@ -183,7 +182,7 @@ def _jump(reading: Reading, before: Reading, times: float) -> str | None:
     )
 
 
-@lru_cache(maxsize=1024)
+@remembered(maxsize=1024)
 def _unit_that_fits(key: str, value: float, limit: float | None) -> str | None:
     """The unit in which the same numbers would be the most ordinary ones; None where none fits or none can be told."""
     if limit is None and key not in _TOLD_BY_VALUE:

@@ -10,6 +10,7 @@ from models.import_batch import ImportBatch, ImportFile, RejectedRow
 from models.job_run import Installation, JobRun, Lease, OutboxMessage
 from models.medication import MedicationStatement
 from models.observation import Observation, ObservationItem
+from models.own_vocabulary import OwnRow, VocabularyTrial
 from models.packed_facts import PackedFacts
 from models.patient import Patient
 from models.patient_summary import PatientGap, PatientLab, PatientSummary
@@ -40,6 +41,7 @@ __all__ = [
     "Observation",
     "ObservationItem",
     "OutboxMessage",
+    "OwnRow",
     "PackedFacts",
     "Patient",
     "PatientGap",
@@ -56,4 +58,5 @@ __all__ = [
     "TaperStep",
     "User",
     "UserSession",
+    "VocabularyTrial",
 ]

@@ -7,6 +7,7 @@ far apart, because nobody knows what happened there.
 """
 
 import datetime as dt
+import html
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -30,7 +31,7 @@ LABEL_SPACE = 92
 EnzymeScale = Literal["times", "units"]
 
 _STRENGTH_HEIGHT, _ENZYME_HEIGHT, _TROPONIN_HEIGHT, _STEROID_HEIGHT = 128, 140, 100, 118
-_SKIN_HEIGHT, _LUNG_HEIGHT = 92, 112
+_SKIN_HEIGHT, _LUNG_HEIGHT, _OWN_HEIGHT = 92, 112, 84
 _BAR_HEIGHT, _MARK_HEIGHT, _TITLE_HEIGHT, _FOOT = 19, 22, 30, 32
 
 
@@ -49,6 +50,7 @@ class TimelineData:
         troponin: `kind` (`T` or `I`), `assay`, `day`, `value` (ng/L), `comparator`, `upper_limit`.
         skin: CDASI activity (0 to 100): `day`, `value`, `assessor`.
         lung: `kind` (`FVC` or `DLCO`), `day`, `value` (% of predicted), `comparator`.
+        own: the clinic's own measures: `label`, `unit`, `day`, `value`, `comparator`, `upper_limit`.
         steroid: `start`, `end` (last day), `steady_mg`, `mg_day`, `pulse`; prednisone-equivalent mg/day.
         plan: the agreed taper: `start`, `dose_mg`.
         courses: other drugs: `label`, `start`, `end` (NaT: continuing), `text`; sorted as they are to stand.
@@ -67,6 +69,7 @@ class TimelineData:
     )
     skin: pd.DataFrame = field(default_factory=lambda: _no("day", "value", "assessor"))
     lung: pd.DataFrame = field(default_factory=lambda: _no("kind", "day", "value", "comparator"))
+    own: pd.DataFrame = field(default_factory=lambda: _no("label", "unit", "day", "value", "comparator", "upper_limit"))
     steroid: pd.DataFrame = field(default_factory=lambda: _no("start", "end", "steady_mg", "mg_day", "pulse"))
     plan: pd.DataFrame = field(default_factory=lambda: _no("start", "dose_mg"))
     courses: pd.DataFrame = field(default_factory=lambda: _no("label", "start", "end", "text"))
@@ -76,7 +79,7 @@ class TimelineData:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing at all to draw."""
-        measured = (self.strength, self.enzyme, self.troponin, self.skin, self.lung)
+        measured = (self.strength, self.enzyme, self.troponin, self.skin, self.lung, self.own)
         return all(table.empty for table in (*measured, self.steroid, self.courses, self.events, self.alerts))
 
 
@@ -129,6 +132,7 @@ def timeline(data: TimelineData, *, scale: EnzymeScale = "times", shown: str | N
         *_troponin_panes(data),
         *_skin_panes(data),
         *_lung_panes(data),
+        *_own_panes(data),
         *_steroid_panes(data),
         *_course_panes(data),
         *_mark_panes(data),
@@ -418,6 +422,26 @@ def _lung_panes(data: TimelineData) -> list[_Pane]:
         ends.append((values[-1] - low, _end_label(text, rows["day"].iloc[-1], values[-1], data, colour)))
     pane.notes += _apart(ends, span=top - low, height=_LUNG_HEIGHT)
     return [pane]
+
+
+# -------------------------------------------------------------------------------------------- the clinic's own measures
+
+
+def _own_panes(data: TimelineData) -> list[_Pane]:
+    """Each in a pane and a unit of its own: what is not known to be comparable stands apart."""
+    panes = []
+    for (label, unit), rows in data.own.groupby(["label", "unit"], sort=False):
+        rows = rows.sort_values("day", kind="stable")
+        values = rows["value"].astype(float).tolist()
+        limits = rows["upper_limit"].dropna().astype(float)
+        top = max([*values, *limits.tolist()]) * 1.15 or 1.0
+        title = f"<b>{html.escape(str(label))}</b> {html.escape(str(unit))}".rstrip()
+        pane = _Pane(title, _OWN_HEIGHT, {"range": [0, top], "nticks": 3})
+        said = _said_of_results(str(label), rows, str(unit))
+        pane.traces += _results(rows, values, said, palette.OTHER, str(label))
+        pane.notes.append(_end_label(_plain(values[-1]), rows["day"].iloc[-1], values[-1], data, palette.OTHER))
+        panes.append(pane)
+    return panes
 
 
 # ------------------------------------------------------------------------------------------------------------- steroids

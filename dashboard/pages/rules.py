@@ -12,7 +12,7 @@ from dashboard.components.dates import clock_time, short_day
 from dashboard.components.formats import counted, number
 from dashboard.components.states import notice, page_head
 from dashboard.components.tables import table, tabs
-from dashboard.secure import READERS, Current, Page, SecureDash, current
+from dashboard.secure import DECIDERS, READERS, Current, Page, SecureDash, current
 from dashboard.shell import URL
 from jobs.provenance import Number, due_for_review, resting_on
 from jobs.rule import Rule, all_rules
@@ -101,6 +101,8 @@ def content(here: Current, query: Mapping[str, str]) -> Any:
     }
     view = view if view in shown else "rules"
     links = [(key, words, address(PAGE.path, {}, tab="" if key == "rules" else key)) for key, words in VIEWS]
+    if here.may(DECIDERS):
+        links.append(("own", "Own rows", "/rules/own"))
     return [html.Div(tabs(links, view, label="Tables"), className="view-line"), html.Div(shown[view]())]
 
 

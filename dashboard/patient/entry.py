@@ -42,6 +42,7 @@ from models.vocabulary import (
     events,
     frequencies,
     measures,
+    vocabulary,
 )
 
 KINDS = ("score", "result", "drug", "event")
@@ -132,7 +133,8 @@ def _end(kind: str) -> list[Any]:
 
 
 def _score_form(today: dt.date) -> Any:
-    names = [key for key, row in measures().items() if row.kind in {"strength", "global", "function", "skin"}]
+    kinds = {"strength", "global", "function", "skin"}
+    names = [key for key, row in measures().items() if row.kind in kinds and key not in vocabulary().retired]
     options = [
         {"value": key, "label": f"{measures()[key].short_label} (of {number(measures()[key].max_value or 0)})"}
         for key in names
@@ -170,7 +172,11 @@ def _result_form(today: dt.date) -> Any:
     data = [
         {
             "group": title,
-            "items": [{"value": key, "label": row.label} for key, row in measures().items() if row.kind == kind],
+            "items": [
+                {"value": key, "label": row.label}
+                for key, row in measures().items()
+                if row.kind == kind and key not in vocabulary().retired
+            ],
         }
         for kind, title in kinds.items()
     ]

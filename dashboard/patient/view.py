@@ -35,7 +35,7 @@ from models.patient_facts import ADULT_FROM_YEARS, PatientFacts, date_of
 from models.patient_record import Review
 from models.response_baseline import ResponseBaseline, baseline_of
 from models.taper_planning import AgreedPlan, standing_plan
-from models.vocabulary import STEROID_ROUTES_NOT_COUNTED, drug, events, frequencies, measures
+from models.vocabulary import STEROID_ROUTES_NOT_COUNTED, drug, events, frequencies, measures, own_measures
 
 STRENGTH = ("cmas", "mmt8", "mmt8_bilateral", "mmt_total")
 LUNG = {"fvc_percent": "FVC", "dlco_percent": "DLCO"}
@@ -272,6 +272,11 @@ def timeline_data(view: PatientView) -> TimelineData:
         for key, kind in LUNG.items()
         if len(rows := frames.observations(key))
     ]
+    own = [
+        rows[columns].assign(label=names[key].short_label, unit=names[key].unit)
+        for key in own_measures()
+        if names[key].family != "presence" and len(rows := frames.observations(key))
+    ]
     empty = TimelineData(view.as_of, view.as_of)
     data = TimelineData(
         first=_first_day(view),
@@ -281,6 +286,7 @@ def timeline_data(view: PatientView) -> TimelineData:
         troponin=pd.concat(troponin, ignore_index=True) if troponin else empty.troponin,
         skin=frames.observations("cdasi_activity")[["day", "value", "assessor"]],
         lung=pd.concat(lung, ignore_index=True) if lung else empty.lung,
+        own=pd.concat(own, ignore_index=True) if own else empty.own,
         steroid=_doses(view.facts),
         plan=pd.DataFrame({"start": [day for day, _ in view.plan], "dose_mg": [mg for _, mg in view.plan]}),
         courses=_bars(frames, view.as_of),

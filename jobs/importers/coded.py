@@ -7,7 +7,6 @@ troponin T, or an MB fraction taken for creatine kinase, would be believed for y
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from jobs.importers.canonical import COLUMNS, Kind, Refused
@@ -100,7 +99,7 @@ def measure_of(codings: Sequence[Coding], text: str, column: str = "measure") ->
     return _one_measure(tuple(codings), text.strip(), column)
 
 
-@lru_cache(maxsize=4096)
+@vocabulary.remembered(maxsize=4096)
 def _one_measure(codings: tuple[Coding, ...], named: str, column: str) -> vocabulary.Measure:
     found: dict[str, vocabulary.Measure] = {}
     for coding in codings:
@@ -141,7 +140,7 @@ def _measure_of(coding: Coding, column: str) -> vocabulary.Measure | None:
     return known
 
 
-@lru_cache(maxsize=1)
+@vocabulary.remembered(maxsize=1)
 def _names() -> Mapping[str, tuple[str, ...]]:
     """The parts by which each measure's names are recognised."""
     parts: dict[str, set[str]] = {
@@ -154,7 +153,7 @@ def _names() -> Mapping[str, tuple[str, ...]]:
     return {key: tuple(sorted(names)) for key, names in parts.items()}
 
 
-@lru_cache(maxsize=4096)
+@vocabulary.remembered(maxsize=4096)
 def _is_named(key: str, name: str) -> bool:
     said = name.lower()
     return any(_has_word(said, part) for part in _names()[key])
@@ -164,7 +163,7 @@ def _has_word(said: str, part: str) -> bool:
     return re.search(rf"(?<![a-z0-9]){re.escape(part)}(?![a-z0-9])", said) is not None
 
 
-@lru_cache(maxsize=4096)
+@vocabulary.remembered(maxsize=4096)
 def contradicts(key: str, name: str) -> bool:
     """Whether a name that was sent is another measure's. A name nobody knows contradicts nothing."""
     pattern = NAMES_SOMETHING_ELSE.get(key)

@@ -30,6 +30,7 @@ from jobs.importers.loading.typed_in import record_facts, row_from_form
 from jobs.importers.sheet import Sheet, SheetSource
 from models.database import reading, writing
 from models.import_batch import ImportBatch, ImportFile, RejectedRow
+from models.own_vocabulary import words_at
 from models.patient_reading import keep_packed, newly_packed
 from models.rows import collector_paused
 
@@ -325,7 +326,8 @@ def import_paths(
     Raises:
         UsageError: something cannot be read at all; nothing was changed.
     """
-    sources, used_format, warnings = find_sources([Path(path) for path in paths], format, timezone)
+    with words_at(engine, now, timezone):
+        sources, used_format, warnings = find_sources([Path(path) for path in paths], format, timezone)
     return import_sources(
         engine,
         sources,
@@ -365,12 +367,13 @@ def import_sources(
     Raises:
         UsageError: something cannot be read at all; nothing was changed.
     """
-    for source in sources:
-        # A header that lacks a column refuses the whole import, not what follows it.
-        with source.open():
-            pass
+    with words_at(engine, now, timezone):
+        for source in sources:
+            # A header that lacks a column refuses the whole import, not what follows it.
+            with source.open():
+                pass
     report = ImportReport(warnings=list(warnings), dry_run=dry_run)
-    with _rejects(rejects_file) as rejects:
+    with _rejects(rejects_file) as rejects, words_at(engine, now, timezone):
         store = Store(engine.dialect, timezone=timezone, sender=sender or DEFAULT_SENDER, now=now, dry_run=dry_run)
         batch = {"format": format, "name": name, "sender": store.sender, "by": by, "started_at": now}
         running = _Import(engine, store, report, rejects, follow, batch)

@@ -11,7 +11,6 @@ that no limit is known.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -47,6 +46,7 @@ from models.vocabulary import (
     drug,
     frequencies,
     measure,
+    remembered,
 )
 
 METHOTREXATE = "methotrexate"
@@ -328,7 +328,7 @@ def _beyond_limits(
             yield best
 
 
-@lru_cache(maxsize=4096)
+@remembered(maxsize=4096)
 def _limits_under(names: tuple[str, ...]) -> tuple[tuple[str, tuple[tuple[ActionLimit, tuple[str, ...]], ...]], ...]:
     """By measure the limits in use that some drugs ask for, each with the drugs it is for.
 
@@ -375,7 +375,7 @@ def _weight(found: Answer) -> tuple[bool, int]:
     return found.state == MET, severity_rank(found.severity)
 
 
-@lru_cache(maxsize=1024)
+@remembered(maxsize=1024)
 def _stands_back(name: str) -> bool:
     """Whether another drug is named as the likelier reason, where both are taken."""
     row = drug(name)

@@ -8,7 +8,6 @@ screen may lie in older records: then nobody can tell.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from jobs.newest import next_after
@@ -31,7 +30,7 @@ from jobs.screens import HARMS_THE_UNBORN
 from jobs.treatment import Course, courses
 from models.patient_facts import PatientFacts, date_of
 from models.states import Cause
-from models.vocabulary import ANY_IMMUNOSUPPRESSANT, Drug, Screen, drug, events, measures, screening, tests
+from models.vocabulary import ANY_IMMUNOSUPPRESSANT, Drug, Screen, drug, events, measures, remembered, screening, tests
 
 ASKED_ELSEWHERE = {"dxa": "missing-prophylaxis"}
 """Screens that another rule asks for, with the treatment that made them necessary."""
@@ -94,7 +93,7 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
             yield _answer(as_of, subject, course, screen, done, parameters)
 
 
-@lru_cache(maxsize=1024)
+@remembered(maxsize=1024)
 def _screens_of(name: str, parameters: Parameters) -> tuple[Screen, ...]:
     """The screens that hold in this clinic for whoever takes a drug."""
     known = drug(name)

@@ -11,7 +11,6 @@ stopped coming in (nobody can tell then).
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from jobs.newest import next_after
@@ -31,10 +30,11 @@ from jobs.rule import (
     parameter,
 )
 from jobs.treatment import CONTINUING, courses
-from models.patient_facts import ADULT_FROM_YEARS, FeedSilence, Happening, PatientFacts, Reading, date_of
+from models.patient_facts import ADULT_FROM_YEARS, FeedSilence, Happening, PatientFacts, Reading, date_of, day_number
 from models.states import Cause
-from models.vocabulary import ACTIVE_TREATMENT, ADULT, CHILD, MonitoringRow, drug, events, vocabulary
+from models.vocabulary import ACTIVE_TREATMENT, ADULT, CHILD, MonitoringRow, drug, events, remembered, vocabulary
 from models.vocabulary import tests as laboratory_tests
+from models.vocabulary.own import OWN_PROFILE
 
 STEROID_PROFILE = "steroid"
 FOR_THE_NEXT_VISIT = frozenset({"dlco", "fvc", "growth"})
@@ -132,6 +132,7 @@ class Requirement(NamedTuple):
     to_day: int | None
     interval: int
     place: int
+    begins: int | None = None
 
     @property
     def once(self) -> bool:
@@ -166,7 +167,7 @@ class Reason(NamedTuple):
     ground: Ground
 
 
-@lru_cache(maxsize=16)
+@remembered(maxsize=16)
 def _rows_in_force(profile: str, steroid_tests: bool) -> tuple[tuple[int, MonitoringRow], ...]:
     """The rows of the monitoring table that hold under the chosen profile, with their place in the table."""
     rows = enumerate(vocabulary().monitoring)
@@ -175,6 +176,8 @@ def _rows_in_force(profile: str, steroid_tests: bool) -> tuple[tuple[int, Monito
 
 def in_force(row: MonitoringRow, profile: str, *, steroid_tests: bool) -> bool:
     """Whether a row of the monitoring table is asked for under a profile (`drug_profile`) and with `steroid_tests`."""
+    if row.profile == OWN_PROFILE:
+        return True
     if row.profile in {"acr", "bsr"} and row.treatment == "methotrexate":
         return row.profile == profile
     if row.profile == STEROID_PROFILE:
@@ -185,7 +188,7 @@ def in_force(row: MonitoringRow, profile: str, *, steroid_tests: bool) -> bool:
     return row.active and (profile != "none" or row.treatment in events())
 
 
-@lru_cache(maxsize=1024)
+@remembered(maxsize=1024)
 def _asked_by(name: str, profile: str, steroid_tests: bool, active_interval: int) -> tuple[Requirement, ...]:
     """What a drug, or an event, requires; nothing for a drug that the vocabulary does not know."""
     known = drug(name)
@@ -198,13 +201,14 @@ def _asked_by(name: str, profile: str, steroid_tests: bool, active_interval: int
             row.to_day,
             active_interval if (row.treatment, row.profile) == (ACTIVE_TREATMENT, "contract") else row.interval_days,
             place,
+            None if row.begins is None else day_number(row.begins),
         )
         for place, row in _rows_in_force(profile, steroid_tests)
         if row.treatment == name or (known is not None and row.applies_to(known))
     )
 
 
-@lru_cache(maxsize=16)
+@remembered(maxsize=16)
 def _events_that_ask(profile: str, steroid_tests: bool) -> tuple[str, ...]:
     asking = (row.treatment for _, row in _rows_in_force(profile, steroid_tests))
     return tuple(dict.fromkeys(name for name in asking if name in events()))
@@ -278,7 +282,8 @@ def _reason(ground: Ground, requirement: Requirement, last: Reading | Happening 
     """When a ground makes a test due under one row of the table, by the first phase in which the days are reached.
 
     A row holds from `from_day` to `to_day` after the start and after each dose increase, until the next increase. The
-    due day is never before the row holds: a drug begun today asks today for what was last measured a year ago.
+    due day is never before the row holds: a drug begun today asks today for what was last measured a year ago, and so
+    does a row that the clinic added today.
     """
     reached = (ground.start if last is None else last.day) + requirement.interval
     phases, count = ground.phases, len(ground.phases)
@@ -288,7 +293,8 @@ def _reason(ground: Ground, requirement: Requirement, last: Reading | Happening 
             continue
         if place + 1 < count and due >= phases[place + 1]:
             continue
-        return Reason(due, ground.start, requirement.place, requirement, ground)
+        asked = due if requirement.begins is None else max(due, requirement.begins)
+        return Reason(asked, ground.start, requirement.place, requirement, ground)
     return None
 
 
@@ -352,7 +358,7 @@ def last_result(patient: PatientFacts, test: str) -> Reading | Happening | None:
     return newest
 
 
-@lru_cache(maxsize=256)
+@remembered(maxsize=256)
 def _facts_of(test: str) -> tuple[tuple[str, bool], ...]:
     """What counts as a result of a test: measures, or events (true)."""
     return tuple((key, key in events()) for key in laboratory_tests()[test].measures)

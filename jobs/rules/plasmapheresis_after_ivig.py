@@ -6,7 +6,6 @@ three weeks after a dose. What does not: immunoglobulin given after the exchange
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from jobs.rule import (
@@ -23,7 +22,7 @@ from jobs.rule import (
 )
 from models.patient_facts import Happening, PatientFacts, Statement, date_of
 from models.states import Cause
-from models.vocabulary import drug, frequencies
+from models.vocabulary import drug, frequencies, remembered
 
 SUBJECT = "plasmapheresis"
 
@@ -147,7 +146,7 @@ def immunoglobulin_days(patient: PatientFacts, today: int) -> list[_Dose]:
     return sorted(days, key=_by_day)
 
 
-@lru_cache(maxsize=512)
+@remembered(maxsize=512)
 def _is_immunoglobulin(name: str) -> bool:
     row = drug(name)
     return row is not None and row.key == "ivig"

@@ -8,7 +8,6 @@ when somebody says so.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from jobs.newest import forgotten, lasts_until, next_after, still_there, strength_verdict
@@ -29,7 +28,7 @@ from jobs.rule import (
 from models.list_order import Danger
 from models.patient_facts import Happening, PatientFacts, Reading
 from models.states import Cause
-from models.vocabulary import drug, events
+from models.vocabulary import drug, events, remembered
 
 SYMPTOMS = ("dysphagia", "dyspnoea", "areflexia")
 CHECKPOINT = "checkpoint-inhibitor"
@@ -254,7 +253,7 @@ def _checkpoint_doses(patient: PatientFacts, today: int, within: int) -> _Checkp
     return found
 
 
-@lru_cache(maxsize=512)
+@remembered(maxsize=512)
 def _is_checkpoint_inhibitor(name: str) -> bool:
     row = drug(name)
     return row is not None and row.has_class(CHECKPOINT)
@@ -314,7 +313,7 @@ def _checkpoint(
     return answer
 
 
-@lru_cache(maxsize=len(SYMPTOMS))
+@remembered(maxsize=len(SYMPTOMS))
 def _label(symptom: str) -> str:
     return events()[symptom].label
 

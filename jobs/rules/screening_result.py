@@ -9,7 +9,6 @@ antibodies may come from the donors.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from jobs.cards import proposed_drugs
@@ -43,7 +42,7 @@ from jobs.screens import (
 from jobs.treatment import Course, courses
 from models.patient_facts import ADULT_FROM_YEARS, PatientFacts, date_of
 from models.states import Cause, Severity, State
-from models.vocabulary import drug
+from models.vocabulary import drug, remembered
 
 SUGGESTIONS_READ = (
     "active-disease",
@@ -104,7 +103,7 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
             yield Answer(screen.fact, NOT_MET, recheck_on=as_of + 1, numbers=_numbers(screen, result, "", None, ""))
 
 
-@lru_cache(maxsize=4096)
+@remembered(maxsize=4096)
 def _those_it_matters_for_most(screen: ResultScreen, names: tuple[str, ...]) -> tuple[str, ...]:
     """Those of some drugs for which a screen matters most."""
     for treatment in screen.matters_for:

@@ -9,7 +9,6 @@ from one to another takes time. What does not: inclusion body myositis, for whic
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from jobs.exposure import Exposure, Segment, Spell, earliest, evidence, exposure, newest_run, spell, why_unknown
@@ -29,7 +28,7 @@ from jobs.rule import (
 from jobs.treatment import CONTINUING
 from models.patient_facts import ADULT_FROM_YEARS, PatientFacts, Statement, date_of
 from models.states import Cause
-from models.vocabulary import drug, frequencies
+from models.vocabulary import drug, frequencies, remembered
 
 SUBJECT = "steroids"
 ALONE, FROM_THE_START = "alone", "from the start"
@@ -193,7 +192,7 @@ def _acts_through(statement: Statement) -> int | None:
     return ended + max(acts, every - 1)
 
 
-@lru_cache(maxsize=512)
+@remembered(maxsize=512)
 def _acts_for(name: str) -> int | None:
     """For how many days a steroid-sparing agent goes on acting; None for any other drug."""
     row = drug(name)

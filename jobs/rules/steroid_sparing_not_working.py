@@ -9,7 +9,6 @@ declining-strength's to report.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from jobs.exposure import SMALLEST_DIFFERENCE_MG, Exposure, exposure
@@ -34,7 +33,7 @@ from jobs.rules.declining_strength import HUBER, INSTRUMENTS
 from jobs.treatment import Course, courses
 from models.patient_facts import ADULT_FROM_YEARS, PatientFacts, date_of
 from models.states import Cause, Grade
-from models.vocabulary import drug
+from models.vocabulary import drug, remembered
 
 METHOTREXATE = "methotrexate"
 DECLINE, NO_GAIN, TOO_EARLY, GAIN, NOTHING_TO_GAIN, HOLDS = (
@@ -235,7 +234,7 @@ def _below_target(patient: PatientFacts, course: Course, parameters: Parameters)
     )
 
 
-@lru_cache(maxsize=512)
+@remembered(maxsize=512)
 def _is_conventional(name: str) -> bool:
     row = drug(name)
     return row is not None and row.sparing_agent and row.has_class("conventional-sparing")

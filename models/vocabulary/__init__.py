@@ -1,7 +1,8 @@
 """The words of the field as data: measures, units, drugs, monitoring, codes, instruments, answers, sources.
 
 The tables are CSV files beside this package's code; a clinic's vocabulary grows by a row and not by a code change.
-They are read and checked on first use. All mappings are read-only and keep the order of their file.
+They are read and checked on first use. A clinic's own rows stand below them while its vocabulary is held
+(`models.vocabulary.in_force`). All mappings are read-only and keep the order of their file.
 """
 
 from models.vocabulary.conversion import (
@@ -13,7 +14,8 @@ from models.vocabulary.conversion import (
     conversion,
     to_canonical,
 )
-from models.vocabulary.loader import TABLES_DIRECTORY, Vocabulary, VocabularyError, load
+from models.vocabulary.in_force import hold, holding, remembered, shipped, vocabulary, with_own
+from models.vocabulary.loader import TABLES_DIRECTORY, OwnLine, Vocabulary, VocabularyError, load
 from models.vocabulary.lookups import (
     CodeMismatch,
     action_limits,
@@ -36,13 +38,13 @@ from models.vocabulary.lookups import (
     monitoring_profiles,
     muscle_groups,
     no_monitoring,
+    own_measures,
     screening,
     source,
     source_checks,
     sources,
     taper_templates,
     tests,
-    vocabulary,
 )
 from models.vocabulary.naming import name_key, unit_key
 from models.vocabulary.rows import (
@@ -117,6 +119,7 @@ __all__ = [
     "MonitoringRow",
     "MuscleGroup",
     "NoMonitoring",
+    "OwnLine",
     "Screen",
     "Source",
     "SourceCheck",
@@ -142,6 +145,8 @@ __all__ = [
     "drugs",
     "events",
     "frequencies",
+    "hold",
+    "holding",
     "load",
     "measure",
     "measure_for_code",
@@ -151,7 +156,10 @@ __all__ = [
     "muscle_groups",
     "name_key",
     "no_monitoring",
+    "own_measures",
+    "remembered",
     "screening",
+    "shipped",
     "source",
     "source_checks",
     "sources",
@@ -160,4 +168,5 @@ __all__ = [
     "to_canonical",
     "unit_key",
     "vocabulary",
+    "with_own",
 ]

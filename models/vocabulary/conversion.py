@@ -3,9 +3,9 @@
 import math
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
 
-from models.vocabulary.lookups import measure, vocabulary
+from models.vocabulary.in_force import remembered, vocabulary
+from models.vocabulary.lookups import measure
 from models.vocabulary.naming import unit_key
 from models.vocabulary.rows import Mark
 
@@ -61,7 +61,7 @@ def accepted_units(measure_key: str) -> tuple[str, ...]:
     return tuple(rule.unit for rule in vocabulary().units.values() if rule.applies_to in {known.key, known.family})
 
 
-@lru_cache(maxsize=4096)
+@remembered(maxsize=4096)
 def conversion(measure_key: str, unit: str) -> Conversion:
     """How values of a measure sent in ``unit`` become canonical; raises :class:`UnknownUnit` or :class:`KeyError`.
 

@@ -7,12 +7,12 @@ nowhere, and numbers that claim to have been read somewhere without naming a sou
 import csv
 import datetime as dt
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from models.vocabulary.naming import name_key, unit_key
 from models.vocabulary.rows import (
@@ -50,6 +50,9 @@ from models.vocabulary.rows import (
 
 TABLES_DIRECTORY = Path(__file__).parent / "tables"
 
+BEGINS = "begins"
+"""Beside the columns of its file a clinic's own line says from which day it holds."""
+
 MARKS = frozenset({"seen", "seed", "memory", "default", "computed"})
 SOURCE_KINDS = frozenset(
     {
@@ -73,6 +76,19 @@ K = TypeVar("K")
 
 class VocabularyError(ValueError):
     """A vocabulary table is not as it must be; the message names file, line and reason."""
+
+
+class OwnLine(NamedTuple):
+    """A line that a clinic adds to one of the tables; `said` names it in a refusal, cells left out are blank."""
+
+    file: str
+    said: str
+    cells: tuple[tuple[str, str], ...]
+
+
+class _Tables(NamedTuple):
+    directory: Path
+    own: tuple[OwnLine, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +117,14 @@ class Vocabulary:
     cmas_items: Mapping[int, CmasItem]
     muscle_groups: Mapping[int, MuscleGroup]
     answers: Mapping[str, Answer]
+    own: tuple[OwnLine, ...] = ()
+    retired: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    memory: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+    """What is worked out from the tables once (`models.vocabulary.in_force.remembered`)."""
+
+    def own_words(self) -> str:
+        """The clinic's own lines in one text, empty without any: where it differs, answers may."""
+        return repr((self.own, sorted(self.retired.items()))) if self.own or self.retired else ""
 
 
 class _Line:
@@ -108,16 +132,22 @@ class _Line:
 
     __slots__ = ("_cells", "_file", "_line")
 
-    def __init__(self, file: str, line: int, cells: Mapping[str, str]) -> None:
+    def __init__(self, file: str, line: int | None, cells: Mapping[str, str]) -> None:
         self._file = file
         self._line = line
         self._cells = cells
 
     def fail(self, message: str) -> NoReturn:
-        raise VocabularyError(f"{self._file}, line {self._line}: {message}")
+        place = self._file if self._line is None else f"{self._file}, line {self._line}"
+        raise VocabularyError(f"{place}: {message}")
 
     def optional(self, column: str) -> str:
         return self._cells[column].strip()
+
+    def begins(self) -> dt.date | None:
+        """From which day a clinic's own line holds; no column of the files."""
+        day = self._cells.get(BEGINS)
+        return dt.date.fromisoformat(day) if day else None
 
     def text(self, column: str) -> str:
         value = self.optional(column)
@@ -203,71 +233,76 @@ class _Line:
         return mark  # type: ignore[return-value]  # checked against MARKS above
 
 
-def load(directory: Path = TABLES_DIRECTORY) -> Vocabulary:
-    """Read and check all tables of a directory; raises :class:`VocabularyError` naming file, line and reason."""
-    sources = _keyed(directory, "sources.csv", _source, lambda row: row.id)
-    codes = _keyed(
-        directory, "measure_codes.csv", lambda line: _code(line, sources), lambda row: (row.system, row.code)
-    )
-    measures = _keyed(directory, "measures.csv", lambda line: _measure(line, sources, codes), lambda row: row.key)
+def load(
+    directory: Path = TABLES_DIRECTORY, own: Collection[OwnLine] = (), retired: Mapping[str, str] | None = None
+) -> Vocabulary:
+    """Read and check all tables of a directory; raises :class:`VocabularyError` naming file, line and reason.
+
+    `own` lines stand below those of the files and are checked like them. `retired` are measures that are known, so that
+    old results can be read, and take no new ones, each with the reason.
+    """
+    tables = _Tables(directory, tuple(own))
+    sources = _keyed(tables, "sources.csv", _source, lambda row: row.id)
+    codes = _keyed(tables, "measure_codes.csv", lambda line: _code(line, sources), lambda row: (row.system, row.code))
+    measures = _keyed(tables, "measures.csv", lambda line: _measure(line, sources, codes), lambda row: row.key)
     for code in codes.values():
         if code.measure and code.measure not in measures:
             raise VocabularyError(f"measure_codes.csv: {code.code} names the unknown measure {code.measure!r}")
     families = {row.family for row in measures.values()}
     units = _keyed(
-        directory,
+        tables,
         "units.csv",
         lambda line: _unit(line, sources, families | measures.keys()),
         lambda row: (row.applies_to, unit_key(row.unit)),
     )
     _check_canonical_units(measures, units)
-    events = _keyed(directory, "events.csv", _event, lambda row: row.key)
+    events = _keyed(tables, "events.csv", _event, lambda row: row.key)
     tests = _keyed(
-        directory, "tests.csv", lambda line: _test(line, sources, measures.keys() | events.keys()), lambda row: row.key
+        tables, "tests.csv", lambda line: _test(line, sources, measures.keys() | events.keys()), lambda row: row.key
     )
-    drugs = _keyed(directory, "drugs.csv", lambda line: _drug(line, sources), lambda row: row.key)
+    drugs = _keyed(tables, "drugs.csv", lambda line: _drug(line, sources), lambda row: row.key)
     treatments = drugs.keys() | DRUG_CLASSES
     monitoring = _keyed(
-        directory,
+        tables,
         "monitoring.csv",
         lambda line: _monitoring(line, sources, tests, frozenset(treatments | {ACTIVE_TREATMENT}), events, measures),
         lambda row: (row.profile, row.treatment, row.only_if, row.test, row.from_day),
     )
     _check_monitoring_periods(monitoring.values())
     no_monitoring = _keyed(
-        directory,
+        tables,
         "no_monitoring.csv",
         lambda line: _no_monitoring(line, sources, treatments),
         lambda row: row.treatment,
     )
     screening = _keyed(
-        directory,
+        tables,
         "screening.csv",
         lambda line: _screen(line, sources, measures, events, treatments | {ANY_IMMUNOSUPPRESSANT}),
         lambda row: (row.treatment, row.screen),
     )
     limits = _keyed(
-        directory,
+        tables,
         "action_limits.csv",
         lambda line: _limit(line, sources, measures, treatments | {ANY_MONITORED, ACTIVE_TREATMENT, ANY_DRUG}),
         lambda row: row.key,
     )
-    antibodies = _keyed(directory, "autoantibodies.csv", lambda line: _antibody(line, sources), lambda row: row.code)
+    antibodies = _keyed(tables, "autoantibodies.csv", lambda line: _antibody(line, sources), lambda row: row.code)
     warnings = _keyed(
-        directory,
+        tables,
         "antibody_warnings.csv",
         lambda line: _warning(line, sources, antibodies),
         lambda row: (row.antibody, row.warns_of),
     )
-    cmas_items = _keyed(directory, "cmas_items.csv", lambda line: _cmas_item(line, sources), lambda row: row.number)
-    groups = _keyed(directory, "muscle_groups.csv", lambda line: _group(line, sources), lambda row: row.number)
+    cmas_items = _keyed(tables, "cmas_items.csv", lambda line: _cmas_item(line, sources), lambda row: row.number)
+    groups = _keyed(tables, "muscle_groups.csv", lambda line: _group(line, sources), lambda row: row.number)
     _check_instruments(measures, cmas_items, groups)
-    diagnoses = _keyed(directory, "diagnoses.csv", lambda line: _diagnosis(line, sources), lambda row: row.code)
+    diagnoses = _keyed(tables, "diagnoses.csv", lambda line: _diagnosis(line, sources), lambda row: row.code)
     _check_codes_are_unambiguous(diagnoses, drugs)
     return Vocabulary(
         sources=sources,
         source_checks=_keyed(
-            directory, "source_checks.csv", lambda line: _source_check(line, sources), lambda row: row.source
+            tables, "source_checks.csv", lambda line: _source_check(line, sources), lambda row: row.source
         ),
         measures=measures,
         measure_codes=codes,
@@ -286,11 +321,13 @@ def load(directory: Path = TABLES_DIRECTORY) -> Vocabulary:
             "autoantibodies.csv", ((row, (row.code, row.label, *row.synonyms)) for row in antibodies.values())
         ),
         antibody_warnings=tuple(warnings.values()),
-        frequencies=_keyed(directory, "frequencies.csv", _frequency, lambda row: row.key),
-        taper_templates=_tapers(directory, sources),
+        frequencies=_keyed(tables, "frequencies.csv", _frequency, lambda row: row.key),
+        taper_templates=_tapers(tables, sources),
         cmas_items=cmas_items,
         muscle_groups=groups,
-        answers=_keyed(directory, "answers.csv", _answer, lambda row: row.code),
+        answers=_keyed(tables, "answers.csv", _answer, lambda row: row.code),
+        own=tables.own,
+        retired=MappingProxyType(dict(retired or {})),
     )
 
 
@@ -344,8 +381,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-def _lines(directory: Path, file: str) -> Iterator[_Line]:
-    path = directory / file
+def _lines(tables: _Tables, file: str) -> Iterator[_Line]:
+    path = tables.directory / file
     try:
         handle = path.open(encoding="utf-8", newline="")
     except OSError as error:
@@ -365,12 +402,15 @@ def _lines(directory: Path, file: str) -> Iterator[_Line]:
                 yield _Line(file, reader.line_num, dict(zip(header, cells, strict=True)))
         except (csv.Error, UnicodeDecodeError) as error:
             raise VocabularyError(f"{file}: cannot be read ({error})") from error
+    for own in tables.own:
+        if own.file == file:
+            yield _Line(own.said, None, dict.fromkeys(COLUMNS[file], "") | dict(own.cells))
 
 
-def _keyed(directory: Path, file: str, parse: Callable[[_Line], T], key: Callable[[T], K]) -> Mapping[K, T]:
+def _keyed(tables: _Tables, file: str, parse: Callable[[_Line], T], key: Callable[[T], K]) -> Mapping[K, T]:
     """The rows of a table by their key, in the order of the file; a key that appears twice is refused."""
     rows: dict[K, T] = {}
-    for line in _lines(directory, file):
+    for line in _lines(tables, file):
         row = parse(line)
         if key(row) in rows:
             line.fail(f"{key(row)!r} appears twice")
@@ -542,6 +582,7 @@ def _monitoring(
         source=line.optional("source"),
         active=line.flag("active"),
         note=line.optional("note"),
+        begins=line.begins(),
     )
     _refer(line, "treatment", (row.treatment,), treatments | events.keys())
     _refer(line, "test", (row.test,), tests)
@@ -748,7 +789,7 @@ def _frequency(line: _Line) -> Frequency:
     )
 
 
-def _tapers(directory: Path, sources: Mapping[str, Source]) -> Mapping[str, TaperTemplate]:
+def _tapers(tables: _Tables, sources: Mapping[str, Source]) -> Mapping[str, TaperTemplate]:
     def parse_step(line: _Line) -> TaperStep:
         step = TaperStep(
             template=line.text("template"),
@@ -763,7 +804,7 @@ def _tapers(directory: Path, sources: Mapping[str, Source]) -> Mapping[str, Tape
             line.fail("a taper step leads downwards")
         return step
 
-    steps = _keyed(directory, "taper_steps.csv", parse_step, lambda step: (step.template, step.to_dose))
+    steps = _keyed(tables, "taper_steps.csv", parse_step, lambda step: (step.template, step.to_dose))
 
     def parse_template(line: _Line) -> TaperTemplate:
         key = line.text("key")
@@ -786,7 +827,7 @@ def _tapers(directory: Path, sources: Mapping[str, Source]) -> Mapping[str, Tape
             steps=own,
         )
 
-    templates = _keyed(directory, "taper_templates.csv", parse_template, lambda row: row.key)
+    templates = _keyed(tables, "taper_templates.csv", parse_template, lambda row: row.key)
     for step in steps.values():
         if step.template not in templates:
             raise VocabularyError(f"taper_steps.csv: {step.template!r} is not in taper_templates.csv")

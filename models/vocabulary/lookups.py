@@ -1,10 +1,9 @@
-"""Questions to the vocabulary that comes with the program. It is read once, when first asked."""
+"""Questions to the vocabulary that holds (`models.vocabulary.in_force`)."""
 
 from collections.abc import Mapping
-from functools import lru_cache
 from types import MappingProxyType
 
-from models.vocabulary.loader import Vocabulary, load
+from models.vocabulary.in_force import remembered, vocabulary
 from models.vocabulary.naming import name_key
 from models.vocabulary.rows import (
     ActionLimit,
@@ -33,12 +32,6 @@ class CodeMismatch(ValueError):
     """A code came with a name that does not belong to it, or names something that must not be used."""
 
 
-@lru_cache(maxsize=1)
-def vocabulary() -> Vocabulary:
-    """All tables that come with the program, checked; raises ``VocabularyError`` if they do not fit together."""
-    return load()
-
-
 def measures() -> Mapping[str, Measure]:
     """What can be measured or scored, by key."""
     return vocabulary().measures
@@ -50,6 +43,12 @@ def measure(key: str) -> Measure:
         return vocabulary().measures[key]
     except KeyError:
         raise KeyError(f"unknown measure {key!r}") from None
+
+
+@remembered(maxsize=1)
+def own_measures() -> tuple[str, ...]:
+    """The keys of the clinic's own measures."""
+    return tuple(dict(line.cells)["key"] for line in vocabulary().own if line.file == "measures.csv")
 
 
 def measure_for_code(system: str, code: str, name: str = "") -> Measure | None:
@@ -118,7 +117,7 @@ def drugs() -> Mapping[str, Drug]:
     return vocabulary().drugs
 
 
-@lru_cache(maxsize=8192)
+@remembered(maxsize=8192)
 def drug(name: str) -> Drug | None:
     """A drug by key, label or synonym, without regard to case, blanks and punctuation; None where it is unknown.
 
@@ -132,7 +131,7 @@ def drug_for_rxnorm(code: str) -> Drug | None:
     return _drugs_by_rxnorm().get(code.strip())
 
 
-@lru_cache(maxsize=1)
+@remembered(maxsize=1)
 def _drugs_by_rxnorm() -> Mapping[str, Drug]:
     return MappingProxyType({row.rxnorm: row for row in drugs().values() if row.rxnorm})
 

@@ -196,6 +196,8 @@ class MonitoringRow:
     source: str
     active: bool
     note: str
+    begins: dt.date | None = None
+    """The day from which a clinic's own row asks: nothing was missed before it. None for the program's."""
 
     def covers_day(self, day: int) -> bool:
         """Whether the row applies on the given day since start or dose increase (start is day 0)."""

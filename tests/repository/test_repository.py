@@ -375,3 +375,21 @@ def test_every_document_the_readme_links_to_exists() -> None:
     readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
     links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", readme)
     assert [link for link in links if not (REPOSITORY / link).exists()] == []
+
+
+WORDS_OF_A_CLINIC = {"drug", "drugs", "measure", "measures", "tests", "monitoring", "vocabulary", "conversion"}
+
+
+@pytest.mark.parametrize("folder", ["models", "jobs", "dashboard"])
+def test_what_follows_from_the_vocabulary_is_remembered_by_the_vocabulary(folder: str) -> None:
+    """A clinic adds drugs and measures while the program runs: `functools.lru_cache` would go on without them."""
+    forgotten = []
+    for path in sorted((REPOSITORY / folder).rglob("*.py")):
+        for one in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(one, ast.FunctionDef) or path.parent.name == "vocabulary":
+                continue
+            cached = any("lru_cache" in ast.unparse(decorator) for decorator in one.decorator_list)
+            called = {ast.unparse(call.func) for call in ast.walk(one) if isinstance(call, ast.Call)}
+            if cached and called & WORDS_OF_A_CLINIC:
+                forgotten.append(f"{path.relative_to(REPOSITORY)}: {one.name}")
+    assert forgotten == []

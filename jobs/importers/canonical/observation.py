@@ -133,6 +133,8 @@ def read_observation(cells: Sequence[str], reading: Reading) -> ObservationFact:
     number = record_number(mrn)
     key = choice("measure", measure, vocabulary.measures(), "measure")
     known = vocabulary.measure(key)
+    if (ended := vocabulary.vocabulary().retired.get(key)) is not None:
+        raise Refused("measure", measure, f"{known.label} is not recorded here any more, {ended}")
     state = choice("status", status, STATUSES, "status of a result") if status else "final"
     effective_at, effective_on = reading.instant("observed_at", required("observed_at", observed_at, "the time"))
     amount: float | None = None

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 
 from jobs.importers.canonical import Refused
 from jobs.importers.fhir_r4.codes import ATC, OUR_DRUGS, RXNORM
@@ -11,7 +10,7 @@ from jobs.importers.fhir_r4.elements import Body, code_of, codings_of, names_of,
 from models import vocabulary
 
 
-@lru_cache(maxsize=1)
+@vocabulary.remembered(maxsize=1)
 def _by_atc() -> Mapping[str, tuple[vocabulary.Drug, ...]]:
     found: dict[str, list[vocabulary.Drug]] = {}
     for row in vocabulary.drugs().values():

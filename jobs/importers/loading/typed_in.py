@@ -12,6 +12,7 @@ from jobs.importers.loading.one_at_a_time import one_import_at_a_time
 from jobs.importers.loading.people import last_word_of
 from jobs.importers.loading.report import Counts, FactsRefused
 from jobs.importers.loading.store import Said, Store
+from models.own_vocabulary import words_at
 from models.patient_reading import refresh
 
 
@@ -40,13 +41,14 @@ def record_facts(
     reading = Reading(timezone, now, decimal_comma=True)
     read: dict[Kind, list[tuple[int, Any]]] = {kind: [] for kind in KINDS}
     problems: list[tuple[int, str, str, str]] = []
-    for number, row in enumerate(rows):
-        kind = kinds[type(row)]
-        cells = [" ".join(cell.split("\x00")) for cell in row.cells()]
-        try:
-            read[kind].append((number, reader(kind)(cells, reading)))
-        except Refused as refused:
-            problems.append((number, refused.column, refused.value, refused.why))
+    with words_at(session.connection(), now, timezone):
+        for number, row in enumerate(rows):
+            kind = kinds[type(row)]
+            cells = [" ".join(cell.split("\x00")) for cell in row.cells()]
+            try:
+                read[kind].append((number, reader(kind)(cells, reading)))
+            except Refused as refused:
+                problems.append((number, refused.column, refused.value, refused.why))
     if problems:
         raise FactsRefused(problems)
     connection = session.connection()

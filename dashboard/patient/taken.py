@@ -5,7 +5,7 @@ from typing import Any
 
 from dash import html
 
-from dashboard.components.dates import day_and_ago, short_day
+from dashboard.components.dates import short_day
 from dashboard.components.formats import counted
 from dashboard.components.states import section
 from dashboard.patient.view import Course, PatientView
@@ -22,7 +22,7 @@ def taken_section(view: PatientView, *, acts: bool) -> html.Section | None:
     asked = [course for course in view.courses if course.confirmed is not None]
     today = view.facts.today
     whole = next((one for one in _of_today(view) if not one.detail.strip()), None)
-    head = [html.Th("Drug"), html.Th("Dose"), html.Th("Since"), html.Th("Confirmed")]
+    head = [html.Th("Drug"), html.Th("Begun"), html.Th("Confirmed")]
     if acts:
         head.append(html.Th(html.Span("Confirm", className="only-read")))
     rows = [_row(course, view, acts=acts, whole=whole) for course in view.courses]
@@ -39,7 +39,7 @@ def taken_section(view: PatientView, *, acts: bool) -> html.Section | None:
                 html.Table([html.Thead(html.Tr(head)), html.Tbody(rows)], className="plain"),
                 className="scroll-x",
             ),
-            html.Div(button, className="line") if button is not None else None,
+            html.Div(button, style={"marginTop": "8px"}) if button is not None else None,
         ],
         note=_note(asked, view.confirmed_days),
         id="patient-taken",
@@ -66,13 +66,12 @@ def said_of(course: Course, view: PatientView) -> str:
 def _row(course: Course, view: PatientView, *, acts: bool, whole: Happening | None) -> html.Tr:
     one = course.confirmed
     cells: list[Any] = [
-        html.Td(course.label),
-        html.Td(course.dose, className="nowrap"),
+        html.Td([html.B(course.label), f" {course.dose}"]),
         html.Td(short_day(course.start, view.as_of), className="nowrap quiet"),
         html.Td(_confirmed_text(one, view)),
     ]
     if acts:
-        cells.append(html.Td(_own_button(course, one, view, whole), className="row-actions"))
+        cells.append(html.Td(_own_button(course, one, view, whole), className="num"))
     return html.Tr(cells)
 
 
@@ -82,7 +81,9 @@ def _confirmed_text(one: Confirmation | None, view: PatientView) -> Any:
     if one.day is None:
         return html.Span("never", className="c-warn")
     old = bool(one.told(view.confirmed_days))
-    return html.Span(day_and_ago(one.day, view.as_of), className="c-warn" if old else "quiet")
+    return html.Span(
+        "today" if one.on == one.today else short_day(one.day, view.as_of), className="c-warn" if old else "quiet"
+    )
 
 
 def _own_button(course: Course, one: Confirmation | None, view: PatientView, whole: Happening | None) -> Any:

@@ -115,6 +115,28 @@ def old_capacity(case, now, day, best, when, last):
     assert case.today - day > 90
 
 
+SATURATION = "Oxygen saturation [<sign:s>]<value:n> % on <day:d>"
+
+
+@SAYS(
+    SATURATION + ": below <limit:n> %.",
+    SATURATION + ": no red flag.",
+    SATURATION + ": no newer value than <last:d>.",
+    SATURATION + ": the value is only a bound.",
+    rare=True,
+)
+def saturation(case, sign, value, day, limit=None, last=None):
+    newest = case.values("oxygen_saturation")[-1]
+    assert (newest.comparator, newest.day) == (sign or "", day)
+    assert same(value, newest.value)
+    if limit is not None:
+        assert value < limit == 90
+    elif last is not None:
+        assert last == day
+    else:
+        assert value >= 90 or sign
+
+
 def checkpoint(case, given, signs):
     """The inhibitor and when, then every sign beside it."""
     taken = [
@@ -193,5 +215,5 @@ def ask(case):
 def see_today(case, what):
     assert case.answer.severity == "urgent"
     words = {"dysphagia": "swallowing", "dyspnoea": "vital capacity", "areflexia": "Guillain-Barre", "nif": "breathing",
-             "fvc_percent": "lung", "checkpoint-inhibitor": "troponin I"}  # fmt: skip
-    assert words[case.subject] in what
+             "fvc_percent": "lung", "oxygen_saturation": "", "checkpoint-inhibitor": "troponin I"}  # fmt: skip
+    assert words.get(case.subject, "") in what

@@ -146,12 +146,15 @@ def _why(situation: Situation) -> str:
     if situation.pulse_without_response and not signs.declines:
         said = "; ".join(str(one.numbers["said"]) for one in situation.pulse_without_response)
         return f"The steroid pulse did not help ({said}); the patient takes {under} and {steroid}."
-    if signs.active is not None and signs.not_responding and not signs.declines:
+    if signs.active is not None and (signs.not_responding or signs.declines) and not situation.waits:
         numbers = signs.active.numbers
-        return (
-            f"Active disease that does not respond: weak ({numbers['weak']}) with {numbers['active']} under {under} "
-            f"and {steroid}{after} ({numbers['compared']})."
-        )
+        kind, compared = "Active disease", ""
+        if signs.not_responding:
+            kind, compared = "Active disease that does not respond", f" ({numbers['compared']})"
+        # The fall stands beside it with its own grade: it is not what makes the disease active.
+        fall = f" The fall of strength: {signs.decline_sentence()}." if signs.declines else ""
+        weak = f"weak ({numbers['weak']}) with {numbers['active']}"
+        return f"{kind}: {weak} under {under} and {steroid}{after}{compared}.{fall}"
     said = signs.decline_sentence() or "organ signs of weakness"
     if situation.waits:
         return f"Weaker under {under} and {steroid}{after} ({said}); the cause has to be settled first."

@@ -40,10 +40,10 @@ from models.vocabulary.own import FIELDS, KINDS, Kind, OwnField
 
 PAGE = Page("/rules/own", "Own rows", DECIDERS)
 
-BODY, SAID, CHANGED, MODAL, FORM = "own-body", "own-said", "own-changed", "own-modal", "own-form"
-OPEN, FIELD = "own-open", "own-field"
-WHAT, KIND, FROM, REASON = "own-what", "own-kind", "own-from", "own-reason"
-TRY, SAVE, TRIAL, POLL, OUTCOME = "own-try", "own-save", "own-trial", "own-poll", "own-outcome"
+BODY, SAID, CHANGED, MODAL, FORM = "own-row-body", "own-row-said", "own-row-changed", "own-row-modal", "own-row-form"
+OPEN, FIELD = "own-row-open", "own-row-field"
+WHAT, KIND, FROM, REASON = "own-row-what", "own-row-kind", "own-row-from", "own-row-reason"
+TRY, SAVE, TRIAL, POLL, OUTCOME = "own-row-try", "own-row-save", "own-row-trial", "own-row-poll", "own-row-outcome"
 
 ADD, ALTER, END, RETURN = "add", "change", "end", "return"
 TITLES: Mapping[Kind, str] = {"measure": "Measures", "drug": "Drugs", "monitoring": "Monitoring rows"}

@@ -188,6 +188,8 @@ def panel_of(seed: int) -> dict[str, list[dict[str, Any]]]:
                 taken = str(AS_OF - dt.timedelta(days=int(screens.exponential(150))))
                 observed.append({"mrn": mrn, "measure": key, "value": value, "day": taken})
         _skin_and_lung(facts, mrn, np.random.default_rng([seed, 2, place]))
+        if seed == 4:
+            _growing_up(facts, mrn, place)
         if random.random() < 0.15:
             _a_telling_course(facts, mrn, random)
         for drug, dose, unit, frequency in (
@@ -254,6 +256,21 @@ def _skin_and_lung(facts: dict[str, list[dict[str, Any]]], mrn: str, random: np.
             value = round(float(np.clip(random.normal(level, scatter), 1, 1000)))
             taken = str(AS_OF - dt.timedelta(days=int(random.exponential(120))))
             facts["observations"].append({"mrn": mrn, "measure": key, "value": value, "day": taken})
+
+
+def _growing_up(facts: dict[str, list[dict[str, Any]]], mrn: str, place: int) -> None:
+    """Some have had juvenile disease and are eighteen; some were vaccinated lately.
+
+    In one seed that no test follows through a year: what is said of an age changes on every birthday.
+    """
+    if place % 10 == 0:
+        born = AS_OF.replace(year=AS_OF.year - 18) - dt.timedelta(days=100)
+        facts["patients"][-1] |= {"diagnosis": "JDM", "birth_date": str(born)}
+    if place % 4 == 0:
+        given = str(AS_OF - dt.timedelta(days=place % 12))
+        facts["events"].append({"mrn": mrn, "event": "vaccination", "day": given, "end": None, "present": "yes"})
+        weekly = {"drug": "methotrexate", "dose": 15, "unit": "mg", "frequency": "weekly"}
+        facts["medications"].append({"mrn": mrn, **weekly, "start": str(AS_OF - dt.timedelta(days=300)), "end": None})
 
 
 def _a_telling_course(facts: dict[str, list[dict[str, Any]]], mrn: str, random: np.random.Generator) -> None:

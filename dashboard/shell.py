@@ -176,6 +176,15 @@ def register(app: SecureDash) -> None:
         Output(PAGE, "children"), Output(TITLE, "data"), Input(URL, "pathname"), State(URL, "search"), roles=READERS
     )
     def show_page(pathname: str | None, search: str | None) -> tuple[Any, str]:
+        found = app.page_at(pathname or "/")
+        if found is not None and not current().may(found[0].roles):
+            closed = empty_state(
+                "This page is not open to you",
+                f"It is for those who sign in as {' or '.join(found[0].roles)}.",
+                action="Go to the panel",
+                href="/",
+            )
+            return html.Div(closed, className="page"), "Not open to you · Myopanel"
         shown = app.render(pathname or "/", search or "")
         if shown is None:
             missing = empty_state(

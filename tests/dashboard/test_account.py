@@ -1,5 +1,7 @@
 """Accounts: one's own password, and what an administrator may do to the accounts of others."""
 
+from typing import Any
+
 import pytest
 from sqlmodel import select
 
@@ -95,3 +97,12 @@ def test_only_administrators_reach_the_accounts(clinic: Clinic, name: str) -> No
     client = clinic.client(name)
     outputs = [key for key in clinic.app.callback_roles if "users-" in key]
     assert {call(client, output).status_code for output in outputs} == {403}
+
+
+@pytest.mark.browser
+def test_a_page_that_is_not_for_me_says_for_whom_it_is(open_as: Any) -> None:
+    page = open_as("nora", "/users")
+    page.get_by_text("This page is not open to you").wait_for()
+    page.get_by_text("sign in as admin").wait_for()
+    page.get_by_role("link", name="Go to the panel").click()
+    page.wait_for_selector("#panel-grid, .panel-grid, .ag-root")

@@ -17,7 +17,7 @@ from models.alert_lifecycle import acknowledge, history, state_of
 from models.alert_list import alert_rows, evidence_rows, list_version, waiting_group
 from models.database import reading, writing
 from models.user import AuditEvent
-from tests.dashboard.conftest import NOW, TODAY, Clinic, days
+from tests.dashboard.conftest import NOW, TODAY, Clinic, days, stands_still
 
 
 def here(clinic: Clinic, name: str = "nora", role: str = "nurse") -> Current:
@@ -311,11 +311,15 @@ def test_the_group_is_opened_worked_through_and_taken_over_by_keyboard(
     expect(line).to_contain_text("2 alerts of 1 patient are new with version 9.1.0")
     page.keyboard.press("n")
     expect(page.locator(".chip[data-alerts-show=new]")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".ag-row")).to_have_count(2)
+    stands_still(page)
     page.keyboard.press("j")
     page.keyboard.press("a")
     page.click("#alerts-apply")
     expect(count(page, "acknowledged")).to_have_text("1")
     expect(line).to_contain_text("1 alert of 1 patient is new")
+    expect(page.locator(".ag-row")).to_have_count(1)
+    stands_still(page)
     page.keyboard.press("j")
     page.keyboard.press("t")
     page.click("#alerts-apply")

@@ -271,41 +271,41 @@ def test_messages_name_an_own_measure_by_its_codes_and_are_not_believed_against_
 # ------------------------------------------------------------------------------------------------------------- refusals
 
 
-@pytest.mark.parametrize(
-    ("kind", "said", "why"),
-    [
-        ("measure", {**NFL, "key": "ck"}, "comes with the program"),
-        ("measure", {**NFL, "key": "7up"}, "begins with a letter"),
-        ("measure", {**NFL, "unit": ""}, "needs a unit"),
-        ("measure", {**NFL, "label": "Creatine kinase"}, "called 'Creatine kinase' already"),
-        ("measure", {**NFL, "loinc": "2157-6"}, "it means Creatine kinase"),
-        ("measure", {**NFL, "loinc": "2157-5"}, "last digit does not fit"),
-        ("measure", {**NFL, "also_units": "ng/L"}, "with its factor"),
-        ("measure", {**NFL, "also_units": "ng/L=0"}, "above 0"),
-        ("measure", {**NFL, "also_units": "pg/ml=2"}, "named twice"),
-        ("measure", {"key": "qol", "label": "Quality of life", "result": "score"}, "Maximum is a number"),
-        ("measure", {**NFL, "colour": "red"}, "no field 'colour'"),
-        ("measure", {**NFL, "kind": "strength"}, "one of laboratory"),
-        ("drug", {**WONDER, "key": "mtx"}, "is Methotrexate already"),
-        ("drug", {**WONDER, "synonyms": "prednisone"}, "is Prednisone already"),
-        ("drug", {**WONDER, "classes": "magic"}, "no class 'magic'"),
-        ("drug", {**WONDER, "classes": "glucocorticoid"}, "how many mg equal 5 mg"),
-        ("drug", {**WONDER, "equivalent_mg": "5"}, "Only a glucocorticoid"),
-        ("drug", {**WONDER, "active": "no"}, "counts as active treatment"),
-        ("drug", {**WONDER, "rxnorm": "6851"}, "means Methotrexate"),
-        ("drug", {"key": "wonderdrug"}, "Classes is missing"),
-        ("monitoring", ASKED, "no drug, class of drugs or condition"),
-        ("monitoring", {**ASKED, "treatment": "methotrexate"}, "No test or measure is called 'nfl'"),
-        ("monitoring", {**MTX_CK, "every": "0"}, "between 1 and"),
-        ("monitoring", {**MTX_CK, "every": "soon"}, "whole number"),
-        ("monitoring", {**MTX_CK, "only_if": "tall"}, "is no condition"),
-        ("monitoring", {**MTX_CK, "from_day": "9", "to_day": "3"}, "before the first"),
-        ("rule", {}, "not something a clinic can add"),
-    ],
+REFUSED: tuple[tuple[str, dict[str, str], str], ...] = (
+    ("measure", {**NFL, "key": "ck"}, "comes with the program"),
+    ("measure", {**NFL, "key": "7up"}, "begins with a letter"),
+    ("measure", {**NFL, "unit": ""}, "needs a unit"),
+    ("measure", {**NFL, "label": "Creatine kinase"}, "called 'Creatine kinase' already"),
+    ("measure", {**NFL, "loinc": "2157-6"}, "it means Creatine kinase"),
+    ("measure", {**NFL, "loinc": "2157-5"}, "last digit does not fit"),
+    ("measure", {**NFL, "also_units": "ng/L"}, "with its factor"),
+    ("measure", {**NFL, "also_units": "ng/L=0"}, "above 0"),
+    ("measure", {**NFL, "also_units": "pg/ml=2"}, "named twice"),
+    ("measure", {"key": "qol", "label": "Quality of life", "result": "score"}, "Maximum is a number"),
+    ("measure", {**NFL, "colour": "red"}, "no field 'colour'"),
+    ("measure", {**NFL, "kind": "strength"}, "one of laboratory"),
+    ("drug", {**WONDER, "key": "mtx"}, "is Methotrexate already"),
+    ("drug", {**WONDER, "synonyms": "prednisone"}, "is Prednisone already"),
+    ("drug", {**WONDER, "classes": "magic"}, "no class 'magic'"),
+    ("drug", {**WONDER, "classes": "glucocorticoid"}, "how many mg equal 5 mg"),
+    ("drug", {**WONDER, "equivalent_mg": "5"}, "Only a glucocorticoid"),
+    ("drug", {**WONDER, "active": "no"}, "counts as active treatment"),
+    ("drug", {**WONDER, "rxnorm": "6851"}, "means Methotrexate"),
+    ("drug", {"key": "wonderdrug"}, "Classes is missing"),
+    ("monitoring", ASKED, "no drug, class of drugs or condition"),
+    ("monitoring", {**ASKED, "treatment": "methotrexate"}, "No test or measure is called 'nfl'"),
+    ("monitoring", {**MTX_CK, "every": "0"}, "between 1 and"),
+    ("monitoring", {**MTX_CK, "every": "soon"}, "whole number"),
+    ("monitoring", {**MTX_CK, "only_if": "tall"}, "is no condition"),
+    ("monitoring", {**MTX_CK, "from_day": "9", "to_day": "3"}, "before the first"),
+    ("rule", {}, "not something a clinic can add"),
 )  # fmt: skip
-def test_what_does_not_fit_is_refused_in_a_sentence(add: Add, kind: str, said: dict[str, str], why: str) -> None:
-    with pytest.raises(ActionRefused, match=why):
-        add(kind, said)
+
+
+def test_what_does_not_fit_is_refused_in_a_sentence(add: Add) -> None:
+    for kind, said, why in REFUSED:
+        with pytest.raises(ActionRefused, match=why):
+            add(kind, said)
 
 
 def test_only_physicians_and_administrators_change_the_vocabulary_and_with_a_reason(staffed: Engine, add: Add) -> None:

@@ -343,7 +343,7 @@ def ending(facts: dict[str, list[dict[str, Any]]], after: dt.date, until: dt.dat
     return found
 
 
-@pytest.fixture(scope="module", params=[1, 2, 3])
+@pytest.fixture(scope="module", params=[1, 2])
 def passing_days(request: pytest.FixtureRequest) -> list[tuple[dt.date, dt.date, dict[str, Any], Frames]]:
     facts = panel_of(request.param)
     days = [AS_OF] + [AS_OF + dt.timedelta(days=offset) for offset in LATER]

@@ -57,13 +57,24 @@ def install(app: SecureDash) -> None:
         name, coding = _asked()
         if not coding:
             return response
-        raw = response.get_data()
-        body = brotli.compress(raw, quality=BROTLI_QUALITY) if coding == "br" else gzip.compress(raw, GZIP_LEVEL)
+        body = _compressed(response.get_data(), coding)
         tag = hashlib.blake2b(body, digest_size=12).hexdigest()
         versioned = check_fingerprint(request.path.removeprefix(LIBRARIES))[1]
         mimetype = response.mimetype or "text/plain"
         found = kept[name, coding] = _Kept(body, coding, mimetype, tag, versioned)
         return _as_kept(response, found)
+
+
+_DONE: dict[tuple[bytes, str], bytes] = {}
+"""What was compressed in this process, by digest and coding: a second application has the same libraries."""
+
+
+def _compressed(raw: bytes, coding: str) -> bytes:
+    key = hashlib.blake2b(raw, digest_size=16).digest(), coding
+    if key not in _DONE:
+        better = coding == "br"
+        _DONE[key] = brotli.compress(raw, quality=BROTLI_QUALITY) if better else gzip.compress(raw, GZIP_LEVEL)
+    return _DONE[key]
 
 
 def _asked() -> tuple[str, str]:

@@ -136,8 +136,12 @@ def test_the_demonstration_prints_its_address_and_sign_ins_and_leaves_a_configur
     mine = tmp_path / "mine.db"
     env = {"MYOPANEL_DATABASE_URL": f"sqlite:///{mine}"}
     with _running("demo", "--patients", "5", "--port", str(free_port), env=env, folder=tmp_path) as (_, address):
-        said = (tmp_path / "said.txt").read_text(encoding="utf-8")
         assert address == f"http://127.0.0.1:{free_port}/"
+        for _ in range(PATIENCE * 10):  # the sign-ins are printed after the address
+            said = (tmp_path / "said.txt").read_text(encoding="utf-8")
+            if "Password" in said and {"nora", "paul", "ada", "vera"} <= set(said.split()):
+                break
+            time.sleep(0.1)
         assert {"nora", "paul", "ada", "vera"} <= set(said.split())
         assert "Password" in said
         assert _get(address + "health")[0] == 200

@@ -31,7 +31,7 @@ $(BIN)/python:
 	"$$found" -m venv $(VENV) || { echo "Python could not make $(VENV): on Debian and Ubuntu install python3-venv." >&2; exit 2; }
 
 # Hash-checked packages first, then Myopanel itself from this folder with the build tools of the lock.
-$(STAMP): requirements.lock pyproject.toml | $(BIN)/python
+$(STAMP): requirements.lock pyproject.toml dashboard/__init__.py | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@test -x $(BIN)/myopanel

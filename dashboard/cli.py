@@ -611,8 +611,16 @@ def exposure(
             empty="No systemic steroid.",
         )
         for span in report["spans"]:
-            say(f"Above {span['limit']}: {span['start']} to {span['end'] or 'now'}, {span['days']} days")
-        say(f"Cumulative: {report['cumulative']}")
+            say(f"{span['limit'].capitalize()}: {span['start']} to {span['end'] or 'now'}, {span['days']} days")
+        total = report["cumulative"]
+        say(f"Cumulative: {total['total_mg']:g} mg, {total['last_365_days_mg']:g} mg of it in the last 365 days")
+        # What stands beside the numbers in the application stands beside them here.
+        for one in report["replaced"]:
+            say(f"Please check: {one['says']}")
+        for one in report["unknown"]:
+            say(f"Not counted: {one['drug']} from {one['start']}: {one['why']}")
+        for one in report["ignored"]:
+            say(f"Not counted: {one['drug']}{' ' + one['route'] if one['route'] else ''}: {one['why']}")
 
 
 @score.command("tis")

@@ -204,13 +204,17 @@ def test_the_changelog_names_every_rule_with_its_version_and_status() -> None:
     assert missing == []
 
 
-def test_the_newest_release_of_the_changelog_is_the_version() -> None:
+def test_the_version_is_the_newest_release_or_the_one_in_the_making_after_it() -> None:
     from dashboard import __version__
 
-    releases = re.findall(
-        r"^## (\d+\.\d+\.\d+) - \d{4}-\d\d-\d\d$", text(REPOSITORY / "CHANGELOG.md"), flags=re.MULTILINE
-    )
-    assert releases[0] == __version__
+    changelog = text(REPOSITORY / "CHANGELOG.md")
+    releases = re.findall(r"^## (\d+\.\d+\.\d+) - \d{4}-\d\d-\d\d$", changelog, flags=re.MULTILINE)
+    number, _, in_the_making = __version__.partition(".dev")
+    assert bool(in_the_making) == ("\n## Unreleased\n" in changelog)
+    if in_the_making:
+        assert [int(part) for part in number.split(".")] > [int(part) for part in releases[0].split(".")]
+    else:
+        assert number == releases[0]
 
 
 # --------------------------------------------------------------------------------------------------------- first import

@@ -2,6 +2,7 @@
 
 import csv
 import datetime as dt
+from bisect import bisect_right
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -327,27 +328,28 @@ def test_prolonged_high_dose_can_be_counted_from_the_written_doses_and_weights(
     spans = truth[truth["state"] == "prolonged_high_dose"]
     counted, stated = set(), set(zip(spans["mrn"], spans["start_date"], spans["end_date"], strict=True))
     for mrn, courses in medicines.groupby("mrn"):
-        daily: dict[pd.Timestamp, float] = {}
+        daily: dict[int, float] = {}
         for row in each(courses):
-            last = row.end_date or AS_OF.isoformat()
-            for day in pd.date_range(row.start_date, last):
+            first, last = (dt.date.fromisoformat(one) for one in (row.start_date, row.end_date or AS_OF.isoformat()))
+            for day in range(first.toordinal(), last.toordinal() + 1):
                 daily[day] = daily.get(day, 0.0) + float(row.dose) * FACTOR[row.drug]
         mine = weights.get(mrn, valid.head(0))
-        on_file = pd.Series(mine["number"].to_numpy(), pd.to_datetime(mine["date"]))
+        weighed = [dt.date.fromisoformat(str(one)[:10]).toordinal() for one in mine["date"]]
+        kilograms = mine["number"].to_list()
         high = []
         for day, dose in sorted(daily.items()):
-            known = on_file[:day]
-            if dose > 30 or (len(known) and dose >= 0.5 * known.iloc[-1]):
+            known = bisect_right(weighed, day)
+            if dose > 30 or (known and dose >= 0.5 * kilograms[known - 1]):
                 high.append(day)
-        spans_of_days: list[list[pd.Timestamp]] = []
+        spans_of_days: list[list[int]] = []
         for day in high:
-            if spans_of_days and (day - spans_of_days[-1][-1]).days <= 4:
+            if spans_of_days and day - spans_of_days[-1][-1] <= 4:
                 spans_of_days[-1].append(day)
             else:
                 spans_of_days.append([day])
         for span in spans_of_days:
             if len(span) > 28:
-                counted.add((mrn, str(span[28].date()), str(span[-1].date())))
+                counted.add((mrn, *(str(dt.date.fromordinal(day)) for day in (span[28], span[-1]))))
     assert len(stated) > 20
     assert counted == stated
 

@@ -94,6 +94,22 @@ def test_exposure_gives_each_day_the_spans_and_the_sum(clinic: Clinic) -> None:
     ]
 
 
+def test_what_was_taken_to_be_replaced_or_is_not_counted_stands_beside_the_doses(clinic: Clinic) -> None:
+    clinic.people("1")
+    clinic.load(
+        medications=[
+            drug("1", "prednisone", 40, -27), drug("1", "prednisone", 20, -8),
+            drug("1", "triamcinolone", 40, -3, -3, route="intra-articular"),
+        ]
+    )  # fmt: skip
+    said = clinic("exposure", "1", "--as-of", day(0)).stderr
+    assert "Above 30 mg/day" in said
+    assert "Cumulative: 940 mg, 940 mg of it in the last 365 days" in said
+    assert "Please check: prednisone 40 mg" in said
+    assert "(a change of dose)" in said
+    assert "Not counted: triamcinolone intra-articular" in said
+
+
 # ---------------------------------------------------------------------------------------------------------- calculators
 
 

@@ -44,7 +44,7 @@ from models.patient import Patient
 from models.patient_facts import FeedSilence, date_of, day_number
 from models.patient_reading import keep_packed, read_patients
 from models.patient_summary import forget_summaries, write_summaries
-from models.rows import fetch, listed
+from models.rows import collector_paused, fetch, listed
 from models.rule_setting import RuleSetting
 from models.standing import due_again, stand_again
 from models.states import severity_rank
@@ -207,6 +207,7 @@ def look(
         snapshot(engine) as connection,
         Session(bind=connection, autoflush=False) as session,
         words_of(connection, as_of, known_at),
+        collector_paused(),
     ):
         thresholds = thresholds_on(session, as_of, overrides)
         feeds = read_feeds(connection, as_of, timezone=timezone, known_at=known_at)
@@ -291,7 +292,8 @@ class _Run:
             tries += 1
             again: list[int] = []
             for start in range(0, len(todo), BLOCK):
-                again += self._block(todo[start : start + BLOCK])
+                with collector_paused():
+                    again += self._block(todo[start : start + BLOCK])
             todo = again
         self._close(gone, fingerprint)
 

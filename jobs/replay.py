@@ -30,6 +30,7 @@ from models.own_vocabulary import words_of
 from models.patient import Patient
 from models.patient_facts import FeedSilence, date_of, day_number
 from models.patient_versions import PatientVersions, read_versions
+from models.rows import collector_paused
 from models.rule_setting import RuleSetting, RuleStatusChange
 from models.vocabulary import Vocabulary, holding, vocabulary
 
@@ -164,7 +165,8 @@ def _play(session: Session, asked: _Question, patient_ids: Sequence[int]) -> tup
     episodes: list[Episode] = []
     failures: Failures = Counter()
     for patient in read_versions(connection, patient_ids, timezone=asked.timezone):
-        episodes += _of_one(patient, days, settings.get(patient.id, set()), asked.rules, failures)
+        with collector_paused():
+            episodes += _of_one(patient, days, settings.get(patient.id, set()), asked.rules, failures)
     return episodes, failures
 
 

@@ -13,7 +13,7 @@ from models.patient_facts import day_number
 
 @contextmanager
 def collector_paused() -> Iterator[None]:
-    """No search for garbage cycles while many rows are read: they hold none, and it takes a third of the time."""
+    """No search for garbage cycles while rows are read or rules asked: they hold none, and it takes up to a third."""
     was_on = gc.isenabled()
     gc.disable()
     try:

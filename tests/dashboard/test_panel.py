@@ -269,8 +269,9 @@ def test_a_decimal_point_does_not_end_a_sentence() -> None:
 # ------------------------------------------------------------------------------------------------------------- browser
 
 
-def names(page: Page) -> list[str]:
-    return [text.strip() for text in page.locator(".ag-row .c-strong").all_inner_texts()]
+def shows(page: Page, *names: str) -> None:
+    """Wait until exactly these patients stand in the list, in this order."""
+    expect(page.locator(".ag-row .c-strong")).to_have_text(names)
 
 
 @pytest.mark.browser
@@ -279,17 +280,17 @@ def test_filters_live_in_the_address_and_the_counts_follow(open_as: Callable[...
     expect(page.locator("#panel-counts")).to_have_text("4 patients · 1 today · 0 this week · 1 cannot tell")
     page.fill("#panel-search", "ols")
     expect(page.locator("#panel-counts")).to_contain_text("1 of 4 patients")
-    assert page.url.endswith("/?q=ols")
+    page.wait_for_url("**/?q=ols")
     page.goto(page.url.replace("?q=ols", "?sev=urgent"))
     expect(page.locator("#panel-counts")).to_contain_text("1 of 4 patients")
-    assert names(page) == ["Ada Karst"]
+    shows(page, "Ada Karst")
 
 
 @pytest.mark.browser
 def test_my_patients_are_those_i_am_the_clinician_of(open_as: Callable[..., Page]) -> None:
     page = open_as("nora", "/?who=me")
     expect(page.locator("#panel-counts")).to_contain_text("1 of 4 patients")
-    assert names(page) == ["Ben Olsen"]
+    shows(page, "Ben Olsen")
 
 
 @pytest.mark.browser
@@ -298,7 +299,7 @@ def test_a_cause_filters_the_panel_to_whom_it_concerns(open_as: Callable[..., Pa
     page.click(".unable summary")
     page.click("[data-panel-cause]")
     expect(page.locator("#panel-counts")).to_contain_text("1 of 4 patients")
-    assert names(page) == ["Cem Demir"]
+    shows(page, "Cem Demir")
 
 
 @pytest.mark.browser

@@ -228,8 +228,7 @@ def test_a_physician_changes_a_threshold_in_the_browser(open_as: Callable[..., P
     page.fill("#rule-form-value", "3")
     page.fill("#rule-form-reason", "We see them weekly.")
     page.click("#rule-form-save")
-    page.wait_for_selector("#rule-said .notice")
-    assert "Grace days for the clinic: 3" in page.inner_text("#rule-said")
+    page.wait_for_selector("#rule-said .notice:has-text('Grace days for the clinic: 3')")
     page.wait_for_selector("text=We see them weekly.")
 
 

@@ -240,7 +240,7 @@ def _gains(patient: PatientFacts, start: int, latest_days: int, times: Treatment
 def _of_strength(
     patient: PatientFacts, instrument: str, start: int, latest_days: int, times: TreatmentTimes
 ) -> _Gain | None:
-    series = patient.history(instrument)
+    series = patient.series(instrument)
     baseline = _baseline(series, start, patient.today - latest_days, times)
     if baseline is None:
         return None
@@ -258,7 +258,7 @@ def _of_strength(
 
 
 def _of_enzyme(patient: PatientFacts, enzyme: str, start: int, latest_days: int, times: TreatmentTimes) -> _Gain | None:
-    usable = [one for one in patient.history(enzyme) if one.times_limit is not None]
+    usable = [one for one in patient.series(enzyme) if one.times_limit is not None]
     baseline = _baseline(usable, start, patient.today - latest_days, times)
     if baseline is None:
         return None

@@ -119,7 +119,6 @@ def suggest(
                 known_at=known_at,
                 patient_ids=[patient_id],
                 statuses=STATUSES,
-                horizon_days=None,
             )
             asked = ask(patient, thresholds_on(session, as_of))
             advice = advice_on(session, as_of, patient_id)

@@ -65,7 +65,7 @@ def frames_of(patient: PatientFacts) -> Frames:
         by_measure={
             measure: _observations(readings)
             for measure in sorted(patient.measures)
-            if (readings := patient.history(measure))
+            if (readings := patient.series(measure))
         },
     )  # fmt: skip
 

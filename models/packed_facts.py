@@ -120,7 +120,7 @@ class Unpacked:
     """One patient's packed facts, up to a day; readings are decoded measure by measure."""
 
     __slots__ = (
-        "_assays", "_assessors", "_birth_date", "_doubtful", "_measures", "_oldest", "_packed", "_places",
+        "_assays", "_assessors", "_birth_date", "_doubtful", "_measures", "_packed", "_places",
         "_reaches_beyond", "_start", "_today", "ahead", "happenings", "not_done", "pauses", "plan", "statements",
         "suspect",
     )  # fmt: skip
@@ -130,11 +130,10 @@ class Unpacked:
         packed: bytes,
         today: int,
         *,
-        horizon_days: int | None,
         evening: float,
         birth_date: dt.date | None = None,
     ) -> None:
-        """Facts after `today` are left out, and readings older than `horizon_days`, save the last day of a measure.
+        """Facts after `today` are left out; none is too old: what an answer rests on must not fade overnight.
 
         `evening` is the last instant of `today` in seconds since 1970: a taper plan withdrawn later still stood then.
         What is plausible depends on the age, hence `birth_date`.
@@ -144,7 +143,6 @@ class Unpacked:
             raise ValueError("this is not a packed record of this version")
         self._packed = packed
         self._today = today
-        self._oldest = NO_DAY if horizon_days is None else today - horizon_days
         place = _HEAD.size + head
         self._measures, self._assays, self._assessors = _names(packed[_HEAD.size : place])
         self._places = place
@@ -226,46 +224,21 @@ class Unpacked:
         return self._readings(measure, end - 1, end)[0] if end > begin else None
 
     def series(self, measure: str) -> Sequence[Reading]:
-        """The valid readings of one measure in the order of their time."""
+        """The valid readings of one measure in the order of their time, those held back left out."""
         begin, end = self._span(measure)
         if begin == end:
             return ()
-        first = self._first_within(begin, end) if self._day(begin) < self._oldest else begin
-        return self._plausible(measure, begin, end, first)
-
-    def history(self, measure: str) -> Sequence[Reading]:
-        """The valid readings of one measure, however old, in the order of their time."""
-        begin, end = self._span(measure)
-        return self._plausible(measure, begin, end, begin) if end > begin else ()
-
-    def _plausible(self, measure: str, begin: int, end: int, first: int) -> Sequence[Reading]:
-        """The readings from place `first` on, those held back left out."""
+        readings = self._readings(measure, begin, end)
         if measure not in self.suspect:
-            return self._readings(measure, first, end)
-        # Whether a value can be is judged by those before it, however old.
-        kept, self._doubtful[measure] = plausible(self._readings(measure, begin, end), self._birth_date)
-        oldest = self._day(first)
-        return [reading for reading in kept if reading.day >= oldest]
+            return readings
+        kept, self._doubtful[measure] = plausible(readings, self._birth_date)
+        return kept
 
     def doubtful(self) -> Sequence[Doubtful]:
         """The readings held back up to today, oldest first of each measure."""
         for measure in sorted(self.suspect):
             self.series(measure)
         return [one for measure in sorted(self._doubtful) for one in self._doubtful[measure]]
-
-    def _first_within(self, begin: int, end: int) -> int:
-        """The first reading that counts: those before the horizon do not, save the last day among them.
-
-        "When was it last done" has no horizon.
-        """
-        low, high = begin, end
-        while low < high:
-            middle = (low + high) // 2
-            low, high = (middle + 1, high) if self._day(middle) < self._oldest else (low, middle)
-        last_old = self._day(low - 1)
-        while low > begin and self._day(low - 1) == last_old:
-            low -= 1
-        return low
 
     def _readings(self, measure: str, begin: int, end: int) -> list[Reading]:
         part = self._packed[self._start + _ROW.size * begin : self._start + _ROW.size * end]

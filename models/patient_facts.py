@@ -203,11 +203,9 @@ class PatientFacts:
         "_age",
         "_derived",
         "_doubtful",
-        "_histories",
         "_latest",
         "_read",
         "_read_doubtful",
-        "_read_history",
         "_read_latest",
         "_series",
         "ahead",
@@ -251,7 +249,6 @@ class PatientFacts:
         read: Callable[[str], Sequence[Reading]] | None = None,
         read_latest: Callable[[str], Reading | None] | None = None,
         read_doubtful: Callable[[], Sequence[Any]] | None = None,
-        read_history: Callable[[str], Sequence[Reading]] | None = None,
         measures: Iterable[str] | None = None,
         series: Mapping[str, Sequence[Reading]] | None = None,
         statements: Sequence[Statement] = (),
@@ -289,8 +286,6 @@ class PatientFacts:
         self._read_latest = read_latest
         self._read_doubtful = read_doubtful
         self._doubtful: Sequence[Any] | None = None
-        self._read_history = read_history
-        self._histories: dict[str, Sequence[Reading]] = {}
         self._latest: dict[str, Reading | None] = {}
         self._age: int | None = -1
         self._derived: dict[str, Any] = {}
@@ -318,22 +313,10 @@ class PatientFacts:
     # ------------------------------------------------------------------------------------------------- what is on file
 
     def series(self, measure: str) -> Sequence[Reading]:
-        """The valid readings of one measure, oldest first; of one day in the order of their time."""
+        """The valid readings of one measure however old, oldest first; of one day in the order of their time."""
         found = self._series.get(measure)
         if found is None:
             found = self._series[measure] = self._read(measure) if self._read is not None else ()
-        return found
-
-    def history(self, measure: str) -> Sequence[Reading]:
-        """The valid readings of one measure however old, for what may have begun years ago; oldest first.
-
-        `series` reaches back as far as the facts were read, which is enough for a question with a window.
-        """
-        if self._read_history is None:
-            return self.series(measure)
-        found = self._histories.get(measure)
-        if found is None:
-            found = self._histories[measure] = self._read_history(measure)
         return found
 
     def latest(self, measure: str) -> Reading | None:
@@ -379,7 +362,7 @@ class PatientFacts:
         Among them are the readings of every measure asked for so far.
         """
         readings: dict[int, Any] = {one.id: one for one in self._latest.values() if one is not None}
-        for series in (*self._series.values(), *self._histories.values()):
+        for series in self._series.values():
             readings.update((one.id, one) for one in series)
         return {
             "o": readings,

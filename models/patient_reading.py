@@ -25,8 +25,6 @@ from models.plausibility import plausible
 from models.rows import as_day, collector_paused, fetch, listed
 from models.taper_plan import MonitoringPause, TaperPlan, TaperStep
 
-HORIZON_DAYS = 550
-"""Readings older than this are read only where they are the patient's last of their measure."""
 CHUNK = 500
 
 
@@ -38,7 +36,6 @@ def read_patients(
     known_at: dt.datetime | None = None,
     patient_ids: Sequence[int] | None = None,
     statuses: Sequence[str] = ("active",),
-    horizon_days: int | None = HORIZON_DAYS,
     feeds: Sequence[FeedSilence] = (),
     packed_anew: list[PackedFacts] | None = None,
 ) -> Iterator[PatientFacts]:
@@ -54,7 +51,7 @@ def read_patients(
         with collector_paused():
             people, packed = _block(connection, asked[start : start + CHUNK], statuses, timezone, known_at, packed_anew)
         for person in people:
-            yield _facts(person, packed[person[0]], today, evening, horizon_days, feeds)
+            yield _facts(person, packed[person[0]], today, evening, feeds)
 
 
 def _members(connection: sa.Connection, statuses: Sequence[str]) -> list[int]:
@@ -110,11 +107,10 @@ def _facts(
     packed: bytes,
     today: int,
     evening: float,
-    horizon_days: int | None,
     feeds: Sequence[FeedSilence],
 ) -> PatientFacts:
     birth_date = _date(person[2])
-    unpacked = Unpacked(packed, today, horizon_days=horizon_days, evening=evening, birth_date=birth_date)
+    unpacked = Unpacked(packed, today, evening=evening, birth_date=birth_date)
     return PatientFacts(
         today=today,
         id=person[0],
@@ -131,7 +127,6 @@ def _facts(
         read=unpacked.series,
         read_latest=unpacked.latest,
         read_doubtful=unpacked.doubtful if unpacked.suspect else None,
-        read_history=unpacked.history,
         measures=unpacked.measures(),
         statements=unpacked.statements,
         happenings=unpacked.happenings,

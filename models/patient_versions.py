@@ -4,7 +4,6 @@ Read once for a patient; a day is then a filter over plain values and no questio
 """
 
 import datetime as dt
-from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -26,7 +25,6 @@ from models.patient_facts import (
 )
 from models.patient_reading import (
     CHUNK,
-    HORIZON_DAYS,
     Moments,
     happening_rows,
     instant,
@@ -73,35 +71,24 @@ class PatientVersions:
         """The patient's id."""
         return int(self.person[0])
 
-    def facts(
-        self, today: int, evening: float, *, feeds: Sequence[FeedSilence] = (), horizon_days: int = HORIZON_DAYS
-    ) -> PatientFacts:
+    def facts(self, today: int, evening: float, *, feeds: Sequence[FeedSilence] = ()) -> PatientFacts:
         """The facts as they stood on `today`, as known at `evening` (its last instant, seconds since 1970)."""
 
-        histories: dict[str, Sequence[Reading]] = {}
+        believed_of: dict[str, Sequence[Reading]] = {}
         doubtful: dict[str, list[Doubtful]] = {}
 
         def read_doubtful() -> Sequence[Doubtful]:
             for measure in self.readings:
-                history(measure)
+                read(measure)
             return [one for measure in sorted(doubtful) for one in doubtful[measure]]
 
-        def history(measure: str) -> Sequence[Reading]:
-            if measure not in histories:
+        def read(measure: str) -> Sequence[Reading]:
+            if measure not in believed_of:
                 believed = [
                     one.fact for one in self.readings.get(measure, ()) if one.day <= today and one.stands(evening)
                 ]
-                histories[measure], doubtful[measure] = plausible(believed, self.person[2])
-            return histories[measure]
-
-        def read(measure: str) -> Sequence[Reading]:
-            found = history(measure)
-            oldest = today - horizon_days
-            if not found or found[0].day >= oldest:
-                return found
-            days = [one.day for one in found]
-            first = bisect_left(days, oldest)
-            return found[bisect_left(days, days[first - 1], 0, first) :]
+                believed_of[measure], doubtful[measure] = plausible(believed, self.person[2])
+            return believed_of[measure]
 
         ahead: list[int] = []
 
@@ -147,7 +134,6 @@ class PatientVersions:
             revision=revision,
             read=read,
             read_doubtful=read_doubtful,
-            read_history=history,
             measures=self.readings,
             statements=statements,
             happenings=happenings,

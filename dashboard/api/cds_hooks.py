@@ -281,7 +281,6 @@ def _order_cards(
         timezone=here.settings.timezone,
         patient_ids=[patient.id or 0],
         statuses=STATUSES,
-        horizon_days=None,
     )
     selected = _add_drafts(facts, drafts, chosen)
     if not selected:

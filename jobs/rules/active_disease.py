@@ -191,7 +191,7 @@ def _weakness(patient: PatientFacts, happened: Mapping[str, Happening], today: i
         said.append(
             f"{row.short_label} {apart(score.value, below)} of {number(row.max_value)} on {day_text(score.day)}"
         )
-        since.append(_run_start(patient.history(score.measure), lambda one: one.value < below))
+        since.append(_run_start(patient.series(score.measure), lambda one: one.value < below))
         facts.append(score.fact)
     difficulties = [happened[kind] for kind in DIFFICULTIES if kind in happened]
     current = [one for one in difficulties if today - one.last_day <= parameters.latest_days]
@@ -241,7 +241,7 @@ def _activity(
             times = apart(reading.times_limit or 0.0, parameters.enzyme_sign)
             said.append(f"{label} {reading.comparator}{times} times its limit on {day_text(reading.day)}")
             since.append(
-                _run_start(patient.history(reading.measure), lambda one: _is_above(one, parameters.enzyme_sign))
+                _run_start(patient.series(reading.measure), lambda one: _is_above(one, parameters.enzyme_sign))
             )
             facts.append(reading.fact)
     globe = patient.latest("physician_global")
@@ -249,7 +249,7 @@ def _activity(
         globe = None
     if globe is not None and globe.value >= parameters.global_sign:
         said.append(f"physician global {apart(globe.value, parameters.global_sign)} of 10 on {day_text(globe.day)}")
-        since.append(_run_start(patient.history("physician_global"), lambda one: one.value >= parameters.global_sign))
+        since.append(_run_start(patient.series("physician_global"), lambda one: one.value >= parameters.global_sign))
         facts.append(globe.fact)
     for kind in ("dysphagia", "rash"):
         event = happened.get(kind)
@@ -310,7 +310,7 @@ def _enzyme_alone(patient: PatientFacts, weak: _Known, today: int, parameters: P
         return _Known(False)
     times = apart(reading.times_limit, parameters.enzyme_alone)
     said = f"CK {reading.comparator}{times} times its limit on {day_text(reading.day)}"
-    since = _run_start(patient.history("ck"), lambda one: _is_above(one, parameters.enzyme_alone))
+    since = _run_start(patient.series("ck"), lambda one: _is_above(one, parameters.enzyme_alone))
     return _Known(True, (said,), since, (reading.fact,))
 
 

@@ -131,7 +131,7 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
     found = [key for key in MEASURES if key in patient.measures]
     if not found:
         return
-    series = {key: [one for one in patient.history(key) if one.comparator != ">"] for key in found}
+    series = {key: [one for one in patient.series(key) if one.comparator != ">"] for key in found}
     courses = {key: course for key in found if (course := _course(series[key], key, parameters)) is not None}
     breathless = patient.last_event(DYSPNOEA) if courses else None
     for key in found:

@@ -336,6 +336,29 @@ def test_incremental_runs_always_end_in_the_state_of_a_full_one(tmp_path_factory
     engine.dispose()
 
 
+def test_what_an_answer_rests_on_does_not_fade_overnight(engine, clinic_folder):
+    # The patient's own scatter of CK is that of the values on file, however old: a reading that was left behind at
+    # some age changed what was said on a day on which nobody had asked again.
+    values = (210, 140, 220, 150, 400, 130, 210, 140, 205, 145, 200, 150)
+    before = [
+        {"mrn": "1", "measure": "ck", "value": value, "unit": "U/L", "upper_limit": 200,
+         "observed_at": day(-1000 + 75 * number)}
+        for number, value in enumerate(values)
+    ]  # fmt: skip
+    lately = [
+        {"mrn": "1", "measure": "ck", "value": 320, "unit": "U/L", "upper_limit": 200, "observed_at": day(-9)},
+        *(cmas("1", offset, 40) for offset in (-160, -120, -80)),
+        cmas("1", -10, 36),
+        cmas("1", -5, 36),
+    ]
+    load(engine, clinic_folder(patients=[{"mrn": "1", "diagnosis": "JDM"}], observations=[*before, *lately]))
+    for offset in range(0, 85, 4):
+        run(engine, offset)
+        step_by_step = stored(engine)
+        run(engine, offset, full=True)
+        assert stored(engine) == step_by_step, day(offset)
+
+
 def test_facts_stored_after_an_evaluation_are_followed_for_the_present_day(engine, clinic_folder):
     load(engine, clinic_folder(patients=[{"mrn": "1"}], observations=[cmas("1", -14, 27)]))
     assert evaluation.follow(engine, timezone="UTC", now=NOW) is None, "the first look is owed by the schedule"

@@ -79,7 +79,7 @@ def test_a_bound_is_read_in_the_direction_in_which_it_is_certain():
 
 
 def test_since_when_it_is_raised_does_not_move_with_what_a_panel_still_reads():
-    # The oldest value lies within the reading horizon on one day and outside it on the next; the answer stays.
+    # A value of long ago does not move the day since when it is raised.
     with_old = assess(t(24, -560), t(18, -400), t(18, -35))["troponin_t"]
     without = assess(t(18, -400), t(18, -35))["troponin_t"]
     assert with_old["since"] == without["since"]

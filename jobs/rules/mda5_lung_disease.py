@@ -23,6 +23,7 @@ from jobs.rule import (
     Example,
     Rule,
     Source,
+    apart,
     day_text,
     number,
     one_line_each,
@@ -156,7 +157,8 @@ def _saturation(series: Sequence[Reading], today: int, parameters: Parameters) -
     fell = mean is not None and mean - newest.value >= parameters.saturation_fall - 1e-9
     if newest.comparator == ">" or not (low or fell):
         return None
-    said = f"oxygen saturation {newest.comparator}{number(newest.value)} % on {day_text(newest.day)}"
+    shown = apart(newest.value, parameters.saturation_below)
+    said = f"oxygen saturation {newest.comparator}{shown} % on {day_text(newest.day)}"
     if fell:
         said += f" ({number(mean)} % before)"
     facts = tuple(one.fact for one in (*(own if fell else ()), newest))
@@ -180,7 +182,8 @@ def _ferritin(newest: Reading | None, today: int, parameters: Parameters) -> _Si
     if not raised:
         return None
     against = f", limit {number(limit)}" if limit is not None else ", no limit reported"
-    said = f"ferritin {newest.comparator}{number(newest.value, 0)} ug/L on {day_text(newest.day)}{against}"
+    shown = apart(newest.value, parameters.ferritin_from if limit is None else limit, 0)
+    said = f"ferritin {newest.comparator}{shown} ug/L on {day_text(newest.day)}{against}"
     return _Sign(newest.day, said, (newest.fact,), newest.day + parameters.test_days + 1)
 
 
@@ -204,9 +207,10 @@ def _lung(
         _day(patient) + parameters.early_days + 1 if patient.diagnosed_on is not None else None,
         None if disease is None or disease.end is None else disease.end + 1,
     )
-    with_disease = "" if disease is None else f"; lung disease on file since {day_text(disease.day)}"
+    recorded = () if disease is None else _recorded(patient)
+    with_disease = f"; lung disease on file since {day_text(recorded[0].day)}" if recorded else ""
     if signs:
-        facts = (*(fact for sign in signs for fact in sign.facts), *((disease.fact,) if disease is not None else ()))
+        facts = (*(fact for sign in signs for fact in sign.facts), *(one.fact for one in recorded))
         return Answer(
             LUNG,
             MET,
@@ -235,6 +239,13 @@ def _lung(
     return Answer(LUNG, NOT_MET, recheck_on=recheck_on, evidence=evidence, numbers=numbers)
 
 
+def _recorded(patient: PatientFacts) -> Sequence[Happening]:
+    """The records of lung disease, oldest first, since it was last said not to be there."""
+    found = list(patient.events(LUNG_DISEASE))
+    absent = max((place for place, one in enumerate(found) if not one.present), default=-1)
+    return found[absent + 1 :]
+
+
 def _day(patient: PatientFacts) -> int:
     """The day of the diagnosis as a number."""
     return 0 if patient.diagnosed_on is None else day_number(patient.diagnosed_on)
@@ -244,7 +255,8 @@ def _ferritin_alone(patient: PatientFacts, raised: _Sign | None, today: int) -> 
     """A raised ferritin where nothing else speaks of the lung."""
     newest = patient.latest("ferritin")
     evidence = () if newest is None else (newest.fact,)
-    numbers = {"said": "" if raised is None else raised.said, "disease": "", "signs": 0}
+    past = any(one.present for one in patient.events(LUNG_DISEASE))
+    numbers = {"said": "" if raised is None else raised.said, "disease": "", "signs": 0, "past": past}
     if raised is None:
         return Answer(FERRITIN, NOT_MET, evidence=evidence, numbers=numbers)
     return Answer(
@@ -265,7 +277,7 @@ def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
     if row["subject"] == FERRITIN:
         if row["state"] == NOT_MET:
             return "Anti-MDA5: ferritin does not ask for a look at the lung by itself."
-        return f"Anti-MDA5 with {row['said']}, and no lung disease on file."
+        return f"Anti-MDA5 with {row['said']}, and no lung disease on file{' goes on' if row.get('past') else ''}."
     if row["state"] == CANNOT_TELL:
         return f"Anti-MDA5: whether the lung is ill cannot be told: {row['cannot_tell_because']}{row['disease']}."
     if row["state"] == NOT_MET:

@@ -187,8 +187,8 @@ def test_what_is_due_for_the_known_risk_is_said_together_with_what_is_missing() 
     found = of(answered(autoantibodies=""))
     assert found.state == MET
     assert RULE.explain(found.cells(), P) == (
-        "Cancer risk standard. Due since 6 May 2026 and not on file: blood count, liver "
-        "tests, ESR or CRP, protein electrophoresis, urinalysis, chest X-ray. Not on file: a myositis-specific "
+        "Cancer risk standard. Due since 6 May 2026 and not on file since 6 May 2025: blood count, "
+        "liver tests, ESR or CRP, protein electrophoresis, urinalysis, chest X-ray. Not on file: a myositis-specific "
         "antibody; the risk could be moderate."
     )
 

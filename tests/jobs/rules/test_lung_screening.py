@@ -68,8 +68,8 @@ def test_anti_mda5_that_nobody_looked_at_is_for_this_week_and_the_rest_for_the_n
     assert other is not None
     assert [one.severity for one in (never, some, other)] == [ACTION, WATCH, WATCH]
     assert RULE.explain(never.cells(), P) == (
-        "Anti-MDA5 goes with lung disease, and none is on file. Due: chest CT (never done here, due 14 Aug 2026), "
-        "FVC (never done here, due 14 Aug 2026), DLCO (never done here, due 14 Aug 2026)."
+        "Anti-MDA5 goes with lung disease, and none is on file. Due: chest CT (none on file; due 14 Aug 2026), "
+        "FVC (none on file; due 14 Aug 2026), DLCO (none on file; due 14 Aug 2026)."
     )
 
 

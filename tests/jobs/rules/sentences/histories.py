@@ -192,6 +192,18 @@ MORE: Sequence[_Parts] = (
     # Two scores a little lower than the only one before them, with CK and globals up.
     ((*_series("cmas", 40, 37.5, 37.5), *_series("ck", 300, 300, 1500, 1600, upper_limit=200),
       *_series("physician_global", 1, 4, 4), *_series("patient_global", 1, 5, 5)), (), (), {}),
+    # The search for a cancer in its second year, all of it done in the first; a cancer that is known.
+    *(((), (), ({"event": event, "day": -500},),
+       {"diagnosis": "DM", "autoantibodies": "TIF1G", "age_years": 60, "sex": "female", "diagnosed_day": -510})
+      for event in ("cancer_screening", "cancer", "mammography")),
+    # Lung disease that is over or recorded twice, a CT made for another reason, values that rounding would move.
+    *(((), (), ({"event": "interstitial_lung_disease", "day": -700, "end": -400}, {"event": "ct_neck_to_pelvis", "day": -80}),
+       {"diagnosis": "ASYS", "autoantibodies": code, "diagnosed_day": -300}) for code in ("JO1", "MDA5")),
+    *((({"measure": "ferritin", "value": 300.3, "upper_limit": 300, "day": -2},
+        {"measure": "oxygen_saturation", "value": 97, "day": -40}, *more), (),
+       tuple({"event": "interstitial_lung_disease", **one} for one in records), {"autoantibodies": "MDA5"})
+      for more in ((), ({"measure": "oxygen_saturation", "value": 93.96, "day": -1},))
+      for records in ((), ({"day": -700, "end": -400},), ({"day": -700}, {"day": -300}))),
 )  # fmt: skip
 """What the examples of the rules do not reach."""
 

@@ -143,7 +143,15 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
     """One answer for an adult within the years after the diagnosis."""
     if patient.diagnosis in NOT_SCREENED or patient.is_juvenile:
         return
-    numbers: dict[str, Any] = {"risk": "", "could_be": "", "factors": "", "missing": "", "said": "", "open": "", "more": ""}
+    numbers: dict[str, Any] = {
+        "risk": "",
+        "could_be": "",
+        "factors": "",
+        "missing": "",
+        "said": "",
+        "open": "",
+        "more": "",
+    }
     if patient.diagnosed_on is None:
         if patient.is_child() or not patient.statements:
             return
@@ -343,10 +351,7 @@ def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
         rest = f"; {row['open']}" if row["open"] else ""
         return f"Cancer risk {row['risk']}{factors}: nothing is overdue{rest}.{missing}"
     more = f" To be considered: {row['more']}." if row["more"] else ""
-    return (
-        f"Cancer risk {row['risk']}{factors}. "
-        f"{str(row['open'])[0].upper()}{str(row['open'])[1:]}.{missing}{more}"
-    )
+    return f"Cancer risk {row['risk']}{factors}. {str(row['open'])[0].upper()}{str(row['open'])[1:]}.{missing}{more}"
 
 
 def suggested_action(row: Mapping[str, Any], parameters: Parameters) -> str:

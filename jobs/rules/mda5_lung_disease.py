@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from jobs.newest import lasts_until, next_after, still_there
+from jobs.newest import going_on, lasts_until, next_after, still_there
 from jobs.rule import (
     ACTION,
     CANNOT_TELL,
@@ -207,7 +207,7 @@ def _lung(
         _day(patient) + parameters.early_days + 1 if patient.diagnosed_on is not None else None,
         None if disease is None or disease.end is None else disease.end + 1,
     )
-    recorded = () if disease is None else _recorded(patient)
+    recorded = going_on(patient, LUNG_DISEASE)
     with_disease = f"; lung disease on file since {day_text(recorded[0].day)}" if recorded else ""
     if signs:
         facts = (*(fact for sign in signs for fact in sign.facts), *(one.fact for one in recorded))
@@ -237,13 +237,6 @@ def _lung(
             numbers=numbers,
         )
     return Answer(LUNG, NOT_MET, recheck_on=recheck_on, evidence=evidence, numbers=numbers)
-
-
-def _recorded(patient: PatientFacts) -> Sequence[Happening]:
-    """The records of lung disease, oldest first, since it was last said not to be there."""
-    found = list(patient.events(LUNG_DISEASE))
-    absent = max((place for place, one in enumerate(found) if not one.present), default=-1)
-    return found[absent + 1 :]
 
 
 def _day(patient: PatientFacts) -> int:

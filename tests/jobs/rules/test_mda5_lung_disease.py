@@ -105,6 +105,19 @@ def test_several_signs_speak_for_each_other_and_the_sentence_names_them() -> Non
     )
 
 
+def test_lung_disease_that_was_recorded_twice_is_on_file_since_the_first_time_and_one_that_is_over_is_not() -> None:
+    def of(*events: Row, subject: str = LUNG, ferritin: float = 200) -> str:
+        found = said(SEEN, value("ferritin", ferritin, 0, upper_limit=300), events=events)[subject]
+        return RULE.explain(found.cells(), P)
+
+    assert "; lung disease on file since 8 Mar 2025." in of(happened(ILD, -624), happened(ILD, -300))
+    assert "; lung disease on file since 26 Jan 2026." in of(
+        happened(ILD, -624), happened(ILD, -400, present="no"), happened(ILD, -300)
+    )
+    over = of(happened(ILD, -900, end=-400), subject=FERRITIN, ferritin=300.3)
+    assert over == "Anti-MDA5 with ferritin 300.3 ug/L on 22 Nov 2026, limit 300, and no lung disease on file goes on."
+
+
 def test_the_lung_stands_among_the_dangers_to_breathing_and_ferritin_does_not() -> None:
     assert (RULE.danger(LUNG), RULE.danger(FERRITIN)) == (Danger.BREATHING, None)
 

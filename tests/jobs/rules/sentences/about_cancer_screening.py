@@ -46,8 +46,7 @@ def factors(case: Case) -> tuple[list[str], list[str]]:
     for event, words in (("dysphagia", "trouble swallowing"), ("skin_ulcers", "skin ulcers")):
         high += [words] * any(one.present and one.day >= begun(case) - 365 for one in case.happened(event))
     high += ["active disease that does not respond"] * any(
-        one.state == "met" and one.numbers["treatment"] == "not_responding"
-        for one in who.answers_of("active-disease")
+        one.state == "met" and one.numbers["treatment"] == "not_responding" for one in who.answers_of("active-disease")
     )
     moderate = [who.diagnosis] * (who.diagnosis in ("ADM", "PM", "IMNM"))
     moderate += [autoantibodies()[code].label for code in codes if code in OF_MODERATE]

@@ -127,3 +127,6 @@ def order(case):
 @SAYS("record the day of the diagnosis")
 def record(case):
     assert case.patient.diagnosed_on is None
+
+
+SAYS.parts = (ONE,)

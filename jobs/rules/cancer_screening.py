@@ -430,7 +430,8 @@ RULE = Rule(
         "a diagnosis entered years after the disease began",
         "national programmes that begin or end at another age",
     ),
-    clears_when="what is due is on file, the years are over, or a cancer is recorded",
+    clears_when="what is due is on file, or a cancer is recorded",
+    in_time="the years of the search are over",
     topic="cancer",
     limitations=(
         "The lists of risk factors and how many make which class are from memory and marked so. The guideline counts "

@@ -118,6 +118,30 @@ def test_lung_disease_that_was_recorded_twice_is_on_file_since_the_first_time_an
     assert over == "Anti-MDA5 with ferritin 300.3 ug/L on 22 Nov 2026, limit 300, and no lung disease on file goes on."
 
 
+@pytest.mark.parametrize(
+    ("observations", "events", "because"),
+    [
+        ([value("oxygen_saturation", 90, -91)], [], "oxygen saturation 90 % on 23 Aug 2026"),
+        (
+            [value("oxygen_saturation", 90, -91), value("fvc_percent", 80, -92)],
+            [],
+            "oxygen saturation 90 % on 23 Aug 2026",
+        ),
+        ([value("fvc_percent", 80, -40)], [happened("dyspnoea", -30)], "shortness of breath on 23 Oct 2026"),
+        ([value("ferritin", 900, -91)], [happened(ILD, -700)], "ferritin 900 ug/L on 23 Aug 2026, no limit reported"),
+    ],
+)
+def test_a_sign_that_nobody_looked_after_is_not_over(observations: list[Row], events: list[Row], because: str) -> None:
+    found = said(*observations, events=events)[LUNG]
+    assert (found.state, found.cannot_tell_because) == (CANNOT_TELL, f"nothing newer than {because}")
+    assert said(*observations, SEEN, events=events)[LUNG].state == NOT_MET
+
+
+def test_a_raised_ferritin_that_nobody_looked_after_is_not_over() -> None:
+    assert said(value("ferritin", 900, -91))[FERRITIN].state == CANNOT_TELL
+    assert said(value("ferritin", 900, -91), SEEN)[FERRITIN].state == NOT_MET
+
+
 def test_the_lung_stands_among_the_dangers_to_breathing_and_ferritin_does_not() -> None:
     assert (RULE.danger(LUNG), RULE.danger(FERRITIN)) == (Danger.BREATHING, None)
 

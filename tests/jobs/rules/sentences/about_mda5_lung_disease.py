@@ -1,9 +1,11 @@
 """What `mda5-lung-disease` says."""
 
+import re
+
 from jobs.chart import chart_of
 from jobs.suggest import answer_for
 from models.patient_facts import Happening, day_number
-from tests.jobs.rules.sentences.claims import Case, Says, mean, same
+from tests.jobs.rules.sentences.claims import PATTERNS, Case, Says, day_of, mean, same
 
 SAYS = Says("mda5-lung-disease")
 DISEASE = "interstitial_lung_disease"
@@ -158,6 +160,55 @@ def untold(case, last=None, since=None):
     on_file_since(case, since)
 
 
+@SAYS("Anti-MDA5: whether the lung is ill cannot be told: nothing newer than <said:w>" + DISEASED)
+def nothing_newer(case, said, since=None):
+    has_the_antibody(case)
+    on_file_since(case, since)
+    last = looked_at(case)
+    for part in said.replace("; so low", " so low").split("; "):
+        OLD.hold(Case(case.patient, case.rule, case.answer, part))
+        found = re.findall(PATTERNS["d"], part)
+        days = [day_of(day) for day in found]
+        assert last is None or max(days) >= last
+        assert case.today - max(days) > (28 if part.startswith("shortness") else 90)
+
+
+OLD = Says("a sign that nobody looked after")
+
+
+@OLD("shortness of breath on <day:d>")
+def was_breathless(case, day):
+    newest = case.happened("dyspnoea")[-1]
+    assert (newest.present, newest.end, newest.day) == (True, None, day)
+
+
+@OLD("oxygen saturation <said:w>")
+def was_low(case, said):
+    newest = case.values("oxygen_saturation")[-1]
+    own = [one.value for one in case.values("oxygen_saturation") if 0 < newest.day - one.day <= 365][-3:]
+    assert newest.value < 94 or mean(own) - newest.value >= 4 - 1e-9
+
+
+@OLD("ferritin <said:w>")
+def was_raised(case, said):
+    newest = case.values("ferritin")[-1]
+    assert newest.value > newest.limit if newest.limit is not None else newest.value >= 500
+
+
+@OLD("<name:w> <was:n> <said:w>")
+def was_worse(case, name, was, said):
+    key = {"FVC": "fvc_percent", "DLCO": "dlco_percent"}[name]
+    assert [one.state for one in case.patient.answers_of("lung-function") if one.subject == key] == ["met"]
+
+
+@SAYS("Anti-MDA5: whether ferritin is still raised cannot be told: nothing newer than <said:w>.")
+def ferritin_old(case, said):
+    OLD.hold(Case(case.patient, case.rule, case.answer, said))
+    newest = case.values("ferritin")[-1].day
+    assert case.today - newest > 90
+    assert (looked_at(case) or newest) <= newest
+
+
 @SAYS("FVC, DLCO, saturation at rest and walking; chest CT where there is none")
 def look(case):
     assert case.state == "cannot_tell"
@@ -182,4 +233,4 @@ def line(case, said):
     are_signs(case, said)
 
 
-SAYS.parts = (SIGN,)
+SAYS.parts = (SIGN, OLD)

@@ -205,6 +205,13 @@ MORE: Sequence[_Parts] = (
        tuple({**ILD, **one} for one in records), {"autoantibodies": "MDA5"})
       for more in ((), ({"measure": "oxygen_saturation", "value": 93.96, "day": -1},))
       for records in ((), ({"day": -700, "end": -400},), ({"day": -700}, {"day": -300}))),
+    # Signs of the lung that nobody looked after.
+    *((({"measure": measure, "value": value, "upper_limit": limit, "day": -100},
+        {"measure": measure, "value": before, "upper_limit": limit, "day": -200}), (), events, {"autoantibodies": "MDA5"})
+      for measure, value, before, limit in (("oxygen_saturation", 91, 97, None),
+                                            ("ferritin", 900, 200, 300),
+                                            ("fvc_percent", 70, 90, None))
+      for events in ((), ({**ILD, "day": -700}, {"event": "dyspnoea", "day": -60}))),
     # A child who broke a bone, with and without a weight.
     *((weight, ({"drug": "prednisone", "dose": 10, "start": -200},),
        ({"event": event, "day": -100}, {"event": event, "day": -30}),

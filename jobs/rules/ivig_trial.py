@@ -355,8 +355,8 @@ RULE = Rule(
         "strength that was full before, in somebody treated for the skin or for swallowing",
     ),
     clears_when=(
-        "strength from before the first course is on file, the response is measured against values from before it, the dose becomes less, or "
-        "immunoglobulin ends and acts no longer"
+        "strength from before the first course is on file, the response is measured against values from before it, "
+        "the dose becomes less, or immunoglobulin ends and acts no longer"
     ),
     in_time=(
         "four weeks have passed since a first course before which nothing was measured, or immunoglobulin acts no "

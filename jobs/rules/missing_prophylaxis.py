@@ -429,6 +429,7 @@ RULE = Rule(
         "protection against Pneumocystis left out on purpose: allergy, or a decision not on file",
     ),
     clears_when="the protection is on file, or the dose no longer calls for it",
+    in_time="a year has passed since a very high dose, or the sum of the last year has become less",
     topic="protection",
     limitations=(
         "Whoever takes any bone drug is not asked for another one. "

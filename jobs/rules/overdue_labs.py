@@ -523,6 +523,7 @@ RULE = Rule(
         "a drug that was stopped but never ended in the record",
     ),
     clears_when="a valid result of the test arrives, or what requires it ends",
+    in_time="three months have passed since a symptom that requires it was recorded",
     topic="monitoring",
     version="2.0.0",
     changed=(

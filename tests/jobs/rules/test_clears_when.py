@@ -59,7 +59,9 @@ def state(rule: Rule, subject: str, facts: Facts) -> str:
 Change = Callable[[Facts], Facts]
 
 
-def new(measure: str = "", value: float = 0, *, events: Sequence[Row] = (), drugs: Sequence[Row] = (), **more: Any) -> Change:
+def new(
+    measure: str = "", value: float = 0, *, events: Sequence[Row] = (), drugs: Sequence[Row] = (), **more: Any
+) -> Change:
     """A value of today, events and statements beside what there is."""
 
     def change(facts: Facts) -> Facts:
@@ -120,6 +122,11 @@ def event(name: str, day: int = 0, **more: Any) -> Row:
     return {"event": name, "day": day, **more}
 
 
+def no(*names: str, day: int = 0) -> list[Row]:
+    """Said not to be there."""
+    return [event(name, day, present="no") for name in names]
+
+
 class Ending(NamedTuple):
     """A part of a sentence, facts that make it so, and which of the rule's examples it is about.
 
@@ -138,7 +145,7 @@ AGAIN = {"cmas": 40, "mmt8": 70}
 ENDINGS: Mapping[str, Sequence[Ending]] = {
     "active-disease": (
         Ending("strength and function are back", new("mmt8", 80), ("weak", "half", "four weeks")),
-        Ending("strength and function are back", new("mmt8", 80, events=[event("difficulty_stairs", present="no")]),
+        Ending("strength and function are back", new("mmt8", 80, events=no("difficulty_stairs")),
                ("difficulty",)),
         Ending("enzymes and the global are quiet",
                together(new("ck", 150, upper_limit=200), new("physician_global", 0), new("mmt8", 50))),
@@ -176,8 +183,8 @@ ENDINGS: Mapping[str, Sequence[Ending]] = {
     ),
     "inclusion-body-follow-up": (
         Ending("the answer, also a no, or a value is recorded",
-               new("haq", 1, events=[event("dysphagia", present="no"), event("fall", present="no")]), ("follow-up",)),
-        Ending("the answer, also a no, or a value is recorded", new(events=[event("fall", present="no")]), ("fall",)),
+               new("haq", 1, events=no("dysphagia", "fall")), ("follow-up",)),
+        Ending("the answer, also a no, or a value is recorded", new(events=no("fall")), ("fall",)),
     ),
     "ivig-trial": (
         Ending("strength from before the first course is on file", new("mmt8", 60, day=-9), ("the first",)),
@@ -198,7 +205,7 @@ ENDINGS: Mapping[str, Sequence[Ending]] = {
     ),
     "mda5-lung-disease": (
         Ending("shortness of breath has ended",
-               together(new(events=[event("dyspnoea", present="no")]), new("fvc_percent", 90)), ("anti-MDA5 with new",)),
+               together(new(events=no("dyspnoea")), new("fvc_percent", 90)), ("anti-MDA5 with new",)),
         Ending("later tests of the lung and ferritin are not of that kind any more",
                together(new("ferritin", 200, upper_limit=300), new("fvc_percent", 85), new("oxygen_saturation", 97)),
                ("lung disease", "saturation", "raised")),
@@ -206,7 +213,7 @@ ENDINGS: Mapping[str, Sequence[Ending]] = {
     "missing-prophylaxis": (
         Ending("the protection is on file", new(events=[event("dxa")]), ("bone-density",)),
         Ending("the protection is on file", new(drugs=[{"drug": "cholecalciferol", "dose": 0.02, "start": 0},
-                                                       {"drug": "alendronate", "dose": 70, "frequency": "weekly", "start": 0},
+                                                       {"drug": "alendronate", "dose": 10, "start": 0},
                                                        {"drug": "atovaquone", "dose": 1500, "start": 0}]),
                ("bone-protection", "pneumocystis", "calcium-vitamin-d")),
         Ending("the dose no longer calls for it", ended("prednisone", day=-15), days=20),
@@ -222,8 +229,8 @@ ENDINGS: Mapping[str, Sequence[Ending]] = {
     "no-response-after-pulse": (
         Ending("strength is higher by a step", new("mmt8", 66)),
         Ending("CK lower by more than chance, than before the pulse", new("ck", 700, upper_limit=200)),
-        Ending("a new pulse is given", new(drugs=[{"drug": "methylprednisolone", "dose": 1000, "route": "iv", "start": 0,
-                                                   "end": 0, "intent": "pulse"}])),
+        Ending("a new pulse is given", new(drugs=[{"drug": "methylprednisolone", "dose": 1000, "route": "iv",
+                                                   "start": 0, "end": 0, "intent": "pulse"}])),
     ),
     "overdue-assessment": (
         Ending("a strength score of any instrument arrives", new("cmas", 50)),
@@ -251,13 +258,13 @@ ENDINGS: Mapping[str, Sequence[Ending]] = {
         Ending("the dose has not been high for more than three days in a row", ended(day=-4), days=10),
     ),
     "raised-troponin": (
-        Ending("a later value of the same kind and assay is at or below its limit", new("troponin_t", 14, upper_limit=14),
-               ("troponin_t",)),
-        Ending("a later value of the same kind and assay is at or below its limit", new("troponin_i", 20, upper_limit=26),
-               ("troponin_i",)),
+        Ending("a later value of the same kind and assay is at or below its limit",
+               new("troponin_t", 14, upper_limit=14), ("troponin_t",)),
+        Ending("a later value of the same kind and assay is at or below its limit",
+               new("troponin_i", 20, upper_limit=26), ("troponin_i",)),
     ),
     "red-flag-symptoms": (
-        Ending("the sign is recorded as absent or ended", new(events=[event("dysphagia", present="no")]), ("dysphagia",)),
+        Ending("the sign is recorded as absent or ended", new(events=no("dysphagia")), ("dysphagia",)),
         Ending("the sign is recorded as absent or ended", new(events=[event("dysphagia", -3, end=-1)]), ("dysphagia",)),
         Ending("a later test is on the safe side of its limit",
                together(new("oxygen_saturation", 97), new("nif", 70), new("fvc_percent", 85),
@@ -273,7 +280,8 @@ ENDINGS: Mapping[str, Sequence[Ending]] = {
         Ending("the drug ends", ended(), ("TPMT absent", "glucose")),
     ),
     "skin-activity": (
-        Ending("a later score comes back to less than a step above the patient's own before", new("cdasi_activity", 11)),
+        Ending("a later score comes back to less than a step above the patient's own before",
+               new("cdasi_activity", 11)),
     ),
     "steroid-monotherapy": (
         Ending("a steroid-sparing agent is on file",
@@ -283,10 +291,12 @@ ENDINGS: Mapping[str, Sequence[Ending]] = {
     "steroid-myopathy-pattern": (
         Ending("strength is regained", new("cmas", 40), ("CMAS", "one lower", "40 mg")),
         Ending("strength is regained", new("mmt8", 70), ("ten days",)),
-        Ending("an enzyme rises (very high doses excepted)", new("ck", 900, upper_limit=200), ("CMAS", "one lower", "40 mg")),
+        Ending("an enzyme rises (very high doses excepted)", new("ck", 900, upper_limit=200),
+               ("CMAS", "one lower", "40 mg")),
         Ending("the steroid dose has not been high for more than three days", to_dose("prednisone", 20, -3),
                ("CMAS", "one lower"), days=4),
-        Ending("after six weeks at high dose, no steroid is taken any more", ended("prednisone", day=-4), ("40 mg",), days=5),
+        Ending("after six weeks at high dose, no steroid is taken any more", ended("prednisone", day=-4),
+               ("40 mg",), days=5),
     ),
     "steroid-sparing-not-working": (
         Ending("strength is regained or higher than at the start", new("mmt8", 72)),
@@ -307,9 +317,9 @@ ENDINGS: Mapping[str, Sequence[Ending]] = {
         Ending("the drug ends", ended()),
         Ending("the disease is active", together(new("mmt8", 40), new("ck", 4000, upper_limit=200)),
                ("methotrexate-pause",)),
-        Ending("the vaccine is recorded as not given", new(events=[event("vaccination", present="no")]),
+        Ending("the vaccine is recorded as not given", new(events=no("vaccination")),
                ("methotrexate-pause",)),
-        Ending("the vaccine is recorded as not given", new(events=[event("live_vaccination", present="no")]),
+        Ending("the vaccine is recorded as not given", new(events=no("live_vaccination")),
                ("live-vaccine",)),
     ),
     "worsening": (
@@ -318,7 +328,7 @@ ENDINGS: Mapping[str, Sequence[Ending]] = {
         Ending("what was worse is measured again and has come back", new("fvc_percent", 84), ("vital",)),
         Ending("what was worse is measured again and has come back", new("chaq", 0.5), ("a child",)),
         Ending("the rash, ulcers or loss of weight are recorded as over",
-               new(events=[event("rash", present="no"), event("skin_ulcers", present="no")]), ("a new rash", "skin ulcers")),
+               new(events=no("rash", "skin_ulcers")), ("a new rash", "skin ulcers")),
         Ending("the patient who reported a flare was seen", new("physician_global", 1), ("a flare",)),
     ),
 }  # fmt: skip
@@ -328,9 +338,7 @@ def about(rule: Rule, ending: Ending) -> list[Example]:
     """The met examples that the ending is about."""
     met = [one for one in rule.examples if one.expect["state"] == MET]
     return [
-        one
-        for one in met
-        if not ending.of or one.expect.get("subject") in ending.of or one.title.startswith(ending.of)
+        one for one in met if not ending.of or one.expect.get("subject") in ending.of or one.title.startswith(ending.of)
     ]
 
 
@@ -372,8 +380,25 @@ IN_TIME: Mapping[str, Sequence[Example]] = {
             patient={"autoantibodies": "MDA5"},
             expect={"subject": "lung", "state": MET},
         ),
-    )
-}
+    ),
+    "overdue-labs": (
+        Example(
+            "short of breath for three weeks, and breathing was not tested",
+            medications=({"drug": "methotrexate", "dose": 15, "frequency": "weekly", "start": -300},),
+            events=(event("dyspnoea", -25),),
+            expect={"subject": "breathing", "state": MET},
+        ),
+    ),
+    "missing-prophylaxis": (
+        Example(
+            "40 mg for forty days, then 2.5 mg",
+            medications=({"drug": "prednisone", "dose": 40, "start": -60, "end": -20},
+                         {"drug": "prednisone", "dose": 2.5, "start": -19}),
+            patient={"age_years": 30},
+            expect={"subject": "bone-protection", "state": MET},
+        ),
+    ),
+}  # fmt: skip
 """What no worked example of these rules shows."""
 
 
@@ -387,7 +412,7 @@ def settles(rule: Rule, example: Example) -> bool:
 @pytest.mark.parametrize("rule", all_rules(), ids=[one.key for one in all_rules()])
 def test_time_alone_ends_an_alert_only_where_the_rule_says_so(rule: Rule) -> None:
     met = [one for one in (*rule.examples, *IN_TIME.get(rule.key, ())) if one.expect["state"] == MET]
-    assert any([settles(rule, one) for one in met]) == bool(rule.in_time)
+    assert bool(sum(settles(rule, one) for one in met)) == bool(rule.in_time)
 
 
 def test_what_ends_an_alert_in_time_is_part_of_what_is_shown() -> None:

@@ -207,7 +207,8 @@ MORE: Sequence[_Parts] = (
       for records in ((), ({"day": -700, "end": -400},), ({"day": -700}, {"day": -300}))),
     # Signs of the lung that nobody looked after.
     *((({"measure": measure, "value": value, "upper_limit": limit, "day": -100},
-        {"measure": measure, "value": before, "upper_limit": limit, "day": -200}), (), events, {"autoantibodies": "MDA5"})
+        {"measure": measure, "value": before, "upper_limit": limit, "day": -200}), (), events,
+       {"autoantibodies": "MDA5"})
       for measure, value, before, limit in (("oxygen_saturation", 91, 97, None),
                                             ("ferritin", 900, 200, 300),
                                             ("fvc_percent", 70, 90, None))

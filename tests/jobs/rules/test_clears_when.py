@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from jobs.assessing import ask
-from jobs.rule import MET, NOT_MET, Example, Rule, all_rules
+from jobs.rule import CANNOT_TELL, MET, NOT_MET, Example, Rule, all_rules
 from jobs.thresholds import Thresholds
 from models.patient_facts import PatientFacts
 from tests.jobs.rules.sentences.histories import patient
@@ -402,17 +402,49 @@ IN_TIME: Mapping[str, Sequence[Example]] = {
 """What no worked example of these rules shows."""
 
 
-def settles(rule: Rule, example: Example) -> bool:
-    """Whether time alone ends what the example says."""
-    subject = str(example.expect["subject"])
-    assert state(rule, subject, days_later(example, 0)) == MET
-    return any(state(rule, subject, days_later(example, days)) == NOT_MET for days in DAYS)
+ENDS_ON: Mapping[str, Mapping[str, int]] = {
+    "cancer-screening": {"dermatomyositis at 62": 1158, "anti-Jo-1 at 35": 1078},
+    "doubtful-value": {"6.5 kg at 40 years": 363},
+    "drug-safety": {"the drug was stopped five days ago": 24},
+    "inclusion-body-follow-up": {"a fall last week": 84},
+    "red-flag-symptoms": {
+        "difficulty swallowing reported": 181,
+        "vital capacity from 90 to 60": 363,
+        "pembrolizumab and CK": 161,
+    },
+    "worsening": {"a flare reported by telephone": 180, "a new rash three months": 181},
+    "ivig-trial": {"the first course a week ago": 22, "a clot ten days after": 42},
+    "mda5-lung-disease": {"new lung disease": 23},
+    "missing-prophylaxis": {"40 mg for forty days": 345},
+    "no-response-after-pulse": {"35 days after the pulse": 148},
+    "overdue-labs": {"short of breath for three weeks": 66},
+    "pain-without-weakness": {"pain 8 of 10": 182},
+    "plasmapheresis-after-ivig": {"exchange three days": 29},
+    "steroid-myopathy-pattern": {"40 mg for five months": 60, "ten days of methylprednisolone": 8},
+    "taper-too-fast": {"60 to 30 mg a week ago": 21, "60 then 50 mg": 18},
+    "screening-result": {"hepatitis B core antibody": 125, "weak with a high CK, untreated": 88},
+    "vaccination": {"vaccinated last week": 8, "a live vaccine": 40},
+}
+"""The examples, by the beginning of their titles, that time alone ends, and how many days later it does."""
+
+
+def with_more(rule: Rule) -> list[Example]:
+    """The met examples of the rule, and those made here."""
+    return [one for one in (*rule.examples, *IN_TIME.get(rule.key, ())) if one.expect["state"] == MET]
 
 
 @pytest.mark.parametrize("rule", all_rules(), ids=[one.key for one in all_rules()])
-def test_time_alone_ends_an_alert_only_where_the_rule_says_so(rule: Rule) -> None:
-    met = [one for one in (*rule.examples, *IN_TIME.get(rule.key, ())) if one.expect["state"] == MET]
-    assert bool(sum(settles(rule, one) for one in met)) == bool(rule.in_time)
+def test_time_alone_ends_an_alert_only_where_and_when_the_rule_says_so(rule: Rule) -> None:
+    ends_on = ENDS_ON.get(rule.key, {})
+    assert bool(ends_on) == bool(rule.in_time)
+    for example in with_more(rule):
+        subject = str(example.expect["subject"])
+        end = next((day for title, day in ends_on.items() if example.title.startswith(title)), None)
+        before = [day for day in DAYS if end is None or day < end]
+        if end is not None:
+            assert state(rule, subject, days_later(example, end)) == NOT_MET, example.title
+            before.append(end - 1)
+        assert {state(rule, subject, days_later(example, day)) for day in before} <= {MET, CANNOT_TELL}, example.title
 
 
 def test_what_ends_an_alert_in_time_is_part_of_what_is_shown() -> None:

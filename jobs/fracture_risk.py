@@ -15,7 +15,7 @@ from math import ceil
 from typing import NamedTuple
 
 from jobs import exposure as steroids
-from jobs.rule import day_text, number, parameter
+from jobs.rule import apart, day_text, number, parameter
 from models.patient_facts import Happening, PatientFacts, Reading
 
 VERY_HIGH, HIGH, MODERATE, LOW = "very high", "high", "moderate", "low"
@@ -288,7 +288,7 @@ class _Reason(NamedTuple):
 
 def _on_file(patient: PatientFacts, bone: steroids.Run) -> Iterator[_Reason]:
     """A fracture or osteoporosis that is on record."""
-    broken, osteoporosis = last_present(patient, "fragility_fracture"), last_present(patient, "osteoporosis")
+    broken, osteoporosis = first_present(patient, "fragility_fracture"), first_present(patient, "osteoporosis")
     if broken is not None:
         words = f"a fracture without adequate force on {day_text(broken.day)}"
         yield _Reason(VERY_HIGH, words, max(broken.day, bone.start), bone.start, (broken.fact,))
@@ -310,7 +310,7 @@ def _of_the_young(
     if score is not None and score.value < parameters.young_z_score:
         words = (
             f"{number(parameters.young_from_mg)} mg/day or more since {day_text(taken.run.start)} and a Z-score of "
-            f"{number(score.value)} on {day_text(score.day)}"
+            f"{apart(score.value, parameters.young_z_score)} on {day_text(score.day)}"
         )
         since = max(score.day, taken.run.nth_day)
         return [_Reason(MODERATE, words, since, taken.run.start, (score.fact,))], (), taken.recheck
@@ -355,7 +355,8 @@ class _Values(NamedTuple):
             if level == MODERATE and one is self.frax_hip and value == p.frax_hip_above_moderate:
                 continue  # Of a hip fracture the moderate risk lies above its limit, not at it.
             begun = bone.run.nth_day if level == MODERATE else bone.run.start
-            said = f"{words.format(number(one.value))} on {day_text(one.day)}"
+            nearest = min((sign * limit for limit in limits), key=lambda limit: abs(limit - one.value))
+            said = f"{words.format(apart(one.value, nearest))} on {day_text(one.day)}"
             yield _Reason(level, said, max(one.day, begun or one.day), bone.run.start, (one.fact,))
 
     def missing(
@@ -379,7 +380,7 @@ def child_with_a_fracture(
     records = [one for one in patient.happenings if one.event in ("fragility_fracture", "osteoporosis")]
     if not records:
         return None
-    broken = last_present(patient, "fragility_fracture") or last_present(patient, "osteoporosis")
+    broken = first_present(patient, "fragility_fracture") or first_present(patient, "osteoporosis")
     kilograms = found.kilograms
     # Without a weight any steroid counts: a child who broke a vertebra is not passed over for a missing weight.
     from_mg = 0.001 if kilograms is None else parameters.child_from_mg_per_kg * kilograms
@@ -387,9 +388,17 @@ def child_with_a_fracture(
     if broken is None or taken.run is None or not taken.reached:
         return Risk(LOW, recheck=taken.recheck)
     words = "a fracture without adequate force" if broken.event == "fragility_fracture" else "osteoporosis"
-    words += f" on file since {day_text(broken.day)}, and a steroid since {day_text(taken.run.start)}"
+    dose = "a steroid"
+    if kilograms is not None:
+        dose = f"{number(parameters.child_from_mg_per_kg, 2)} mg/kg/day of steroid or more"
+    words += f" on file since {day_text(broken.day)}, and {dose} since {day_text(taken.run.start)}"
     since = max(broken.day, taken.run.nth_day or broken.day)
     return Risk(HIGH, words, since, taken.run.start, (broken.fact,), recheck=taken.recheck)
+
+
+def first_present(patient: PatientFacts, event: str) -> Happening | None:
+    """The oldest record of an event that was present: what it says has been on file since then."""
+    return next((one for one in patient.happenings if one.event == event and one.present), None)
 
 
 def last_present(patient: PatientFacts, event: str) -> Happening | None:

@@ -3,6 +3,7 @@
 Shared by rules that ask "what was last said about this patient", each in its own way.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from models.patient_facts import Happening, PatientFacts
@@ -25,6 +26,15 @@ def still_there(event: Happening | None, today: int, for_days: int) -> bool:
 def forgotten(event: Happening, today: int, for_days: int, reach: int) -> bool:
     """Recorded as present without an end, longer than `for_days` but not longer than `reach` days ago."""
     return event.present and event.end is None and for_days < today - event.day <= reach
+
+
+def going_on(patient: PatientFacts, name: str) -> Sequence[Happening]:
+    """The records of something that is there today, oldest first, since it was last said not to be; else none."""
+    found = list(patient.events(name))
+    if not found or not found[-1].present or (found[-1].end is not None and found[-1].end < patient.today):
+        return ()
+    absent = max((place for place, one in enumerate(found) if not one.present), default=-1)
+    return found[absent + 1 :]
 
 
 class StrengthVerdict(NamedTuple):

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from jobs import exposure as steroids
-from jobs.rule import day_text, number, parameter
+from jobs.newest import going_on
+from jobs.rule import apart, day_text, number, parameter
 from jobs.treatment import Taking, taking
 from models.patient_facts import PatientFacts
 from models.vocabulary import Drug
@@ -283,24 +284,28 @@ def _further_risks(
     as_of: int,
     parameters: PneumocystisParameters,
 ) -> tuple[list[_Risk], int | None]:
-    """What raises the risk beside the dose, and the day on which a count on file is too old to be used."""
+    """What raises the risk beside the dose, and the day on which some of it is over or too old to be used."""
     risks = list(_pulses(found, low))
     if "MDA5" in patient.autoantibodies.split(";"):
         risks.append(_Risk("anti-MDA5", _EVER, ()))
-    lung = patient.last_event("interstitial_lung_disease")
-    if lung is not None and lung.present:
-        risks.append(_Risk("interstitial lung disease", lung.day, (lung.fact,)))
-    ulcers = patient.last_event("skin_ulcers") if patient.is_juvenile else None
-    if ulcers is not None and ulcers.present:
-        risks.append(_Risk("skin ulcers", ulcers.day, (ulcers.fact,)))
+    until = None
+    for event, words in (
+        ("interstitial_lung_disease", "interstitial lung disease"),
+        *((("skin_ulcers", "skin ulcers"),) if patient.is_juvenile else ()),
+    ):
+        records = going_on(patient, event)
+        if records:
+            risks.append(_Risk(words, records[0].day, tuple(one.fact for one in records)))
+            until = steroids.earliest(until, None if records[-1].end is None else records[-1].end + 1)
     count = patient.latest("lymphocytes")
-    if count is None:
-        return risks, None
-    until = count.day + parameters.pneumocystis_lymphocytes_days + 1
-    if as_of >= until or count.value >= parameters.pneumocystis_lymphocytes:
-        return risks, None
-    words = f"lymphocytes {number(count.value, 2)} on {day_text(count.day)}"
-    return [*risks, _Risk(words, count.day, (count.fact,))], until
+    limit = parameters.pneumocystis_lymphocytes
+    if count is None or count.value >= limit:
+        return risks, until
+    too_old = count.day + parameters.pneumocystis_lymphocytes_days + 1
+    if as_of >= too_old:
+        return risks, until
+    words = f"lymphocytes {apart(count.value, limit, 2)} on {day_text(count.day)}"
+    return [*risks, _Risk(words, count.day, (count.fact,))], steroids.earliest(until, too_old)
 
 
 def _pulses(found: steroids.Exposure, low: steroids.Spell) -> Iterator[_Risk]:

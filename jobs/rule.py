@@ -167,6 +167,8 @@ class Rule:
         phrase: the short line of a list; without one, the first sentence of the explanation.
         one_line: answers of a patient for which this is equal share a line (`one_line_each`, `one_line_for_all`).
         shown: the numbers that the phrase of several answers needs.
+        clears_when: the facts that end its alerts. With nothing new on file nothing may settle, except
+        in_time: what time alone ends, because the question has become pointless; empty where only facts do.
         danger: of a subject, what it endangers; such alerts stand before all others (`models.list_order`).
         listed_in: which page lists it in full: the alerts, or the tests that are due.
         quiet_when_untold: its missing facts may never come (what was screened before a drug begun years ago): that
@@ -192,6 +194,7 @@ class Rule:
     shown: tuple[str, ...] = ()
     danger: Callable[[str], Danger | None] = no_danger
     listed_in: Literal["alerts", "labs"] = "alerts"
+    in_time: str = ""
     quiet_when_untold: bool = False
     several_series: bool = False
     parameters: type = NoParameters
@@ -208,6 +211,11 @@ class Rule:
     limitations: str = ""
     catalogue: tuple[str, ...] = ()
     examples: tuple[Example, ...] = ()
+
+    @property
+    def ends_when(self) -> str:
+        """What ends its alerts, by facts and by time alone."""
+        return self.clears_when + (f"; with nothing new on file: {self.in_time}" if self.in_time else "")
 
     def defaults(self) -> Any:
         """The parameters as shipped."""

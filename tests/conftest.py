@@ -31,6 +31,10 @@ PATIENCE = 90
 """Seconds after which something that should happen is taken never to happen. Tests wait for conditions, and a machine
 with other work to do is slower, not wrong: only a test that fails anyway ever waits as long."""
 
+# Failing claims show their values. It stands here because a folder's own conftest is read after the folder's name is
+# known to the import system, when it is too late to ask.
+pytest.register_assert_rewrite("tests.jobs.rules.sentences")
+
 # The same examples on every run, so that a red build is red for everybody and for a reason of its own.
 # HYPOTHESIS_EXPLORE=1 looks for new ones; what it finds belongs into a table of a test.
 hypothesis_settings.register_profile("steady", derandomize=True, deadline=None, database=None)

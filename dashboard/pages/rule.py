@@ -302,7 +302,9 @@ def body(here: Current, shown: Rule) -> Any:
                         *[html.P(text) for text in what_counts(shown)],
                         html.H2("When it clears"),
                         html.P(
-                            f"{_sentence(shown.clears_when)} Without new facts nothing settles: "
+                            _sentence(shown.ends_when)
+                            if shown.in_time
+                            else f"{_sentence(shown.clears_when)} Without new facts nothing settles: "
                             "silence is not recovery."
                         ),
                         html.H2("Known false alarms"),

@@ -51,8 +51,8 @@ def _why(one: Answer) -> str:
     text = str(one.numbers["called_for_by"])
     words = {
         SCAN: "no scan on file",
-        SUPPLEMENTS: "no calcium and vitamin D on file",
-        BONE_DRUG: "no bone drug on file",
+        SUPPLEMENTS: "no calcium and vitamin D on the present list of drugs",
+        BONE_DRUG: "no bone drug on the present list of drugs",
     }
     risk = f" (risk {one.numbers['risk']})" if one.subject == BONE_DRUG and not one.numbers.get("child") else ""
     return f"{text[0].upper()}{text[1:]}{risk}: {words[one.subject]}."

@@ -8,7 +8,7 @@ inclusion body myositis, IVIG that is still acting. Where CK or strength is miss
 
 from dataclasses import dataclass
 
-from jobs.chart import label_of
+from jobs.chart import Fact, fact_of, label_of
 from jobs.escalation import (
     Citation,
     DoseByWeight,
@@ -123,7 +123,7 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld
     dose = dose_by_weight(chart, parameters.grams_per_kg_low, parameters.grams_per_kg, "g")
     urgent = state == ICI_MYOSITIS or (signs.severe and state == TRUE_MYOSITIS)
     return Proposal(
-        because=(*situation.phenotype.because, *situation.active_facts, *situation.treatment, *dose.facts),
+        because=_because(situation, dose),
         why=_why(situation),
         urgency=URGENT if urgent else ACTION,
         status=situation.status,
@@ -132,6 +132,20 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld
         cautions=_cautions(situation, parameters),
         conflicts=CONFLICTS,
     )
+
+
+def _because(situation: Situation, dose: DoseByWeight) -> tuple[Fact, ...]:
+    """What the suggestion rests on, with the signs beside the weakness that speak for it (ESC-18), each once."""
+    chart = situation.chart
+    found = (chart.happened(event, SPEAKS_WITHIN_DAYS) for event in SPEAK_FOR_IT)
+    signs = [fact_of(one) for one in found if one is not None]
+    facts = (*situation.phenotype.because, *situation.active_facts, *signs, *situation.treatment, *dose.facts)
+    return tuple(dict.fromkeys(facts))
+
+
+SPEAK_FOR_IT = ("dysphagia", "weight_loss", "rash", "skin_ulcers")
+SPEAKS_WITHIN_DAYS = 28
+"""A symptom of the last four weeks, as in the branch of the patient's state."""
 
 
 def _why(situation: Situation) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from jobs.chart import fact_of
 from jobs.escalation import Citation, Escalation, Option, Proposal, Situation, Withheld, seeds
-from jobs.phenotype import PAIN_NON_INFLAMMATORY
+from jobs.phenotype import ICI_MYOSITIS, PAIN_NON_INFLAMMATORY
 from jobs.rule import ACTION, MET, number, parameter
 
 
@@ -48,6 +48,7 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld
         return Withheld("Inclusion body myositis: a steroid-sparing agent is not expected to help.")
     if situation.state == PAIN_NON_INFLAMMATORY:
         return Withheld("Pain without inflamed muscle: first settle whether any steroid is needed.")
+    after_inhibitor = situation.state == ICI_MYOSITIS
     imnm = bool(chart.autoantibodies & {"HMGCR", "SRP"}) or chart.diagnosis == "IMNM"
     why = f"Steroid {number(chart.steroid.today)} mg/day (prednisone equivalent) without a steroid-sparing agent"
     why += f", {days} of the last {parameters.within_days} days at {number(line)} mg/day or more." if alone else "."
@@ -67,6 +68,7 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld
                 if imnm
                 else ()
             ),
+            *(("Efficacy in checkpoint inhibitor myositis is not established.",) if after_inhibitor else ()),
         ),
         conflicts=(
             "C11: methotrexate in juvenile disease 15 mg/m2 on one page, 15 to 20 mg/m2 in the recommendations.",

@@ -41,7 +41,10 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | None:
         why=f"The pulse ended on {day_text(last[1])}; its effect shows 4 to 6 weeks later and {' and '.join(missing)} "
         "of this window is not on file.",
         urgency=ACTION,
-        options=(Option("check", "Strength test and CK at this visit, then decide whether the pulse worked."),),
+        options=(
+            Option("check", "Strength test and CK at this visit, then decide whether the pulse worked."),
+            Option("mri", "Muscle MRI (T1, T2 with fat suppression) where strength and CK leave it open."),
+        ),
         collect_first=tuple(missing),
     )
 

@@ -41,6 +41,7 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | None:
                 urgency=WATCH,
                 options=(
                     Option("check", "Strength, CK, function and the steroid dose reached: has the agent worked?"),
+                    Option("mri", "Muscle MRI (T1, T2 with fat suppression) where strength and CK leave it open."),
                 ),
                 collect_first=("a strength score", "CK"),
                 cautions=(

@@ -65,10 +65,17 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld
         collect_first=(*situation.first, "glucose, blood pressure and potassium before and during the pulse"),
         cautions=(
             "Together with a steroid-sparing agent or IVIG, not alone.",
+            *(() if state in (ICI_MYOSITIS, GBS_PATTERN) else (_AFTERWARDS,)),
             *_conditions(situation),
         ),
         conflicts=CONFLICT,
     )
+
+
+_AFTERWARDS = (
+    "Afterwards steroid by mouth with a steroid-sparing agent, tapered after 2 to 4 weeks; strength is judged 4 to 6 "
+    "weeks after the pulse."
+)
 
 
 def _options(situation: Situation, parameters: Parameters) -> tuple[Option, ...]:
@@ -144,7 +151,8 @@ ESCALATION = Escalation(
     logic="Inflammatory weakness with difficulty swallowing or breathing or a fall of two steps and more, no pulse "
     "in the "
     "last 28 days; severe myositis or a nerve pattern after a checkpoint inhibitor.",
-    limitations="Vasculopathy of the gut and weight loss are reasons too and are not on file as such.",
+    limitations="Vasculopathy of the gut is a reason too and is not on file as such; extensive disease outside the "
+    "muscle is one, and how extensive it is, is not weighed here.",
     citations=(
         Citation("S5", "1 to 2 mg/kg/day for severe checkpoint inhibitor myositis."),
         Citation("S6", "2 to 4 mg/kg/day, or 1 g/day for 5 days, in the nerve disease after a checkpoint inhibitor."),

@@ -9,6 +9,11 @@ from typing import Any
 from jobs.escalation import Escalation, Option, Proposal, Situation, seeds
 from jobs.phenotype import PAIN_NON_INFLAMMATORY
 from jobs.rule import WATCH
+from models.vocabulary import measure
+
+ENZYMES = ("ck", "aldolase", "ast", "alt", "ldh")
+ENZYMES_WITHIN_DAYS = 90
+"""A result of the last three months counts (site setting in spirit)."""
 
 
 def propose(situation: Situation, parameters: Any) -> Proposal | None:
@@ -37,13 +42,19 @@ def propose(situation: Situation, parameters: Any) -> Proposal | None:
         why=situation.phenotype.why,
         urgency=WATCH,
         options=tuple(options),
-        collect_first=() if situation.signs.inflammation_known else ("CRP and ESR",),
+        collect_first=(*(() if situation.signs.inflammation_known else ("CRP and ESR",)), *_enzymes(situation)),
         cautions=("If strength falls or CK rises, the question is open again.",),
         conflicts=(
             "C15: the title of one page asks what to add for pain; its own text says to stop escalating.",
             "C13: CK up to 1.5 times its limit counts as compatible with pain without inflammation.",
         ),
     )
+
+
+def _enzymes(situation: Situation) -> tuple[str, ...]:
+    """The muscle enzymes that no result of the last weeks is on file for: at most mildly raised in this branch."""
+    missing = [measure(key).short_label for key in ENZYMES if situation.chart.latest(key, ENZYMES_WITHIN_DAYS) is None]
+    return (f"{', '.join(missing)}: at most mildly raised where the muscle is not inflamed",) if missing else ()
 
 
 ESCALATION = Escalation(

@@ -72,10 +72,14 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | None:
             Option("look-closer", "MRI with T2 or STIR and EMG; flexors of the hip and of the neck one by one."),
             Option(
                 "physiotherapy",
-                "Range of motion and stretching; resistance only for muscles stronger than gravity; no "
-                "high-intensity training; aids through occupational therapy.",
+                "Range of motion, stretching, aerobic and balance training, transfers and walking; resistance only for "
+                "muscles stronger than gravity; no high-intensity training; aids through occupational therapy.",
             ),
-            Option("breathing", "FVC and NIF: breathing muscles can be affected."),
+            Option("breathing", "FVC and NIF: breathing muscles can be affected; a lung physician where they are."),
+            Option(
+                "others",
+                "A neurologist where the cause stays open; a physician of rehabilitation for the training.",
+            ),
         ),
         collect_first=situation.phenotype.collect,
         cautions=(

@@ -29,7 +29,7 @@ def propose(situation: Situation, parameters: Any) -> Proposal | None:
             "prednisone",
             "Prednisone, single morning dose, taper after 2 to 4 weeks.",
             dose.text,
-            (*dose.cautions, *(("Diabetes, osteoporosis or glaucoma on file: nearer the lower end.",) if lean else ())),
+            (*dose.cautions, _LOWER_END if lean else _WHICH_END),
             ("prednisone",),
         )
     return Proposal(
@@ -48,6 +48,10 @@ def propose(situation: Situation, parameters: Any) -> Proposal | None:
             "for adults and 1 to 2 mg/kg for children.",
         ),
     )
+
+
+_LOWER_END = "Diabetes, osteoporosis or glaucoma on file: nearer the lower end."
+_WHICH_END = "Nearer the upper end where a relapse is likely and harm of the steroid is not."
 
 
 def _steroid_screens(situation: Situation) -> tuple[str, ...]:

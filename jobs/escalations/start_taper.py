@@ -137,7 +137,12 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld
         urgency=urgency,
         options=tuple(options),
         collect_first=() if signs.strength_fresh else ("a strength score before the first step",),
-        cautions=("Strength and CK at every second step.", "Never stop abruptly after more than three weeks."),
+        cautions=(
+            "Strength and CK at every second step.",
+            "Look for harm of the steroid meanwhile: sugar, blood pressure, weight, lipids, eyes, bone; growth in a "
+            "child.",
+            "Never stop abruptly after more than three weeks.",
+        ),
         conflicts=(
             "C6: high dose is above 30 mg/day or from 0.5 mg/kg/day on.",
             "C7: taper after 2 to 4 weeks on the pages, at about 6 weeks in the British guideline.",

@@ -120,6 +120,15 @@ class Parameters:
     )
 
 
+class _Round(NamedTuple):
+    """One examination that the risk asks for: when its newest round was due, from which day on what was done counts."""
+
+    what: Examination
+    due: int
+    earliest: int
+    done: Done | None
+
+
 class _Risk(NamedTuple):
     """The risk by what is known, what makes it so, and the highest it could be with what is missing."""
 
@@ -134,11 +143,20 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
     """One answer for an adult within the years after the diagnosis."""
     if patient.diagnosis in NOT_SCREENED or patient.is_juvenile:
         return
-    numbers: dict[str, Any] = {"risk": "", "could_be": "", "factors": "", "missing": "", "said": "", "more": ""}
+    numbers: dict[str, Any] = {
+        "risk": "",
+        "could_be": "",
+        "factors": "",
+        "missing": "",
+        "said": "",
+        "open": "",
+        "more": "",
+    }
     if patient.diagnosed_on is None:
         if patient.is_child() or not patient.statements:
             return
-        yield _untold("the day of the diagnosis is not on file", numbers)
+        day = "the day of the diagnosis"
+        yield _untold(f"{day} is not on file", numbers | {"missing": day})
         return
     begun = day_number(patient.diagnosed_on)
     ends = begun + 365 * parameters.years + parameters.early_days
@@ -155,12 +173,12 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
     numbers |= {"risk": risk.known, "could_be": risk.could_be, "factors": ", ".join(risk.factors)}
     numbers |= {"missing": ", ".join(risk.missing)}
     rounds = _rounds(patient, risk.known, begun, as_of, parameters)
-    open_ones = [(what, due) for what, due, done in rounds if done is None]
-    late = [(what, due) for what, due in open_ones if as_of > due + parameters.grace_days]
+    open_ones = [one for one in rounds if one.done is None]
+    late = [one for one in open_ones if as_of > one.due + parameters.grace_days]
     recheck_on = next_after(as_of, *_changes(begun, ends, parameters))
-    evidence = tuple(dict.fromkeys((*risk.facts, *(done.fact for _, _, done in rounds if done is not None))))
+    evidence = tuple(dict.fromkeys((*risk.facts, *(one.done.fact for one in rounds if one.done is not None))))
     if late:
-        due = min(day for _, day in late)
+        due = min(one.due for one in late)
         yield Answer(
             SUBJECT,
             MET,
@@ -170,13 +188,13 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
             recheck_on=recheck_on,
             evidence=evidence,
             numbers=numbers
-            | {"said": listed([what.label for what, _ in late]), "more": _more(patient, risk, onset, parameters)},
+            | {"said": _labels(late), "open": _by_round(late), "more": _more(patient, risk, onset, parameters)},
         )
     elif risk.could_be != risk.known:
         yield _untold(f"not on file: {', '.join(risk.missing)}", numbers, evidence, recheck_on)
     else:
-        said = listed([what.label for what, _ in open_ones])
-        yield Answer(SUBJECT, NOT_MET, recheck_on=recheck_on, evidence=evidence, numbers=numbers | {"said": said})
+        numbers |= {"said": _labels(open_ones), "open": _by_round(open_ones)}
+        yield Answer(SUBJECT, NOT_MET, recheck_on=recheck_on, evidence=evidence, numbers=numbers)
 
 
 def _untold(
@@ -260,10 +278,8 @@ def _is_specific(codes: tuple[str, ...]) -> bool:
 # ---------------------------------------------------------------------------------------------------------------- what
 
 
-def _rounds(
-    patient: PatientFacts, risk: str, begun: int, today: int, parameters: Parameters
-) -> list[tuple[Examination, int, Done | None]]:
-    """What the risk asks for by today: the examination, the day on which its newest round was due, how it was done."""
+def _rounds(patient: PatientFacts, risk: str, begun: int, today: int, parameters: Parameters) -> list[_Round]:
+    """What the risk asks for by today, with the newest round of each."""
     everything = last_done(patient, Examination(ALL_DONE, "", events=(ALL_DONE,)))
     year = min((today - begun) // 365, parameters.years) if risk == HIGH else 0
     out = []
@@ -272,8 +288,23 @@ def _rounds(
         due = begun + 365 * round_of
         earliest = due - (parameters.early_days if round_of else parameters.before_days)
         found = (last_done(patient, what), everything)
-        out.append((what, due, next((one for one in found if one is not None and one.day >= earliest), None)))
+        done = next((one for one in found if one is not None and one.day >= earliest), None)
+        out.append(_Round(what, due, earliest, done))
     return out
+
+
+def _labels(rounds: Sequence[_Round]) -> str:
+    return listed([one.what.label for one in rounds])
+
+
+def _by_round(rounds: Sequence[_Round]) -> str:
+    """What was due on the same day together; what was done before that day's round may well be on file."""
+    days = dict.fromkeys((one.due, one.earliest) for one in sorted(rounds, key=lambda one: one.due))
+    return "; ".join(
+        f"due since {day_text(due)} and not on file since {day_text(earliest)}: "
+        + _labels([one for one in rounds if one.due == due])
+        for due, earliest in days
+    )
 
 
 def _enhanced(sex: str) -> tuple[Examination, ...]:
@@ -283,13 +314,13 @@ def _enhanced(sex: str) -> tuple[Examination, ...]:
 
 def _severity(
     risk: str,
-    rounds: Sequence[tuple[Examination, int, Done | None]],
+    rounds: Sequence[_Round],
     begun: int,
     today: int,
     parameters: Parameters,
 ) -> Severity:
     """For this week only where the risk is high and the enhanced search was not even begun in the first year."""
-    begun_with = any(done is not None for what, _, done in rounds if what not in BASIC)
+    begun_with = any(one.done is not None for one in rounds if one.what not in BASIC)
     return ACTION if risk == HIGH and not begun_with and today - begun <= parameters.action_days else WATCH
 
 
@@ -317,20 +348,17 @@ def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
     if missing:
         missing += f"; the risk could be {row['could_be']}." if row["could_be"] != row["risk"] else "."
     if row["state"] == NOT_MET:
-        rest = f"; not yet on file: {row['said']}" if row["said"] else ""
+        rest = f"; {row['open']}" if row["open"] else ""
         return f"Cancer risk {row['risk']}{factors}: nothing is overdue{rest}.{missing}"
     more = f" To be considered: {row['more']}." if row["more"] else ""
-    return (
-        f"Cancer risk {row['risk']}{factors}. "
-        f"Due since {day_text(row['due'])} and not on file: {row['said']}.{missing}{more}"
-    )
+    return f"Cancer risk {row['risk']}{factors}. {str(row['open'])[0].upper()}{str(row['open'])[1:]}.{missing}{more}"
 
 
 def suggested_action(row: Mapping[str, Any], parameters: Parameters) -> str:
     """The first thing to do."""
     del parameters
     if row["state"] == CANNOT_TELL:
-        return "complete the record: antibodies, birth date, day of the diagnosis"
+        return f"complete the record: {row['missing']}"
     if row["state"] == NOT_MET:
         return ""
     return "order it, or record when it was done (one entry 'cancer screening completed' stands for all)"
@@ -402,7 +430,8 @@ RULE = Rule(
         "a diagnosis entered years after the disease began",
         "national programmes that begin or end at another age",
     ),
-    clears_when="what is due is on file, the years are over, or a cancer is recorded",
+    clears_when="what is due is on file, or a cancer is recorded",
+    in_time="the years of the search are over",
     topic="cancer",
     limitations=(
         "The lists of risk factors and how many make which class are from memory and marked so. The guideline counts "

@@ -481,7 +481,7 @@ def _on_the_way(patient: PatientFacts, looked: Look, as_of: int, parameters: Par
     limit, newest = looked.limit, looked.newest
     if limit.measure not in TRENDS or limit.kind != "absolute" or limit.consequence != "act":
         return None
-    if looked.unknown_for_child or as_of - newest.day > parameters.latest_days or newest.comparator:
+    if looked.unknown_for_child or newest.comparator:
         return None
     run = _run_towards(patient, limit, newest, parameters.trend_days)
     begun = run[0]
@@ -492,6 +492,7 @@ def _on_the_way(patient: PatientFacts, looked: Look, as_of: int, parameters: Par
         return None
     if limit.measure in LIVER and _muscle_instead(patient, newest, parameters) is not None:
         return None
+    stale = as_of - newest.day > parameters.latest_days
     shown = ", ".join(number(one.value, 2) for one in run)
     verb = "fell" if limit.direction == "below" else "rose"
     known = measure(limit.measure)
@@ -500,11 +501,13 @@ def _on_the_way(patient: PatientFacts, looked: Look, as_of: int, parameters: Par
         TREND,
         f"{known.short_label} {verb} from {day_text(begun.day)} to {day_text(newest.day)}: {shown} {known.unit}, "
         f"towards the action limit of {number(limit.limit, 2)}, {_taken(looked, as_of)}",
-        state=MET,
+        state=CANNOT_TELL if stale else MET,
         severity=WATCH,
         since=reached[0].day,
         recheck_on=next_after(as_of, newest.day + parameters.latest_days + 1, looked.course.through + 1),
         evidence=(looked.course.newest.fact, *(one.fact for one in run)),
+        because=f"no newer result than {day_text(newest.day)}" if stale else None,
+        cause=Cause.STALE if stale else None,
     )
 
 
@@ -711,6 +714,7 @@ RULE = Rule(
         "the drug list or the record is corrected, a later result lies inside the limit, or the drug ends (of a "
         "dangerous value: four weeks after it, where nothing else is taken)"
     ),
+    in_time="four weeks have passed since the drug of a dangerous value ended",
     topic="treatment safety",
     limitations=(
         "Most limits are for adults; for a child beyond one of them it is said that none is known. Limits marked "

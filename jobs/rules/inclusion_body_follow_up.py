@@ -183,6 +183,7 @@ RULE = Rule(
     ),
     known_false_alarms=("followed at another clinic", "asked about and not written down"),
     clears_when="the answer, also a no, or a value is recorded",
+    in_time="three months have passed since a fall",
     topic="monitoring",
     limitations=(
         "Intervals are site settings. Grip and knee extension, which this disease takes first, have no score here."

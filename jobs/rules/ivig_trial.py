@@ -354,7 +354,14 @@ RULE = Rule(
         "courses given elsewhere, so that the first one on file is not the first",
         "strength that was full before, in somebody treated for the skin or for swallowing",
     ),
-    clears_when="the response is measured, the dose becomes less, or immunoglobulin ends and acts no longer",
+    clears_when=(
+        "strength from before the first course is on file, the response is measured against values from before it, "
+        "the dose becomes less, or immunoglobulin ends and acts no longer"
+    ),
+    in_time=(
+        "four weeks have passed since a first course before which nothing was measured, or immunoglobulin acts no "
+        "longer"
+    ),
     topic="treatment response",
     limitations=(
         "The trial was of adults with dermatomyositis; for children and other subtypes its numbers are borrowed. Skin "
@@ -387,7 +394,7 @@ RULE = Rule(
         ),
         Example(
             title="nobody looked whether it helped",
-            observations=({"measure": "mmt8", "value": 60, "day": -115},),
+            observations=({"measure": "mmt8", "value": 60, "day": -122},),
             medications=(
                 {"drug": "ivig", "dose": 2, "unit": "g/kg", "frequency": "every-4-weeks", "route": "iv", "start": -120},
             ),

@@ -33,6 +33,8 @@ from models.vocabulary import autoantibodies
 SUBJECT = "lung"
 ANTISYNTHETASE = "ASYS"
 CT = Examination(CHEST_CT, "chest CT", events=(CHEST_CT,))
+OTHER_CT = Examination("other_ct", "CT of neck, chest, abdomen and pelvis", events=("ct_neck_to_pelvis",))
+"""Shows the chest, not made to look for early lung disease: does not count, and is named."""
 FVC = Examination("fvc", "FVC", measures=("fvc_percent",))
 DLCO = Examination("dlco", "DLCO", measures=("dlco_percent",))
 
@@ -79,6 +81,7 @@ class _Wanted(NamedTuple):
     what: Examination
     due: int
     last: Done | None
+    instead: Done | None = None
 
 
 def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterator[Answer]:
@@ -97,7 +100,8 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
         )
         return
     begun = _begun(patient)
-    numbers: dict[str, Any] = {"why": why, "said": "", "disease": False, "mda5": why == _label(MDA5)}
+    past = any(one.present for one in patient.events(LUNG_DISEASE))
+    numbers: dict[str, Any] = {"why": why, "said": "", "disease": False, "mda5": why == _label(MDA5), "past": past}
     if begun is None:
         yield Answer(
             SUBJECT,
@@ -163,7 +167,7 @@ def _wanted(patient: PatientFacts, begun: int, early: bool, today: int, paramete
     out = []
     ct = last_done(patient, CT)
     if ct is None and today - begun <= parameters.ct_asked_days:
-        out.append(_Wanted(CT, begun, None))
+        out.append(_Wanted(CT, begun, None, last_done(patient, OTHER_CT)))
     interval = parameters.interval_days_mda5 if early else parameters.interval_days
     for what in (FVC, DLCO):
         last, undone = last_done(patient, what), recorded_as_not_possible(patient, what)
@@ -179,8 +183,10 @@ def _first_fact(patient: PatientFacts) -> tuple[str, ...]:
 
 
 def _said(one: _Wanted) -> str:
-    last = "never done here" if one.last is None else f"last {day_text(one.last.day)}"
-    return f"{one.what.label} ({last}, due {day_text(one.due)})"
+    last = "none on file" if one.last is None else f"last {day_text(one.last.day)}"
+    if one.instead is not None:
+        last += f" but the {OTHER_CT.label} on {day_text(one.instead.day)}"
+    return f"{one.what.label} ({last}; due {day_text(one.due)})"
 
 
 def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
@@ -193,7 +199,8 @@ def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
         return f"{why}: lung disease is on file, lung function is asked for among the tests that are due."
     if row["state"] == NOT_MET:
         return f"{why}: nothing is overdue of what looks for lung disease."
-    return f"{why} goes with lung disease, and none is on file. Due: {row['said']}."
+    none = "none on file goes on" if row.get("past") else "none is on file"
+    return f"{why} goes with lung disease, and {none}. Due: {row['said']}."
 
 
 def suggested_action(row: Mapping[str, Any], parameters: Parameters) -> str:
@@ -205,7 +212,7 @@ def suggested_action(row: Mapping[str, Any], parameters: Parameters) -> str:
 
 
 def phrase(rows: Sequence[Mapping[str, Any]]) -> str:
-    """`Anti-Jo-1, look for lung disease: chest CT (never done here, due 3 Mar 2026)`."""
+    """`Anti-Jo-1, look for lung disease: chest CT (none on file; due 3 Mar 2026)`."""
     return f"{rows[0]['why']}, look for lung disease: {rows[0]['said']}"
 
 
@@ -224,7 +231,7 @@ RULE = Rule(
     phrase=phrase,
     parameters=Parameters,
     subject="lung",
-    reads=("autoantibodies", LUNG_DISEASE, CHEST_CT, "fvc_percent", "dlco_percent"),
+    reads=("autoantibodies", LUNG_DISEASE, CHEST_CT, *OTHER_CT.events, "fvc_percent", "dlco_percent"),
     quiet_when_untold=True,
     sources=(
         Source(

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from jobs.newest import lasts_until, next_after, still_there
+from jobs.newest import forgotten, going_on, lasts_until, next_after, still_there
 from jobs.rule import (
     ACTION,
     CANNOT_TELL,
@@ -23,6 +23,7 @@ from jobs.rule import (
     Example,
     Rule,
     Source,
+    apart,
     day_text,
     number,
     one_line_each,
@@ -121,9 +122,14 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
         )
         if sign is not None
     ]
-    yield _lung(patient, signs, disease if known else None, as_of, parameters)
-    if patient.latest("ferritin") is not None:
-        yield _ferritin_alone(patient, None if known or signs else ferritin, as_of)
+    last = _last_look(patient)
+    unanswered = [] if signs else [one for one in _old_signs(patient, known, as_of, parameters) if one.day >= last]
+    yield _lung(patient, signs, unanswered, disease if known else None, as_of, parameters)
+    newest = patient.latest("ferritin")
+    if newest is not None:
+        old = None if known or signs or ferritin else _ferritin(newest, newest.day, parameters)
+        waits = old is not None and newest.day >= last
+        yield _ferritin_alone(patient, None if known or signs else ferritin, old if waits else None, as_of)
 
 
 # --------------------------------------------------------------------------------------------------------------- signs
@@ -156,11 +162,49 @@ def _saturation(series: Sequence[Reading], today: int, parameters: Parameters) -
     fell = mean is not None and mean - newest.value >= parameters.saturation_fall - 1e-9
     if newest.comparator == ">" or not (low or fell):
         return None
-    said = f"oxygen saturation {newest.comparator}{number(newest.value)} % on {day_text(newest.day)}"
+    shown = apart(newest.value, parameters.saturation_below)
+    said = f"oxygen saturation {newest.comparator}{shown} % on {day_text(newest.day)}"
     if fell:
         said += f" ({number(mean)} % before)"
     facts = tuple(one.fact for one in (*(own if fell else ()), newest))
     return _Sign(newest.day, said, facts, newest.day + parameters.test_days + 1)
+
+
+class _OldSign(NamedTuple):
+    """A sign that nobody looked after: its newest day, in words, its facts."""
+
+    day: int
+    said: str
+    facts: tuple[str, ...]
+
+
+def _old_signs(patient: PatientFacts, known: bool, today: int, parameters: Parameters) -> Iterator[_OldSign]:
+    """What was a sign when it was last measured or said, too long ago to be one of today."""
+    breath = patient.last_event(DYSPNOEA)
+    if breath is not None and forgotten(breath, today, parameters.symptom_days, today - breath.day):
+        yield _OldSign(breath.day + 1, f"shortness of breath on {day_text(breath.day)}", (breath.fact,))
+    for answer in patient.answers_of(LUNG_FUNCTION):
+        newest = patient.latest(answer.subject)
+        if answer.state == MET and newest is not None:
+            yield _OldSign(newest.day, answer.numbers["said"], answer.evidence)
+    series = patient.series(SATURATION)
+    ferritin = patient.latest("ferritin") if known else None
+    for newest, sign in (
+        (series[-1] if series else None, _saturation(series, series[-1].day, parameters) if series else None),
+        (ferritin, ferritin and _ferritin(ferritin, ferritin.day, parameters)),
+    ):
+        if newest is not None and sign:
+            yield _OldSign(newest.day, sign.said, sign.facts)
+
+
+def _last_look(patient: PatientFacts) -> int:
+    """The newest day of a test of the lung or of a chest CT; long ago where there is none."""
+    days = [one.day for key in TESTS if (one := patient.latest(key)) is not None]
+    days += [one.last_day for one in patient.events(CHEST_CT) if one.present]
+    return min(max(days), patient.today) if days else _NEVER
+
+
+_NEVER = -1_000_000
 
 
 def _new_disease(patient: PatientFacts, disease: Happening | None, today: int, parameters: Parameters) -> _Sign | None:
@@ -180,7 +224,8 @@ def _ferritin(newest: Reading | None, today: int, parameters: Parameters) -> _Si
     if not raised:
         return None
     against = f", limit {number(limit)}" if limit is not None else ", no limit reported"
-    said = f"ferritin {newest.comparator}{number(newest.value, 0)} ug/L on {day_text(newest.day)}{against}"
+    shown = apart(newest.value, parameters.ferritin_from if limit is None else limit, 0)
+    said = f"ferritin {newest.comparator}{shown} ug/L on {day_text(newest.day)}{against}"
     return _Sign(newest.day, said, (newest.fact,), newest.day + parameters.test_days + 1)
 
 
@@ -188,14 +233,18 @@ def _ferritin(newest: Reading | None, today: int, parameters: Parameters) -> _Si
 
 
 def _lung(
-    patient: PatientFacts, signs: Sequence[_Sign], disease: Happening | None, today: int, parameters: Parameters
+    patient: PatientFacts,
+    signs: Sequence[_Sign],
+    unanswered: Sequence[_OldSign],
+    disease: Happening | None,
+    today: int,
+    parameters: Parameters,
 ) -> Answer:
     early = patient.diagnosed_on is not None and today - _day(patient) <= parameters.early_days
     within = parameters.known_days_early if early else parameters.known_days_late
     tests = [one for key in TESTS if (one := patient.latest(key)) is not None]
-    days = [one.day for one in tests]
-    days += [one.last_day for one in patient.events(CHEST_CT) if one.present]
-    last = min(max(days), today) if days else None
+    look = _last_look(patient)
+    last = None if look == _NEVER else look
     recheck_on = next_after(
         today,
         *(sign.until for sign in signs),
@@ -204,9 +253,10 @@ def _lung(
         _day(patient) + parameters.early_days + 1 if patient.diagnosed_on is not None else None,
         None if disease is None or disease.end is None else disease.end + 1,
     )
-    with_disease = "" if disease is None else f"; lung disease on file since {day_text(disease.day)}"
+    recorded = going_on(patient, LUNG_DISEASE)
+    with_disease = f"; lung disease on file since {day_text(recorded[0].day)}" if recorded else ""
     if signs:
-        facts = (*(fact for sign in signs for fact in sign.facts), *((disease.fact,) if disease is not None else ()))
+        facts = (*(fact for sign in signs for fact in sign.facts), *(one.fact for one in recorded))
         return Answer(
             LUNG,
             MET,
@@ -219,6 +269,16 @@ def _lung(
         )
     numbers = {"said": "", "disease": with_disease, "signs": 0, "last": "" if last is None else day_text(last)}
     evidence = tuple(one.fact for one in sorted(tests, key=lambda one: one.day))
+    if unanswered:
+        return Answer(
+            LUNG,
+            CANNOT_TELL,
+            recheck_on=recheck_on,
+            evidence=tuple(dict.fromkeys(fact for one in unanswered for fact in one.facts)),
+            cannot_tell_because=f"nothing newer than {'; '.join(one.said for one in unanswered)}",
+            cause=Cause.STALE,
+            numbers=numbers,
+        )
     if last is None or today - last > within:
         because = "no lung function, saturation or chest CT on file"
         if last is not None:
@@ -240,11 +300,21 @@ def _day(patient: PatientFacts) -> int:
     return 0 if patient.diagnosed_on is None else day_number(patient.diagnosed_on)
 
 
-def _ferritin_alone(patient: PatientFacts, raised: _Sign | None, today: int) -> Answer:
-    """A raised ferritin where nothing else speaks of the lung."""
+def _ferritin_alone(patient: PatientFacts, raised: _Sign | None, old: _Sign | None, today: int) -> Answer:
+    """A raised ferritin where nothing else speaks of the lung; `old` is one that nobody looked after."""
     newest = patient.latest("ferritin")
     evidence = () if newest is None else (newest.fact,)
-    numbers = {"said": "" if raised is None else raised.said, "disease": "", "signs": 0}
+    past = any(one.present for one in patient.events(LUNG_DISEASE))
+    numbers = {"said": "" if raised is None else raised.said, "disease": "", "signs": 0, "past": past}
+    if old is not None:
+        return Answer(
+            FERRITIN,
+            CANNOT_TELL,
+            evidence=evidence,
+            cannot_tell_because=f"nothing newer than {old.said}",
+            cause=Cause.STALE,
+            numbers=numbers,
+        )
     if raised is None:
         return Answer(FERRITIN, NOT_MET, evidence=evidence, numbers=numbers)
     return Answer(
@@ -265,7 +335,9 @@ def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
     if row["subject"] == FERRITIN:
         if row["state"] == NOT_MET:
             return "Anti-MDA5: ferritin does not ask for a look at the lung by itself."
-        return f"Anti-MDA5 with {row['said']}, and no lung disease on file."
+        if row["state"] == CANNOT_TELL:
+            return f"Anti-MDA5: whether ferritin is still raised cannot be told: {row['cannot_tell_because']}."
+        return f"Anti-MDA5 with {row['said']}, and no lung disease on file{' goes on' if row.get('past') else ''}."
     if row["state"] == CANNOT_TELL:
         return f"Anti-MDA5: whether the lung is ill cannot be told: {row['cannot_tell_because']}{row['disease']}."
     if row["state"] == NOT_MET:
@@ -352,6 +424,10 @@ RULE = Rule(
         "ferritin raised by inflammation, liver disease, iron or transfusion",
     ),
     clears_when="shortness of breath has ended and later tests of the lung and ferritin are not of that kind any more",
+    in_time=(
+        "half a year has passed since lung disease was first recorded, or four weeks since shortness of breath, and "
+        "the lung was looked at since"
+    ),
     topic="lung",
     limitations=(
         "Chest CT is known as done, not what it showed. How long a sign counts is a site setting; the level of "

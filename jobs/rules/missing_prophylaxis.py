@@ -77,13 +77,13 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
         return
     bone = bone_spell(found, parameters)
     if patient.is_child():
-        yield _supplements(patient, found, bone, as_of)
+        yield _supplements(patient, found, bone, as_of, parameters)
         broken = child_with_a_fracture(patient, found, parameters)
         if broken is not None:
             yield _bone_drug(patient, found, bone, broken, as_of, parameters)
     else:
         yield _scan(patient, found, bone, as_of, parameters)
-        yield _supplements(patient, found, bone, as_of)
+        yield _supplements(patient, found, bone, as_of, parameters)
         risk = fracture_risk(patient, found, as_of, parameters, parameters.gap_days)
         yield _bone_drug(patient, found, bone, risk, as_of, parameters)
     yield _pneumocystis(patient, found, as_of, parameters)
@@ -177,11 +177,14 @@ def _scan(
     )
 
 
-def _supplements(patient: PatientFacts, found: steroids.Exposure, bone: steroids.Spell, as_of: int) -> Answer:
+def _supplements(
+    patient: PatientFacts, found: steroids.Exposure, bone: steroids.Spell, as_of: int, parameters: Parameters
+) -> Answer:
     supplements = taking(patient, lambda row: row.has_class("calcium-vitamin-d"))
     reason = None
     if bone.run is not None and bone.reached and not supplements.has:
-        reason = Reason(f"a steroid since {day_text(bone.run.start)}", bone.run.nth_day, bone.run.start)
+        words = f"{number(parameters.bone_from_mg)} mg/day of steroid or more since {day_text(bone.run.start)}"
+        reason = Reason(words, bone.run.nth_day, bone.run.start)
     return _answer(
         SUPPLEMENTS,
         found,
@@ -271,7 +274,9 @@ def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
     if row["state"] == NOT_MET:
         text = f"{wanted[0].upper()}{wanted[1:]} is on file, or not called for."
         return f"{text} {_STOPPING}" if row.get("may_stop") else text
-    text = f"{row['called_for_by']}, and no {wanted.removeprefix('a ')} on file"
+    # A drug that was taken and stopped is on file, too.
+    where = "on file" if row["subject"] == SCAN else "on the present list of drugs"
+    text = f"{row['called_for_by']}, and no {wanted.removeprefix('a ')} {where}"
     text = text[0].upper() + text[1:]
     if row["subject"] == SCAN:
         last = row.get("last_scan")
@@ -424,6 +429,7 @@ RULE = Rule(
         "protection against Pneumocystis left out on purpose: allergy, or a decision not on file",
     ),
     clears_when="the protection is on file, or the dose no longer calls for it",
+    in_time="a year has passed since a very high dose, or the sum of the last year has become less",
     topic="protection",
     limitations=(
         "Whoever takes any bone drug is not asked for another one. "

@@ -203,6 +203,7 @@ RULE = Rule(
     ),
     clears_when="strength is higher by a step, or CK lower by more than chance, than before the pulse; or a "
     "new pulse is given",
+    in_time="half a year has passed since the pulse",
     topic="treatment response",
     limitations=(
         "A pulse repeated within four weeks is judged after the last one only. What is recorded as a pulse, or "

@@ -522,7 +522,8 @@ RULE = Rule(
         "a test done at another hospital whose results do not reach us: enter it or record it as not possible",
         "a drug that was stopped but never ended in the record",
     ),
-    clears_when="a valid result of the test arrives, or the treatment that requires it ends",
+    clears_when="a valid result of the test arrives, or what requires it ends",
+    in_time="three months have passed since a symptom that requires it was recorded",
     topic="monitoring",
     version="2.0.0",
     changed=(

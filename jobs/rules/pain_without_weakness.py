@@ -302,6 +302,7 @@ RULE = Rule(
         "fasciitis or joint inflammation, which neither strength nor CK shows",
     ),
     clears_when="a later pain score is below the limit, or strength or an enzyme is no longer normal",
+    in_time="half a year has passed since the pain",
     after=("declining-strength",),
     topic="pain",
     limitations=(

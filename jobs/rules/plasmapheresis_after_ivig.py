@@ -60,10 +60,12 @@ class _Dose(NamedTuple):
 
 def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterator[Answer]:
     """One answer for a patient with a plasma exchange within `shown_days`."""
+    # The last word on a day counts: what was planned for it may be recorded as not done.
+    last_word = {event.day: event for event in patient.happenings if event.event == SUBJECT}
     exchanges = [
         exchange
         for event in patient.happenings
-        if event.event == SUBJECT and event.present
+        if event.event == SUBJECT and event.present and last_word[event.day].present
         # A series of exchanges that is planned to go on has been done up to today.
         if as_of - (exchange := _Exchange(event.day, min(event.last_day, as_of), event)).last <= parameters.shown_days
     ]
@@ -217,7 +219,8 @@ RULE = Rule(
         Source("Half-life of IgG", None, "about three weeks", "memory"),
     ),
     known_false_alarms=("an exchange that was ordered and never done", "an emergency in which both are wanted"),
-    clears_when="four weeks have passed since the exchange, or it is recorded as not done",
+    clears_when="the exchange is recorded as not done",
+    in_time="four weeks have passed since the exchange",
     topic="treatment safety",
     limitations=(
         "The three weeks are from memory and to be verified; that an exchange soon after immunoglobulin removes it is "

@@ -405,7 +405,11 @@ RULE = Rule(
         "cold or painted fingers, which lower the reading of an oximeter",
         "CK raised for another reason in somebody who had a checkpoint inhibitor",
     ),
-    clears_when="the sign is recorded as absent or ended, or a later test is above the limit",
+    clears_when="the sign is recorded as absent or ended, or a later test is on the safe side of its limit",
+    in_time=(
+        "half a year has passed since a symptom that nobody mentioned again or since the last dose of a checkpoint "
+        "inhibitor, or a year since a vital capacity"
+    ),
     after=("declining-strength",),
     topic="danger",
     limitations=(

@@ -312,7 +312,8 @@ RULE = Rule(
         "TPMT measured after a transfusion, or by an assay with other limits",
         "glucose after a meal",
     ),
-    clears_when="a later result is fine, the drug has ended and acts no longer, or it is no longer thought of",
+    clears_when="a later result is fine, or the drug ends",
+    in_time="the drug has ended and acts no longer, or it is no longer thought of",
     topic="treatment safety",
     limitations=(
         "Qualitative screens are read as 0 and 1, or by their number and the limit sent with it; screens recorded as "

@@ -263,7 +263,7 @@ RULE = Rule(
         "myositis under a checkpoint inhibitor, where a steroid alone may be the first step",
         "an agent deliberately withheld: infection, pregnancy, waiting for a screening result",
     ),
-    clears_when="a steroid-sparing agent is on file, or the dose has come down",
+    clears_when="a steroid-sparing agent is on file, or the dose has been lower for more than three days",
     topic="steroid sparing",
     limitations=(
         "15 mg, two weeks and the two weeks of grace after an agent are settings of this program, not published limits."

@@ -540,8 +540,12 @@ RULE = Rule(
         "a possible fall of strength that is only scatter: it is watched, not acted upon",
     ),
     clears_when=(
-        "strength is regained, an enzyme rises, or the steroid dose has not been high for more than three days (after "
-        "six weeks at high dose: for three months, or no steroid is taken any more)"
+        "strength is regained, an enzyme rises (very high doses excepted), the steroid dose has not been high for more "
+        "than three days, or, after six weeks at high dose, no steroid is taken any more"
+    ),
+    in_time=(
+        "three months have passed since six weeks at high dose, or two weeks since a pulse, or the last two weeks hold "
+        "less than a week of very high doses"
     ),
     after=("declining-strength", RISING_ENZYMES),
     topic="strength",

@@ -396,7 +396,8 @@ RULE = Rule(
         "a cut made on purpose because steroid myopathy is suspected",
         "a short rise for another illness that ended as planned",
     ),
-    clears_when="the dose is back within one step, strength no longer declines, or four weeks have passed",
+    clears_when="the dose is back within one step, or strength no longer declines",
+    in_time="four weeks have passed since the step or the stop",
     topic="steroid dose",
     limitations=(
         "The limits of an abrupt stop are from memory and to be verified. "

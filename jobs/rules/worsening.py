@@ -205,6 +205,11 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
     found += [
         _single(one, patient.series(one.measure), as_of, parameters) for one in SINGLES if one.measure not in told
     ]
+    found += [
+        _not_measured_again(one, patient.series(one.measure), as_of, parameters)
+        for one in SINGLES
+        if one.severity == ACTION
+    ]
     findings = [one for one in found if isinstance(one, _Finding)]
     untold = [one for one in found if isinstance(one, _Untold)]
     newest = [series[-1].day for series in (visits, capacity) if series]
@@ -596,6 +601,18 @@ def _single(single: _Single, series: Sequence[Reading], today: int, parameters: 
     return None
 
 
+def _not_measured_again(
+    single: _Single, series: Sequence[Reading], today: int, parameters: Parameters
+) -> _Untold | None:
+    """What was worse when it was last measured, longer ago than says something about today: silence is no recovery."""
+    if not series or today - series[-1].day <= parameters.within_days:
+        return None
+    worse = _single(single, series, series[-1].day, parameters)
+    if worse is None:
+        return None
+    return _Untold(f"{worse.said}, and nothing newer", today, worse.facts)
+
+
 def _own(single: _Single, series: Sequence[Reading], place: int, parameters: Parameters) -> list[Reading]:
     """What a value is held against: the patient's own last few of earlier days, or the best of them; oldest first."""
     day = series[place].day
@@ -637,6 +654,8 @@ def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
 def suggested_action(row: Mapping[str, Any], parameters: Parameters) -> str:
     """The first thing to do."""
     del parameters
+    if row["state"] == CANNOT_TELL and "nothing newer" in str(row["cannot_tell_because"]):
+        return "measure again what was worse, and see the patient"
     if row["state"] == CANNOT_TELL:
         return "ask the patient, and see them: globals, strength, function and skin"
     if row["state"] != MET:
@@ -685,6 +704,7 @@ RULE = Rule(
         "what was worse is measured again and has come back, the rash, ulcers or loss of weight are recorded as over, "
         "or the patient who reported a flare was seen"
     ),
+    in_time="half a year has passed since a report or a sign that nobody mentioned again",
     topic="disease activity",
     limitations=(
         "The definitions were made for trials with complete visits; where measures are missing they stay silent, which "

@@ -187,8 +187,8 @@ def test_what_is_due_for_the_known_risk_is_said_together_with_what_is_missing() 
     found = of(answered(autoantibodies=""))
     assert found.state == MET
     assert RULE.explain(found.cells(), P) == (
-        "Cancer risk standard. Due since 6 May 2026 and not on file: blood count, liver "
-        "tests, ESR or CRP, protein electrophoresis, urinalysis, chest X-ray. Not on file: a myositis-specific "
+        "Cancer risk standard. Due since 6 May 2026 and not on file since 6 May 2025: blood count, "
+        "liver tests, ESR or CRP, protein electrophoresis, urinalysis, chest X-ray. Not on file: a myositis-specific "
         "antibody; the risk could be moderate."
     )
 
@@ -198,6 +198,23 @@ def test_without_the_day_of_the_diagnosis_it_cannot_be_told_for_whoever_is_treat
     built = frames(AS_OF, patients=[who], medications=[{"drug": "methotrexate", "dose": 15, "start": -100}])
     found = of(next(iter(RULE.assess(patients_of(built)[1], TODAY, P)), None))
     assert found.state == CANNOT_TELL
+
+
+def test_each_round_of_the_search_is_told_with_its_own_days() -> None:
+    some = done(-500, "mammography", "urinalysis")
+    found = of(answered(events=some, diagnosis="DM", autoantibodies="TIF1G", age_years=60, diagnosed_day=-510))
+    assert RULE.explain(found.cells(), P) == (
+        "Cancer risk high (dermatomyositis, Anti-TIF1 gamma, age 58 at the diagnosis). Due since 30 Jun 2025 and not "
+        "on file since 30 Jun 2024: CT of neck, chest, abdomen and pelvis, faecal occult blood, cervical screening, "
+        "CA-125, pelvic ultrasound; due since 30 Jun 2026 and not on file since 30 Dec 2025: blood count, liver tests, "
+        "ESR or CRP, protein electrophoresis, urinalysis, chest X-ray. To be considered: PET-CT and upper and lower "
+        "endoscopy where the first search found nothing."
+    )
+
+
+def test_what_the_record_lacks_is_what_is_asked_for() -> None:
+    untold = of(answered(autoantibodies="", events=ALL))
+    assert RULE.suggested_action(untold.cells(), P) == "complete the record: a myositis-specific antibody"
 
 
 @given(

@@ -68,8 +68,24 @@ def test_anti_mda5_that_nobody_looked_at_is_for_this_week_and_the_rest_for_the_n
     assert other is not None
     assert [one.severity for one in (never, some, other)] == [ACTION, WATCH, WATCH]
     assert RULE.explain(never.cells(), P) == (
-        "Anti-MDA5 goes with lung disease, and none is on file. Due: chest CT (never done here, due 14 Aug 2026), "
-        "FVC (never done here, due 14 Aug 2026), DLCO (never done here, due 14 Aug 2026)."
+        "Anti-MDA5 goes with lung disease, and none is on file. Due: chest CT (none on file; due 14 Aug 2026), "
+        "FVC (none on file; due 14 Aug 2026), DLCO (none on file; due 14 Aug 2026)."
+    )
+
+
+def test_another_ct_of_the_chest_is_named_and_does_not_count() -> None:
+    found = answered(lung(-30), [{"event": "ct_neck_to_pelvis", "day": -20}])
+    assert found is not None
+    assert found.numbers["said"] == (
+        "chest CT (none on file but the CT of neck, chest, abdomen and pelvis on 2 Nov 2026; due 18 Oct 2025)"
+    )
+
+
+def test_lung_disease_that_is_over_is_not_called_absent_from_the_file() -> None:
+    found = answered(events=[{"event": "interstitial_lung_disease", "day": -800, "end": -500}])
+    assert found is not None
+    assert RULE.explain(found.cells(), P).startswith(
+        "Anti-Jo-1 goes with lung disease, and none on file goes on. Due: "
     )
 
 

@@ -105,6 +105,43 @@ def test_several_signs_speak_for_each_other_and_the_sentence_names_them() -> Non
     )
 
 
+def test_lung_disease_that_was_recorded_twice_is_on_file_since_the_first_time_and_one_that_is_over_is_not() -> None:
+    def of(*events: Row, subject: str = LUNG, ferritin: float = 200) -> str:
+        found = said(SEEN, value("ferritin", ferritin, 0, upper_limit=300), events=events)[subject]
+        return RULE.explain(found.cells(), P)
+
+    assert "; lung disease on file since 8 Mar 2025." in of(happened(ILD, -624), happened(ILD, -300))
+    assert "; lung disease on file since 26 Jan 2026." in of(
+        happened(ILD, -624), happened(ILD, -400, present="no"), happened(ILD, -300)
+    )
+    over = of(happened(ILD, -900, end=-400), subject=FERRITIN, ferritin=300.3)
+    assert over == "Anti-MDA5 with ferritin 300.3 ug/L on 22 Nov 2026, limit 300, and no lung disease on file goes on."
+
+
+@pytest.mark.parametrize(
+    ("observations", "events", "because"),
+    [
+        ([value("oxygen_saturation", 90, -91)], [], "oxygen saturation 90 % on 23 Aug 2026"),
+        (
+            [value("oxygen_saturation", 90, -91), value("fvc_percent", 80, -92)],
+            [],
+            "oxygen saturation 90 % on 23 Aug 2026",
+        ),
+        ([value("fvc_percent", 80, -40)], [happened("dyspnoea", -30)], "shortness of breath on 23 Oct 2026"),
+        ([value("ferritin", 900, -91)], [happened(ILD, -700)], "ferritin 900 ug/L on 23 Aug 2026, no limit reported"),
+    ],
+)
+def test_a_sign_that_nobody_looked_after_is_not_over(observations: list[Row], events: list[Row], because: str) -> None:
+    found = said(*observations, events=events)[LUNG]
+    assert (found.state, found.cannot_tell_because) == (CANNOT_TELL, f"nothing newer than {because}")
+    assert said(*observations, SEEN, events=events)[LUNG].state == NOT_MET
+
+
+def test_a_raised_ferritin_that_nobody_looked_after_is_not_over() -> None:
+    assert said(value("ferritin", 900, -91))[FERRITIN].state == CANNOT_TELL
+    assert said(value("ferritin", 900, -91), SEEN)[FERRITIN].state == NOT_MET
+
+
 def test_the_lung_stands_among_the_dangers_to_breathing_and_ferritin_does_not() -> None:
     assert (RULE.danger(LUNG), RULE.danger(FERRITIN)) == (Danger.BREATHING, None)
 

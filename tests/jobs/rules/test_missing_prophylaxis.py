@@ -16,6 +16,7 @@ from tests.frames_builder import AS_OF, frames
 
 P = Parameters()
 ADULT = [{"mrn": "1", "age_years": 55}]
+ILD = {"event": "interstitial_lung_disease", "day": -400}
 CHILD = [{"mrn": "1", "age_years": 9}]
 
 
@@ -136,6 +137,9 @@ MMF = agent("mycophenolate mofetil", -200)
         ([pred(16, -90)], {"patients": [{"mrn": "1", "age_years": 55, "autoantibodies": "MDA5"}]}, None),
         ([pred(16, -20), MMF], {"events": [{"event": "interstitial_lung_disease", "day": -400}]}, -6),
         ([pred(16, -20), MMF], {"events": [{"event": "interstitial_lung_disease", "day": -3}]}, -3),
+        ([pred(16, -20), MMF], {"events": [ILD, {**ILD, "day": -3}]}, -6),
+        ([pred(16, -20), MMF], {"events": [{**ILD, "end": -1}]}, None),
+        ([pred(16, -20), MMF], {"events": [{**ILD, "end": 0}]}, -6),
         ([pred(16, -20), MMF], {"events": [{"event": "interstitial_lung_disease", "day": -3, "present": "no"}]}, None),
         ([pred(16, -20), MMF], {"observations": [{"measure": "lymphocytes", "value": 0.6, "day": -5}]}, -5),
         ([pred(16, -20), MMF], {"observations": [{"measure": "lymphocytes", "value": 0.9, "day": -5}]}, None),
@@ -273,11 +277,34 @@ def test_a_child_who_broke_a_bone_goes_to_a_bone_centre(
         assert "scan" not in RULE.explain(row, P)
 
 
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        (
+            {"events": [{"event": "osteoporosis", "day": day} for day in (-300, -4)]},
+            "Osteoporosis on file since 26 Jan 2026",
+        ),
+        ({"observations": [value("bone_t_score", -2.46, -20)]}, "A T-score of -2.46 on 2 Nov 2026"),
+        ({"observations": [value("frax_major", 19.96, -20)]}, "FRAX 19.96 % (major fracture) on 2 Nov 2026"),
+    ],
+)
+def test_the_sentence_shows_the_first_record_and_the_digits_that_decide(facts: dict[str, Any], words: str) -> None:
+    row = assess(BONE_DRUG, pred(5, -120), **facts)
+    assert RULE.explain(row, P).startswith(f"{words}, and no bone-protecting drug on the present list of drugs. ")
+
+
+def test_a_drug_that_was_stopped_is_not_called_absent_from_the_file() -> None:
+    row = assess(SUPPLEMENTS, pred(5, -120), agent("cholecalciferol", -100, -30))
+    assert RULE.explain(row, P) == (
+        "2.5 mg/day of steroid or more since 25 Jul 2026, and no calcium with vitamin D on the present list of drugs."
+    )
+
+
 def test_the_sentence_of_a_years_sum_stays_true_tomorrow() -> None:
     said = {RULE.explain(assess(BONE_DRUG, pred(16, start)), P) for start in (-340, -350, -360)}
     assert said == {
-        "5 g or more of prednisone-equivalent in the last year, and no bone-protecting drug on file. "
-        "The risk of a fracture is very high (ACR 2022)."
+        "5 g or more of prednisone-equivalent in the last year, and no bone-protecting drug on the present list of "
+        "drugs. The risk of a fracture is very high (ACR 2022)."
     }
 
 

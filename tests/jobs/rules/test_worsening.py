@@ -58,6 +58,18 @@ def test_a_reported_flare_asks_for_a_call_back_until_somebody_sees_the_patient(
         assert found.recheck_on > TODAY
 
 
+def test_a_vital_capacity_that_was_lower_and_not_measured_again_is_not_over() -> None:
+    fell = [*visit(-283, fvc_percent=85), *visit(-183, fvc_percent=75)]
+    found = answered(fell)
+    assert found is not None
+    assert found.state == CANNOT_TELL
+    assert RULE.explain(found.cells(), P).endswith("FVC 85 on 12 Feb 2026 -> 75 % on 23 May 2026, and nothing newer.")
+    assert RULE.suggested_action(found.cells(), P).startswith("measure again")
+    again = answered([*fell, *visit(-1, fvc_percent=84)])
+    assert again is not None
+    assert again.state == NOT_MET
+
+
 @pytest.mark.parametrize(
     ("before", "now", "state"),
     [

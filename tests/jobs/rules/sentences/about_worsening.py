@@ -144,6 +144,12 @@ def first_visit(case, day):
 @SAYS("Whether the disease is worse cannot be told: <why:w>.")
 def never_again(case, why):
     for part in why.split("; "):
+        if part.endswith(", and nothing newer"):
+            case_of_it = Case(case.patient, case.rule, case.answer, part.removesuffix(", and nothing newer"))
+            FOUND.hold(case_of_it)
+            key = SINGLES[next(name for name in SINGLES if part.startswith(name))][0]
+            assert case.today - case.values(key)[-1].day > 182
+            continue
         said, _, rest = part.partition(" on ")
         kind = said.removesuffix(" recorded").removesuffix(" reported")
         key = next(one for one in ("flare_reported", "rash", "skin_ulcers", "weight_loss")
@@ -163,6 +169,11 @@ def nothing(case):
 @SAYS("ask the patient, and see them: globals, strength, function and skin")
 def see(case):
     assert case.state == "cannot_tell"
+
+
+@SAYS("measure again what was worse, and see the patient")
+def measure_again(case):
+    assert "nothing newer" in case.answer.cannot_tell_because
 
 
 @SAYS("call back this week, and see the patient if it is a flare")

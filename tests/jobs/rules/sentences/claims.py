@@ -150,6 +150,8 @@ class Says:
     key: str
     templates: list[Template] = field(default_factory=list)
     read: Counter[str] = field(default_factory=Counter)
+    parts: Sequence["Says"] = ()
+    """What reads parts of its sentences."""
 
     def __call__(self, *templates: str, rare: bool = False) -> Callable[[Check], Check]:
         """Each of the templates is checked by the function; `rare` ones need not come up in random histories."""
@@ -182,7 +184,8 @@ class Says:
 
     def never_read(self) -> list[str]:
         """The templates that came up nowhere: sentences of the past, or histories that do not reach them."""
-        return [one.words for one in self.templates if not one.rare and not self.read[one.words]]
+        never = [one.words for one in self.templates if not one.rare and not self.read[one.words]]
+        return never + [words for part in self.parts for words in part.never_read()]
 
 
 def same(said: float, true: float, digits: int = 1) -> bool:

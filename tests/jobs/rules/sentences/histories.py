@@ -156,6 +156,7 @@ def _series(measure: str, *values: float, every: int = 28, **more: Any) -> list[
     return [{"measure": measure, "value": value, "day": -every * (last - n), **more} for n, value in enumerate(values)]
 
 
+ILD = {"event": "interstitial_lung_disease"}
 MORE: Sequence[_Parts] = (
     # Troponin T and I of two assays, both raised.
     ((*_series("troponin_t", 30, 90, upper_limit=14, assay="Roche"), *_series("troponin_i", 20, 60, upper_limit=26),
@@ -192,6 +193,54 @@ MORE: Sequence[_Parts] = (
     # Two scores a little lower than the only one before them, with CK and globals up.
     ((*_series("cmas", 40, 37.5, 37.5), *_series("ck", 300, 300, 1500, 1600, upper_limit=200),
       *_series("physician_global", 1, 4, 4), *_series("patient_global", 1, 5, 5)), (), (), {}),
+    # The search for a cancer in its second year, all of it done in the first; a cancer that is known.
+    *(((), (), ({"event": event, "day": -500},),
+       {"diagnosis": "DM", "autoantibodies": "TIF1G", "age_years": 60, "sex": "female", "diagnosed_day": -510})
+      for event in ("cancer_screening", "cancer", "mammography")),
+    # Lung disease that is over or recorded twice, a CT made for another reason, values that rounding would move.
+    *(((), (), ({**ILD, "day": -700, "end": -400}, {"event": "ct_neck_to_pelvis", "day": -80}),
+       {"diagnosis": "ASYS", "autoantibodies": code, "diagnosed_day": -300}) for code in ("JO1", "MDA5")),
+    *((({"measure": "ferritin", "value": 300.3, "upper_limit": 300, "day": -2},
+        {"measure": "oxygen_saturation", "value": 97, "day": -40}, *more), (),
+       tuple({**ILD, **one} for one in records), {"autoantibodies": "MDA5"})
+      for more in ((), ({"measure": "oxygen_saturation", "value": 93.96, "day": -1},))
+      for records in ((), ({"day": -700, "end": -400},), ({"day": -700}, {"day": -300}))),
+    # Signs of the lung that nobody looked after.
+    *((({"measure": measure, "value": value, "upper_limit": limit, "day": -100},
+        {"measure": measure, "value": before, "upper_limit": limit, "day": -200}), (), events,
+       {"autoantibodies": "MDA5"})
+      for measure, value, before, limit in (("oxygen_saturation", 91, 97, None),
+                                            ("ferritin", 900, 200, 300),
+                                            ("fvc_percent", 70, 90, None))
+      for events in ((), ({**ILD, "day": -700}, {"event": "dyspnoea", "day": -60}))),
+    # A child who broke a bone, with and without a weight.
+    *((weight, ({"drug": "prednisone", "dose": 10, "start": -200},),
+       ({"event": event, "day": -100}, {"event": event, "day": -30}),
+       {"age_years": 9, "diagnosis": "JDM"}) for event in ("fragility_fracture", "osteoporosis")
+      for weight in ((), ({"measure": "weight", "value": 25, "day": -40},))),
+    # Bone: what is on record twice, and values that rounding would move across a limit.
+    ((), ({"drug": "prednisone", "dose": 5, "start": -200}, {"drug": "alendronate", "dose": 70, "frequency": "weekly",
+      "start": -400, "end": -100}), ({"event": "osteoporosis", "day": -150}, {"event": "osteoporosis", "day": -20}),
+     {"age_years": 60}),
+    *((tuple({"measure": key, "value": value, "day": -20} for key, value in values),
+       ({"drug": "prednisone", "dose": dose, "start": -200},), (), {"age_years": age})
+      for age, dose, values in ((60, 5, (("bone_t_score", -2.46),)), (60, 5, (("bone_t_score", -3.6),)),
+                                (60, 5, (("frax_major", 19.96),)), (60, 5, (("frax_major", 24),)),
+                                (60, 5, (("frax_hip", 1.04),)), (30, 10, (("bone_z_score", -3.04),)), (30, 10, ()))),
+    ((), ({"drug": "prednisone", "dose": 5, "start": -200},), ({"event": "fragility_fracture", "day": -300},
+      {"event": "fragility_fracture", "day": -10}), {"age_years": 60}),
+    # Pneumocystis: after a checkpoint inhibitor, further risks and what is over of them, protection that may stop.
+    *(((), ({"drug": "prednisone", "dose": dose, "start": -start},), (), {"diagnosis": "ICI_MYOSITIS"})
+      for dose, start in ((22, 30), (32, 23))),
+    *((({"measure": "lymphocytes", "value": 0.796, "day": -20},), ({"drug": "prednisone", "dose": 18, "start": -30},
+        {"drug": "azathioprine", "dose": 100, "start": -60}, *more),
+       ({**ILD, "day": -400, "end": -50},
+        {"event": "skin_ulcers", "day": -60, **over}), {"diagnosis": "JDM", "age_years": 15})
+      for over in ({}, {"end": -20})
+      for more in ((), ({"drug": "methylprednisolone", "dose": 500, "route": "iv", "start": -25, "end": -23,
+                         "intent": "pulse"},))),
+    ((), ({"drug": "prednisone", "dose": 5, "start": -60}, {"drug": "atovaquone", "dose": 1500, "start": -200}), (),
+     {}),
 )  # fmt: skip
 """What the examples of the rules do not reach."""
 

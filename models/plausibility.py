@@ -101,7 +101,8 @@ def implausible(reading: Reading, earlier: Sequence[Reading], age: int | None) -
 def plausible(readings: Sequence[Reading], birth_date: dt.date | None) -> tuple[Sequence[Reading], list[Doubtful]]:
     """The readings of one measure, oldest first, divided into those that can be and those that are held back.
 
-    A jump is believed as soon as a second value agrees with it: then the earlier one was the slip, or the change real.
+    A jump is believed as soon as a second value agrees with it: then the change was real, or the value before was the
+    slip, which it is taken for where no earlier one of the year agrees with it.
     """
     bounds = BOUNDS.get(readings[0].measure) if readings else None
     if bounds is None or _all_ordinary(readings, bounds):
@@ -116,12 +117,39 @@ def plausible(readings: Sequence[Reading], birth_date: dt.date | None) -> tuple[
             reason = _jump(reading, kept[-1], bounds.times)
             if reason is not None and jumped is not None and _jump(reading, jumped, bounds.times) is None:
                 reason = None
+                doubtful = [one for one in doubtful if one.reading is not jumped]
+                if _alone(kept, bounds.times):
+                    odd = kept.pop()
+                    doubtful.append(Doubtful(odd, _belied(odd, jumped, reading)))
+                kept.append(jumped)
             jumped = reading if reason is not None else None
         if reason is None:
             kept.append(reading)
         else:
             doubtful.append(Doubtful(reading, reason))
-    return kept, doubtful
+    return kept, sorted(doubtful, key=lambda one: (one.reading.day, one.reading.id))
+
+
+def _alone(kept: Sequence[Reading], times: float) -> bool:
+    """Whether nothing of the year before agrees with the last reading."""
+    if len(kept) == 1:
+        return True
+    last, before = kept[-1], kept[-2]
+    return last.day - before.day > YEAR_DAYS or _jump(last, before, times) is not None
+
+
+def _belied(odd: Reading, first: Reading, second: Reading) -> str:
+    """Why a reading cannot have been right when two that agree followed it."""
+    known = measure(odd.measure)
+    return (
+        f"{known.label} {_shown(odd.value)} {known.unit} cannot have been followed by {_shown(first.value)} on "
+        f"{_day(first)} and {_shown(second.value)} on {_day(second)}: was it a slip?"
+    )
+
+
+def _day(reading: Reading) -> str:
+    day = date_of(reading.day)
+    return f"{day.day} {day:%b %Y}"
 
 
 def _all_ordinary(readings: Sequence[Reading], bounds: Bounds) -> bool:
@@ -178,7 +206,7 @@ def _jump(reading: Reading, before: Reading, times: float) -> str | None:
     known = measure(reading.measure)
     return (
         f"{known.label} {_shown(reading.value)} {known.unit} cannot follow {_shown(before.value)} "
-        f"of {date_of(before.day).isoformat()}: which of the two is right?"
+        f"of {_day(before)}: which of the two is right?"
     )
 
 

@@ -108,8 +108,23 @@ def test_a_series_is_divided_by_what_each_reading_was_preceded_by_and_the_age_of
 def test_a_second_value_that_agrees_with_a_jump_shows_that_the_earlier_one_was_the_slip() -> None:
     weights = [reading("weight", value, day=DAY - 90 + 30 * n) for n, value in enumerate((165, 65, 66, 64))]
     kept, doubtful = plausible(weights, dt.date(1970, 1, 1))
-    assert [one.value for one in kept] == [165, 66, 64]
-    assert [one.reading.value for one in doubtful] == [65]
+    assert [one.value for one in kept] == [65, 66, 64]
+    assert [one.reading.value for one in doubtful] == [165]
+    assert "cannot have been followed by 65" in doubtful[0].reason
+
+
+def test_a_change_that_lasts_is_believed_from_its_first_value_on_and_takes_nothing_from_those_before() -> None:
+    weights = [reading("weight", value, day=DAY - 120 + 30 * n) for n, value in enumerate((64, 66, 125, 124))]
+    kept, doubtful = plausible(weights, dt.date(1970, 1, 1))
+    assert [one.value for one in kept] == [64, 66, 125, 124]
+    assert doubtful == []
+
+
+def test_a_second_slip_that_does_not_agree_with_the_first_is_held_back_too() -> None:
+    weights = [reading("weight", value, day=DAY - 120 + 30 * n) for n, value in enumerate((65, 6.6, 165, 66))]
+    kept, doubtful = plausible(weights, None)
+    assert [one.value for one in kept] == [65, 66]
+    assert [one.reading.value for one in doubtful] == [6.6, 165]
 
 
 def test_a_child_is_judged_by_the_age_of_the_day_of_the_reading() -> None:
@@ -143,4 +158,11 @@ def test_the_quick_way_through_an_ordinary_series_agrees_with_the_judgement_of_e
             assert all(implausible(one, series[:n], None) is None for n, one in enumerate(series[:1]))
         for one in doubtful:
             before = [other for other in kept if other.id < one.reading.id]
-            assert implausible(one.reading, before, None) == one.reason
+            after = [other for other in kept if other.id > one.reading.id]
+            if "followed by" in one.reason:  # those after it agree with each other, and nothing before with it
+                assert implausible(after[1], [after[0]], None) is None
+                assert implausible(after[0], [one.reading], None) is not None
+            elif implausible(one.reading, before, None) != one.reason:
+                # It was held against a value that was found to be the slip only later.
+                slips = [other.reading for other in doubtful if "followed by" in other.reason]
+                assert any(implausible(one.reading, [slip], None) == one.reason for slip in slips)

@@ -226,12 +226,13 @@ def db_backup(file: Annotated[Path, typer.Argument(metavar="FILE")]) -> None:
 
 @db.command("restore")
 def db_restore(file: Annotated[Path, typer.Argument(metavar="FILE")]) -> None:
-    """Put a backup back; the database it replaces is kept beside it."""
-    from models.database import restore, upgrade
+    """Put a backup back, checked before; the database it replaces is kept beside it. Refused while it is in use."""
+    from jobs.restoring import restore
 
-    settings = _settings()
-    restore(settings.database_url, file)
-    out(f"restored from {file}; schema version {upgrade(settings.database_url)}")
+    done = restore(_settings().database_url, file, utc_now())
+    older = "" if done.was == done.version else f" (the backup had {done.was})"
+    kept = "" if done.kept is None else f"; the database it replaced is {done.kept}"
+    out(f"restored from {file}; schema version {done.version}{older}{kept}")
 
 
 # ------------------------------------------------------------------------------------------------------------ facts in

@@ -4,7 +4,6 @@ SQLite runs in WAL mode with foreign keys on. A writing transaction takes the wr
 IMMEDIATE`): with SQLite's deferred default, two read-modify-write transactions silently lose one of the updates.
 """
 
-import datetime as dt
 import os
 import sqlite3
 import tempfile
@@ -207,46 +206,3 @@ def backup(engine: Engine, target: Path) -> int:
     finally:
         partial.unlink(missing_ok=True)
     return target.stat().st_size
-
-
-def restore(url: str, source: Path) -> None:
-    """Put a backup back in place of the configured SQLite database. The replaced file is kept beside it.
-
-    Raises:
-        UsageError: the file is not a Myopanel database, or the database is a server's.
-    """
-    parsed = sa.make_url(url)
-    if parsed.get_backend_name() != "sqlite":
-        raise UsageError("On PostgreSQL restore with pg_restore.")
-    if not source.is_file():
-        raise UsageError(f"{source} does not exist.")
-    with closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as connection:
-        try:
-            tables = {row[0] for row in connection.execute("select name from sqlite_master where type='table'")}
-            verdict = connection.execute("PRAGMA integrity_check").fetchone()[0]
-        except sqlite3.DatabaseError as error:
-            raise UsageError(f"{source} is not a database: {error}") from error
-    if "alembic_version" not in tables or "observation" not in tables:
-        raise UsageError(f"{source} is not a Myopanel database.")
-    if verdict != "ok":
-        raise UsageError(f"{source} failed its integrity check: {verdict}")
-    target = Path(str(parsed.database))
-    if target.exists():
-        with closing(sqlite3.connect(target, timeout=1, isolation_level=None)) as connection:
-            try:
-                connection.execute("BEGIN EXCLUSIVE")
-                connection.execute("ROLLBACK")
-                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            except sqlite3.OperationalError as error:
-                raise UsageError("The database is in use. Stop the server and the worker first.") from error
-        stamp = dt.datetime.fromtimestamp(target.stat().st_mtime, dt.UTC).strftime("%Y%m%dT%H%M%SZ")
-        kept = target.with_name(f"{target.name}.replaced-{stamp}")
-        number = 1
-        while kept.exists():
-            number += 1
-            kept = target.with_name(f"{target.name}.replaced-{stamp}-{number}")
-        target.rename(kept)
-        for suffix in ("-wal", "-shm"):
-            target.with_name(target.name + suffix).unlink(missing_ok=True)
-    with closing(sqlite3.connect(source)) as copy, closing(sqlite3.connect(target)) as restored:
-        copy.backup(restored)

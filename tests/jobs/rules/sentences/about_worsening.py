@@ -178,3 +178,9 @@ def next_visit(case):
 @SAYS("see the patient: strength, enzymes, lungs and skin; then look at the state and the options")
 def see_all(case):
     assert case.state == "met"
+
+
+@SAYS("repeat FVC and DLCO within weeks; ask about breath and cough; infection and breathing muscles too")
+def nothing_but_the_lung(case):
+    told = case.numbers("said").split("; ")
+    assert told and all(one.startswith("FVC ") for one in told)

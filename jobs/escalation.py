@@ -284,7 +284,7 @@ def dose_by_weight(
         return DoseByWeight(
             words,
             fact_of(reading),
-            f"The child's last weight is {age} days old ({day_text(reading.day)}): weigh first.",
+            f"The child's last weight is of {day_text(reading.day)}: weigh first.",
         )
 
     def total(kilograms: float) -> str:

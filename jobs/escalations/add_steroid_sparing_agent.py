@@ -50,7 +50,12 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld
         return Withheld("Pain without inflamed muscle: first settle whether any steroid is needed.")
     imnm = bool(chart.autoantibodies & {"HMGCR", "SRP"}) or chart.diagnosis == "IMNM"
     why = f"Steroid {number(chart.steroid.today)} mg/day (prednisone equivalent) without a steroid-sparing agent"
-    why += f", {days} of the last {parameters.within_days} days at {number(line)} mg/day or more." if alone else "."
+    if days > parameters.for_days:
+        why += (
+            f", on more than {parameters.for_days} of the last {parameters.within_days} days at {number(line)} mg/day"
+        )
+        why += " or more"
+    why += "."
     return Proposal(
         because=(*chart.steroid_facts(), *((fact_of(weight),) if weight and chart.is_child else ())),
         why=why,

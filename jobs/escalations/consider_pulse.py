@@ -53,12 +53,14 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld
         return Withheld("Steroid alone does not help the idiopathic nerve disease.")
     if not signs.severe and not (state == ICI_MYOSITIS and signs.troponin_i_raised):
         return Withheld("The weakness on file is not severe: no red flag, less than two steps.") if signs.weak else None
+    if situation.pulse_without_response and state == TRUE_MYOSITIS:
+        return Withheld("The last pulse did not help: another way is looked for before another pulse.")
     last = chart.last_pulse()
     if last is not None and chart.days_since(last[1]) < parameters.response_days and state == TRUE_MYOSITIS:
         return Withheld(f"The last pulse ended on {day_text(last[1])}: it is judged 4 to 6 weeks later.")
     return Proposal(
         because=(*situation.phenotype.because, *situation.treatment),
-        why="Severe weakness: a pulse acts faster than a higher daily dose, and only together with another drug.",
+        why=_why(situation),
         urgency=URGENT if state in (ICI_MYOSITIS, GBS_PATTERN) or signs.red_flags else ACTION,
         status=situation.status,
         options=_options(situation, parameters),
@@ -69,6 +71,14 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld
         ),
         conflicts=CONFLICT,
     )
+
+
+def _why(situation: Situation) -> str:
+    if situation.state == ICI_MYOSITIS and not situation.signs.severe:
+        return (
+            "Raised troponin I after a checkpoint inhibitor: the heart may be inflamed, and steroid comes first there."
+        )
+    return "Severe weakness: a pulse acts faster than a higher daily dose, and only together with another drug."
 
 
 def _options(situation: Situation, parameters: Parameters) -> tuple[Option, ...]:
@@ -140,10 +150,10 @@ ESCALATION = Escalation(
     kind="escalation",
     order=31,
     catalogue=("ESC-04", "ESC-06", "ESC-11"),
-    reads=("declining-strength",),
+    reads=("declining-strength", "no-response-after-pulse"),
     logic="Inflammatory weakness with difficulty swallowing or breathing or a fall of two steps and more, no pulse "
     "in the "
-    "last 28 days; severe myositis or a nerve pattern after a checkpoint inhibitor.",
+    "last 28 days and no pulse that did not help; severe myositis or a nerve pattern after a checkpoint inhibitor.",
     limitations="Vasculopathy of the gut and weight loss are reasons too and are not on file as such.",
     citations=(
         Citation("S5", "1 to 2 mg/kg/day for severe checkpoint inhibitor myositis."),

@@ -357,7 +357,7 @@ def suggested_action(row: Mapping[str, Any], parameters: Parameters) -> str:
 
 RULE = Rule(
     key="taper-too-fast",
-    title="Steroid cut fast in a flare",
+    title="Steroid cut fast or stopped",
     question="Is the steroid coming down faster than the disease allows?",
     why_it_matters=(
         "A rapid cut while strength is falling can deepen the flare. The way to a lower dose is then to strengthen the "

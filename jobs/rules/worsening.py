@@ -595,9 +595,7 @@ def _single(single: _Single, series: Sequence[Reading], today: int, parameters: 
         facts = (*(other.fact for other in own), one.fact, series[-1].fact)
         turns = (one.day + parameters.within_days + 1,)
         said = _single_said(single, own, reference, one, series[-1])
-        return _Finding(
-            one.day, said, tuple(dict.fromkeys(facts)), single.severity, turns, tells=(single.measure,)
-        )
+        return _Finding(one.day, said, tuple(dict.fromkeys(facts)), single.severity, turns, tells=(single.measure,))
     return None
 
 

@@ -128,7 +128,11 @@ def test_a_fall_of_vital_capacity_is_one_alert_that_of_the_lung(
         observations=[
             fvc(-100, 82),
             fvc(-1, 68),
-            *(laboratory(key, day, value, "") for key, *values in also for day, value in zip((-60, -1), values)),
+            *(
+                laboratory(key, day, value, "")
+                for key, *values in also
+                for day, value in zip((-60, -1), values, strict=True)
+            ),
         ],
     )
     run(engine, on(0))

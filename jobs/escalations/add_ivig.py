@@ -158,7 +158,10 @@ def _why(situation: Situation) -> str:
             f"Severe myositis after a checkpoint inhibitor ({'; '.join(one for one in (said, heart) if one)}){under}."
         )
     if situation.waits:
-        return f"Weaker{under} ({said}); the cause has to be settled first."
+        active = signs.active.numbers if signs.active is not None else None
+        kind = "Weaker" if said or active is None else "Active disease"
+        told = said or (f"{active['weak']}; {active['active']}" if active is not None else "")
+        return f"{kind}{under}{f' ({told})' if told else ''}; the cause has to be settled first."
     if not situation.treated:
         return f"Weaker{under} ({said})."
     return f"Inadequate response: weaker{under} ({said})."

@@ -51,10 +51,7 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld
     imnm = bool(chart.autoantibodies & {"HMGCR", "SRP"}) or chart.diagnosis == "IMNM"
     why = f"Steroid {number(chart.steroid.today)} mg/day (prednisone equivalent) without a steroid-sparing agent"
     if days > parameters.for_days:
-        why += (
-            f", on more than {parameters.for_days} of the last {parameters.within_days} days at {number(line)} mg/day"
-        )
-        why += " or more"
+        why += f", at {number(line)} mg/day or more for more than {parameters.for_days} days"
     why += "."
     return Proposal(
         because=(*chart.steroid_facts(), *((fact_of(weight),) if weight and chart.is_child else ())),

@@ -53,7 +53,7 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld
         return Withheld("Steroid alone does not help the idiopathic nerve disease.")
     if not signs.severe and not (state == ICI_MYOSITIS and signs.troponin_i_raised):
         return Withheld("The weakness on file is not severe: no red flag, less than two steps.") if signs.weak else None
-    if situation.pulse_without_response and state == TRUE_MYOSITIS:
+    if situation.pulse_without_response and state not in (GBS_PATTERN, ICI_MYOSITIS):
         return Withheld("The last pulse did not help: another way is looked for before another pulse.")
     last = chart.last_pulse()
     if last is not None and chart.days_since(last[1]) < parameters.response_days and state == TRUE_MYOSITIS:

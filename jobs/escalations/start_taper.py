@@ -106,7 +106,9 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld
         if verdict.severity == WATCH and verdict.numbers.get("review"):
             return _review(situation, str(verdict.numbers["review"]))
         if verdict.severity == WATCH:
-            return Withheld("The steroid is past 28 days at high dose and follows its template: nothing to change.")
+            return Withheld(
+                "The steroid has been high for more than four weeks and follows its template: nothing to change."
+            )
         due, urgency = True, ACTION
     else:
         due = signs.high_dose_days > parameters.hard_day and untapered

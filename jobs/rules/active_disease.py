@@ -466,12 +466,13 @@ def suggested_action(row: Mapping[str, Any], parameters: Parameters) -> str:
     if row["subject"] == ENZYME:
         first = "" if row["known_strong"] else "test strength, "
         return f"{first}repeat CK after a week of rest, ask about statins; look for another source"
+    if row["treatment"] == TOO_EARLY:
+        by = day_text(row["due"])
+        return f"test strength and CK by {by}; see it earlier where it gets worse, or where a pulse did not help"
     soon = "today" if row["severity"] == URGENT else "this week"
     return {
         UNTREATED: f"discuss first-line treatment {soon}, with its safety screens",
         NOT_RESPONDING: "check adherence and dose, then see the options for escalation",
-        TOO_EARLY: f"test strength and CK by {day_text(row['due'])}; see it earlier where it gets worse, or where a "
-        "pulse did not help",
         RESPONDING: "go on with what helps",
         NOT_JUDGED: "set a baseline now: strength, CK and globals",
     }[str(row["treatment"])]

@@ -55,6 +55,7 @@ MONITORED_CLASSES = ("conventional-sparing", "cytotoxic", "jak-inhibitor")
 LIVER = ("alt", "ast")
 OF_THE_LIVER = ("gamma_gt", "bilirubin")
 """What muscle does not make: raised beside a transaminase, the liver takes part in it."""
+TELLS_APART = "gamma-GT and bilirubin tell it from the liver"
 TRENDS = ("white_cells", "neutrophils", "platelets", "haemoglobin", "alt", "ast", "egfr")
 """Measures in which a steady move towards the limit is worth a note."""
 INFANT_UNTIL_YEARS = 1
@@ -86,6 +87,9 @@ class Parameters:
         mark="seen",
     )
     ck_days: int = parameter(28, unit="days", low=7, high=90, meaning="how near to the liver enzyme that CK must lie")
+    ck_reach_days: int = parameter(
+        182, unit="days", low=28, high=365, meaning="a raised CK so far from it makes muscle a possible source"
+    )
     adult_from: int = parameter(
         18, unit="years", low=16, high=21, meaning="the limits are for adults", source="NHS SPS (S12)", mark="seen"
     )
@@ -153,6 +157,7 @@ def _finding(
     evidence: tuple[str, ...],
     because: str | None = None,
     cause: Cause | None = None,
+    quiet_liver: bool = False,
 ) -> Answer:
     met = state == MET
     return Answer(
@@ -164,7 +169,7 @@ def _finding(
         evidence=evidence,
         cannot_tell_because=because,
         cause=cause,
-        numbers={"issue": issue, "said": said},
+        numbers={"issue": issue, "said": said, "quiet_liver": quiet_liver},
     )
 
 
@@ -412,17 +417,23 @@ def _against(patient: PatientFacts, looked: Look, as_of: int, parameters: Parame
     evidence = (looked.course.newest.fact, *threshold.rests_on, newest.fact)
     muscle = _muscle_instead(patient, newest, parameters) if limit.measure in LIVER else None
     liver = None if muscle is None else _liver_too(patient, newest, parameters)
+    quiet: Reading | None = None
     if muscle is not None and liver is not None:
         said += f"; CK is raised, but so is {_value(liver, liver.limit or 0.0)}: muscle alone does not explain it"
         evidence += (muscle.fact, liver.fact)
     elif muscle is not None:
         severity = WATCH
         times = apart(muscle.times_limit or 0.0, parameters.raised_ck)
-        said += f"; CK is {times} times its limit, so muscle is a likely source"
-        evidence += (muscle.fact,)
+        quiet = _quiet_gamma_gt(patient, newest, parameters)
+        said += f"; CK is {times} times its limit, so muscle is a likely source; "
+        said += TELLS_APART if quiet is None else f"{_value(quiet, quiet.limit or 0.0)} is not raised"
+        evidence += (muscle.fact, *(() if quiet is None else (quiet.fact,)))
+    elif limit.measure in LIVER and (other := _muscle_at_another_time(patient, newest, parameters)) is not None:
+        said += f"; {_muscle_possible(other, parameters)}"
+        evidence += (other.fact,)
     elif limit.caveat and limit.measure not in LIVER:
         said += f" ({limit.caveat})"
-    because, cause = None, None
+    because, cause, quiet_liver = None, None, muscle is not None and liver is None and quiet is not None
     if as_of - newest.day > parameters.latest_days:
         because, cause = f"no newer result than {day_text(newest.day)}", Cause.STALE
     elif looked.unknown_for_child:
@@ -446,6 +457,7 @@ def _against(patient: PatientFacts, looked: Look, as_of: int, parameters: Parame
         evidence=evidence,
         because=because,
         cause=cause,
+        quiet_liver=quiet_liver,
     )
 
 
@@ -492,6 +504,8 @@ def _on_the_way(patient: PatientFacts, looked: Look, as_of: int, parameters: Par
         return None
     if limit.measure in LIVER and _muscle_instead(patient, newest, parameters) is not None:
         return None
+    other = _muscle_at_another_time(patient, newest, parameters) if limit.measure in LIVER else None
+    muscle = "" if other is None else f"; {_muscle_possible(other, parameters)}"
     shown = ", ".join(number(one.value, 2) for one in run)
     verb = "fell" if limit.direction == "below" else "rose"
     known = measure(limit.measure)
@@ -499,12 +513,12 @@ def _on_the_way(patient: PatientFacts, looked: Look, as_of: int, parameters: Par
         f"{looked.name}:{limit.measure}",
         TREND,
         f"{known.short_label} {verb} from {day_text(begun.day)} to {day_text(newest.day)}: {shown} {known.unit}, "
-        f"towards the action limit of {number(limit.limit, 2)}, {_taken(looked, as_of)}",
+        f"towards the action limit of {number(limit.limit, 2)}, {_taken(looked, as_of)}{muscle}",
         state=MET,
         severity=WATCH,
         since=reached[0].day,
         recheck_on=next_after(as_of, newest.day + parameters.latest_days + 1, looked.course.through + 1),
-        evidence=(looked.course.newest.fact, *(one.fact for one in run)),
+        evidence=(looked.course.newest.fact, *(one.fact for one in run), *(() if other is None else (other.fact,))),
     )
 
 
@@ -563,10 +577,36 @@ def _since(patient: PatientFacts, limit: ActionLimit, threshold: float, newest: 
 
 def _muscle_instead(patient: PatientFacts, newest: Reading, parameters: Parameters) -> Reading | None:
     """The CK that makes muscle a likely source of a raised liver enzyme: raised itself, and taken near to it."""
-    ck = patient.latest("ck")
+    ck = _nearest_ck(patient, newest)
     if ck is None or abs(ck.day - newest.day) > parameters.ck_days:
         return None
     return ck if (ck.times_limit or 0) > parameters.raised_ck else None
+
+
+def _muscle_at_another_time(patient: PatientFacts, newest: Reading, parameters: Parameters) -> Reading | None:
+    """A raised CK of some other week, where none was taken near to the liver enzyme: muscle is possible, not likely."""
+    ck = _nearest_ck(patient, newest)
+    if ck is None or not parameters.ck_days < abs(ck.day - newest.day) <= parameters.ck_reach_days:
+        return None
+    return ck if (ck.times_limit or 0) > parameters.raised_ck else None
+
+
+def _nearest_ck(patient: PatientFacts, newest: Reading) -> Reading | None:
+    """The CK nearest to a result; of two as near the newer."""
+    return min(patient.series("ck"), key=lambda one: (abs(one.day - newest.day), -one.day, -one.id), default=None)
+
+
+def _muscle_possible(ck: Reading, parameters: Parameters) -> str:
+    times = apart(ck.times_limit or 0.0, parameters.raised_ck)
+    when = f"on {day_text(ck.day)}, at another time"
+    return f"CK was {times} times its limit {when}: muscle is a possible source; {TELLS_APART}"
+
+
+def _quiet_gamma_gt(patient: PatientFacts, newest: Reading, parameters: Parameters) -> Reading | None:
+    """A gamma-GT taken near to the transaminase and within its limit: it speaks for the muscle."""
+    found = patient.latest("gamma_gt")
+    near = found is not None and abs(found.day - newest.day) <= parameters.ck_days
+    return found if found is not None and near and found.limit is not None and found.value <= found.limit else None
 
 
 def _liver_too(patient: PatientFacts, newest: Reading, parameters: Parameters) -> Reading | None:
@@ -602,6 +642,8 @@ def suggested_action(row: Mapping[str, Any], parameters: Parameters) -> str:
     if row["issue"] == LIMIT and row["severity"] == URGENT:
         return "today: call the patient, hold the drug until the prescriber has decided, repeat the test"
     if row["issue"] == LIMIT and row["severity"] == WATCH:
+        if row["quiet_liver"]:
+            return "follow it with CK; muscle explains it better than the drug, which is not stopped for this alone"
         return "add GGT and bilirubin before blaming the drug; do not stop it for this alone"
     actions: Mapping[str, str] = {
         FREQUENCY: "call the patient today: what is really taken; blood count, creatinine; correct the prescription",

@@ -350,3 +350,45 @@ def test_a_raised_gamma_gt_says_that_muscle_alone_does_not_explain_a_transaminas
     if gamma_gt is not None:
         results.append({"measure": "gamma_gt", "value": gamma_gt, "upper_limit": 60, "day": -2})
     assert found(WEEKLY, observations=results) == {"methotrexate:alt": (MET, severity)}
+
+
+@pytest.mark.parametrize(
+    ("ck_day", "gamma_gt", "says", "severity"),
+    [
+        (-2, None, "muscle is a likely source; gamma-GT and bilirubin tell it from the liver", WATCH),
+        (-30, None, "muscle is a likely source; gamma-GT and bilirubin tell it from the liver", WATCH),
+        (-31, None, "CK was 5 times its limit on 22 Oct 2026, at another time: muscle is a possible source", ACTION),
+        (-100, None, "at another time: muscle is a possible source; gamma-GT and bilirubin", ACTION),
+        (-2, 40, "muscle is a likely source; Gamma-GT 40 U/L on 20 Nov 2026 is not raised", WATCH),
+    ],
+)
+def test_of_a_raised_transaminase_muscle_is_named_wherever_ck_is_raised(
+    ck_day: int, gamma_gt: float | None, says: str, severity: str
+) -> None:
+    observations = [
+        *({"measure": "alt", "value": value, "day": day} for value, day in ((128, -58), (131, -30), (130, -2))),
+        {"measure": "ck", "value": 1000, "upper_limit": 200, "day": ck_day},
+    ]
+    if gamma_gt is not None:
+        observations.append({"measure": "gamma_gt", "value": gamma_gt, "upper_limit": 60, "day": -2})
+    answer = assess(WEEKLY, observations=observations)["methotrexate:alt"]
+    assert (answer["state"], answer["severity"]) == (MET, severity)
+    assert says in RULE.explain(answer, RULE.defaults())
+
+
+def test_of_two_values_of_ck_the_one_near_the_transaminase_is_read() -> None:
+    observations = [
+        {"measure": "alt", "value": 130, "day": -40},
+        {"measure": "ck", "value": 1000, "upper_limit": 200, "day": -41},
+        {"measure": "ck", "value": 150, "upper_limit": 200, "day": -1},
+    ]
+    assert found(WEEKLY, observations=observations) == {"methotrexate:alt": (MET, WATCH)}
+
+
+def test_a_trend_of_a_transaminase_names_the_muscle_too() -> None:
+    observations = [
+        *({"measure": "alt", "value": value, "day": day} for value, day in ((40, -58), (60, -30), (90, -2))),
+        {"measure": "ck", "value": 1000, "upper_limit": 200, "day": -40},
+    ]
+    answer = assess(WEEKLY, observations=observations)["methotrexate:alt"]
+    assert "muscle is a possible source" in RULE.explain(answer, RULE.defaults())

@@ -135,7 +135,8 @@ ESCALATION = Escalation(
     catalogue=("ESC-03", "ESC-08", "ESC-13", "ESC-15", "IS-07", "SAFE-10"),
     reads=("declining-strength", "active-disease"),
     logic="Weaker or active at least 28 days after the first IVIG; or anti-SRP disease weaker or active under "
-    "treatment; or 14 days of steroid without effect after a checkpoint inhibitor. Not where rituximab of the last nine months still counts.",
+    "treatment; or 14 days of steroid without effect after a checkpoint inhibitor. Not where rituximab of the last "
+    "nine months still counts.",
     limitations="Reasons against IVIG are not on file. The dose is the adult one of one page.",
     citations=(
         Citation("S36", "Necrotising myopathy: rituximab often favoured with anti-SRP, early IVIG with anti-HMGCR."),

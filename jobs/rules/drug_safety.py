@@ -1,12 +1,12 @@
 """Does a drug on the list endanger this patient?
 
-Looked at: how often methotrexate is taken, what is taken beside it, pregnancy and lung disease on file, and blood
-counts, liver, kidney, electrolytes and blood pressure against the limits at which a drug asks for action.
-What counts: facts of today's drug list and the newest result; how grave it is follows from how dangerous the value is
-(neutrophils of 0.4 are for today, whatever is taken, and for some weeks after it ended). Before a limit is crossed, a
-trend towards it is noted. What does not: raised liver enzymes are only watched while CK is raised and gamma-GT and
-bilirubin are not, because muscle makes them too; and a limit for adults says nothing about a child: then it is said
-that no limit is known.
+Looked at: doses that can hardly be meant, how often methotrexate is taken, what is taken beside it, pregnancy and lung
+disease on file, and blood counts, liver, kidney, electrolytes and blood pressure against the limits at which a drug
+asks for action. What counts: facts of today's drug list and the newest result; how grave it is follows from how
+dangerous the value is (neutrophils of 0.4 are for today, whatever is taken, and for some weeks after it ended). Before
+a limit is crossed, a trend towards it is noted. What does not: raised liver enzymes are only watched while CK is raised
+and gamma-GT and bilirubin are not, because muscle makes them too; and a limit for adults says nothing about a child:
+then it is said that no limit is known.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -62,7 +62,8 @@ INFANT_UNTIL_YEARS = 1
 """In the first year of life counts and salts have limits of their own; none is asserted (`from_age` of the limits)."""
 REACH_DAYS = 365
 """How far before the newest result others are looked at."""
-FREQUENCY, INTERACTION, PREGNANCY, LUNG, LIMIT, TREND = (
+DOSE, FREQUENCY, INTERACTION, PREGNANCY, LUNG, LIMIT, TREND = (
+    "dose",
     "frequency",
     "interaction",
     "pregnancy",
@@ -110,11 +111,44 @@ class Parameters:
         high=182,
         meaning="a dangerous value is told this long after the drug ended, where nothing else is taken",
     )
+    most_methotrexate: float = parameter(
+        40, unit="mg/week", low=25, high=60, meaning="a weekly dose above this is hardly ever meant",
+        source="SHARE: at most 40 mg a week (S2)", mark="seen",
+    )  # fmt: skip
+    most_steroid: float = parameter(
+        100, unit="mg/day prednisone equivalent", low=60, high=250,
+        meaning="a daily dose by mouth above this, not recorded as a pulse, is hardly ever meant",
+        source="EULAR: above 100 mg is very high (S7)", mark="seen",
+    )  # fmt: skip
+    most_azathioprine: float = parameter(
+        300, unit="mg/day", low=200, high=400, meaning="a daily dose above this is hardly ever meant"
+    )
+    most_mycophenolate: float = parameter(
+        4000, unit="mg/day", low=3000, high=6000, meaning="a daily dose above this is hardly ever meant"
+    )
+    most_ciclosporin: float = parameter(
+        600, unit="mg/day", low=300, high=1000, meaning="a daily dose above this is hardly ever meant"
+    )
+    most_tacrolimus: float = parameter(
+        20, unit="mg/day", low=10, high=40, meaning="a daily dose above this is hardly ever meant"
+    )
+    most_hydroxychloroquine: float = parameter(
+        600, unit="mg/day", low=400, high=800, meaning="a daily dose above this is hardly ever meant"
+    )
     protection_days: int = parameter(
         365, unit="days", low=28, high=730, meaning="a recorded contraception without an end holds this long"
     )
 
 
+MOST_A_DAY = {
+    "azathioprine": "most_azathioprine",
+    "mycophenolate mofetil": "most_mycophenolate",
+    "ciclosporin": "most_ciclosporin",
+    "tacrolimus": "most_tacrolimus",
+    "hydroxychloroquine": "most_hydroxychloroquine",
+}
+"""Of each of these drugs the parameter with the daily dose above which a typing error is likelier than the dose."""
+BY_MOUTH = ("oral", "")
 Taken = Mapping[str, Course]
 """A patient's courses by the vocabulary's name of the drug."""
 
@@ -137,6 +171,7 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
         found += _with_folate_blocker(taken, as_of)
         found += _with_lung_disease(patient, taken[METHOTREXATE], as_of)
     found += _with_pregnancy(patient, taken, as_of, parameters)
+    found += _hardly_meant(patient, as_of, parameters)
     yield from sorted(found, key=lambda answer: answer.subject)
 
 
@@ -221,6 +256,54 @@ def _runs(statement: Statement, as_of: int) -> bool:
 
 def _per_week(often: Frequency | None) -> float:
     return 0.0 if often is None else 7 * (often.doses_per_day or 0.0)
+
+
+def _hardly_meant(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterator[Answer]:
+    """A dose on today's list that a typing error explains better than a prescription (GC-10)."""
+    for one in patient.statements:
+        row = drug(one.drug)
+        milligrams = _milligrams_a_day(patient, one)
+        if row is None or milligrams is None or not _is_on_the_list(one, as_of):
+            continue
+        times, unit, most = 1.0, "mg/day", 0.0
+        if row.key == METHOTREXATE:
+            times, unit, most = 7.0, "mg/week", parameters.most_methotrexate
+        elif row.prednisone_factor is not None and one.route in BY_MOUTH and one.intent != "pulse":
+            times, unit, most = row.prednisone_factor, "mg/day prednisone equivalent", parameters.most_steroid
+        elif row.key in MOST_A_DAY:
+            most = getattr(parameters, MOST_A_DAY[row.key])
+        dose = milligrams * times
+        if not most or dose <= most + 1e-9:
+            continue
+        often = frequencies()[one.frequency].label
+        yield _finding(
+            f"{row.key}:dose",
+            DOSE,
+            f"{row.label} is on the list as {number(one.dose, 2)} {one.unit} {often} since {day_text(one.start)}, "
+            f"{number(dose)} {unit}: more than {number(most)} is hardly ever meant",
+            state=MET,
+            severity=URGENT if row.key == METHOTREXATE else ACTION,
+            since=one.start,
+            recheck_on=next_after(as_of, None if one.end is None else one.end + 1),
+            evidence=(one.fact,),
+        )
+
+
+def _is_on_the_list(one: Statement, as_of: int) -> bool:
+    """Whether it is taken today; "stopped" without a last day is not, nor is a single dose of another day."""
+    if one.start > as_of or (one.frequency == "once" and one.start < as_of):
+        return False
+    return one.status != "stopped" if one.end is None else one.end >= as_of
+
+
+def _milligrams_a_day(patient: PatientFacts, one: Statement) -> float | None:
+    """The dose of a day in mg; None for a single dose, an unknown frequency, or a unit that needs what is not there."""
+    often = frequencies().get(one.frequency)
+    if often is None or not often.doses_per_day or one.dose is None:
+        return None
+    weight = patient.latest("weight")
+    scale = {"mg": 1.0, "g": 1000.0, "mg/kg": weight.value if weight else None}.get(one.unit)
+    return None if scale is None else one.dose * scale * often.doses_per_day
 
 
 def _with_folate_blocker(taken: Taken, as_of: int) -> Iterator[Answer]:
@@ -645,7 +728,10 @@ def suggested_action(row: Mapping[str, Any], parameters: Parameters) -> str:
         if row["quiet_liver"]:
             return "follow it with CK; muscle explains it better than the drug, which is not stopped for this alone"
         return "add GGT and bilirubin before blaming the drug; do not stop it for this alone"
+    if row["issue"] == DOSE and row["severity"] == URGENT:
+        return "call the patient today: what is really taken; correct the dose, unit or frequency"
     actions: Mapping[str, str] = {
+        DOSE: "ask what is really taken; correct the dose, unit or frequency, or confirm it with the reason",
         FREQUENCY: "call the patient today: what is really taken; blood count, creatinine; correct the prescription",
         INTERACTION: (
             "call the prescriber today: another drug against Pneumocystis, or a documented decision with blood counts"
@@ -759,14 +845,15 @@ RULE = Rule(
         "default are site settings. Interactions other than methotrexate with trimethoprim are not looked at. An alert "
         "is a reason to look, not to stop a drug."
     ),
-    catalogue=("IS-04", "IS-05", "IS-08", "SAFE-05", "SAFE-13"),
+    catalogue=("GC-10", "IS-04", "IS-05", "IS-08", "SAFE-05", "SAFE-13"),
     version="2.0.0",
     changed=(
         "Single dangerous values are urgent whatever the drug (neutrophils, platelets, haemoglobin, potassium, "
         "creatinine, liver enzymes as multiples of their reported limits); albumin, MCV, eosinophils, eGFR and blood "
         "pressure have limits; a trend towards a limit is noted; for a child beyond an adult limit it is said that "
         "none is known. A dangerous value is told under any drug and for four weeks after it; biologics have limits "
-        "for counts; raised gamma-GT or bilirubin beside a transaminase says that muscle alone does not explain it."
+        "for counts; raised gamma-GT or bilirubin beside a transaminase says that muscle alone does not explain it. A "
+        "dose that is hardly ever meant is asked about; muscle is named beside a transaminase wherever CK is raised."
     ),
     phrase=phrase,
     one_line=one_line,
@@ -775,6 +862,11 @@ RULE = Rule(
             title="methotrexate every day",
             medications=({"drug": "methotrexate", "dose": 15, "frequency": "daily", "start": -3},),
             expect={"subject": "methotrexate:frequency", "state": MET, "severity": URGENT, "since": -3},
+        ),
+        Example(
+            title="400 mg of prednisone every day, typed for 40",
+            medications=({"drug": "prednisone", "dose": 400, "start": -10},),
+            expect={"subject": "prednisone:dose", "state": MET, "severity": ACTION, "since": -10},
         ),
         Example(
             title="co-trimoxazole beside weekly methotrexate",

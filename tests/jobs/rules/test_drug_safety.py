@@ -392,3 +392,35 @@ def test_a_trend_of_a_transaminase_names_the_muscle_too() -> None:
     ]
     answer = assess(WEEKLY, observations=observations)["methotrexate:alt"]
     assert "muscle is a possible source" in RULE.explain(answer, RULE.defaults())
+
+
+@pytest.mark.parametrize(
+    ("medication", "expected"),
+    [
+        ({"drug": "prednisone", "dose": 100}, None),
+        ({"drug": "prednisone", "dose": 101}, ACTION),
+        ({"drug": "prednisone", "dose": 0.4, "unit": "g"}, ACTION),
+        ({"drug": "methylprednisolone", "dose": 96}, ACTION),
+        ({"drug": "dexamethasone", "dose": 40}, ACTION),
+        ({"drug": "methylprednisolone", "dose": 500, "intent": "pulse"}, None),
+        ({"drug": "methylprednisolone", "dose": 1000, "route": "iv", "end": 0}, None),
+        ({"drug": "prednisone", "dose": 400, "end": -1}, None),
+        ({"drug": "prednisone", "dose": 400, "status": "stopped"}, None),
+        ({"drug": "prednisone", "dose": 15, "unit": "mg/kg"}, None),
+        ({"drug": "methotrexate", "dose": 40, "frequency": "weekly"}, None),
+        ({"drug": "methotrexate", "dose": 150, "frequency": "weekly"}, URGENT),
+        ({"drug": "azathioprine", "dose": 1500}, ACTION),
+        ({"drug": "mycophenolate mofetil", "dose": 1500, "frequency": "twice-daily"}, None),
+        ({"drug": "mycophenolate mofetil", "dose": 15, "unit": "g", "frequency": "twice-daily"}, ACTION),
+    ],
+)
+def test_a_dose_that_is_hardly_ever_meant_is_asked_about(medication: dict[str, Any], expected: str | None) -> None:
+    said = found({"start": -10, **medication})
+    assert said.get(f"{medication['drug']}:dose") == (None if expected is None else (MET, expected))
+
+
+def test_a_dose_per_kilogram_is_asked_about_once_the_weight_is_known() -> None:
+    weighed = [{"measure": "weight", "value": 70, "day": -3}]
+    assert found({"drug": "prednisone", "dose": 15, "unit": "mg/kg", "start": -10}, observations=weighed) == {
+        "prednisone:dose": (MET, ACTION)
+    }

@@ -69,6 +69,20 @@ def together(case, name, day):
     assert max(firsts) == day
 
 
+@SAYS(
+    "<name:w> is on the list as <dose:n> <how:w> since <day:d>, <amount:n> <unit:w>: more than <most:n> is hardly ever "
+    "meant."
+)
+def hardly_meant(case, name, dose, how, day, amount, unit, most):
+    found = [one for one in case.patient.statements if one.fact in case.answer.evidence]
+    (one,) = found
+    assert (drug(one.drug).label, one.start) == (name, day)
+    assert same(dose, one.dose, 2)
+    assert how.startswith(one.unit)
+    assert unit.startswith("mg/week") == (one.drug == "methotrexate")
+    assert amount > most
+
+
 UNBORN = "<name:w> harms an unborn child, pregnancy is possible (<day:d>)"
 
 
@@ -225,6 +239,8 @@ def cannot_tell(case):
 
 ACTS = {
     "trend": "look at the series; repeat earlier than planned if it goes on",
+    "dose": "ask what is really taken; correct the dose, unit or frequency, or confirm it with the reason",
+    "today": "call the patient today: what is really taken; correct the dose, unit or frequency",
     "frequency": "call the patient today: what is really taken; blood count, creatinine; correct the prescription",
     "interaction": "call the prescriber today: another drug against Pneumocystis, or a documented decision with blood counts",
     "pregnancy": "talk to the patient today: contraception, pregnancy test; another drug where pregnancy is planned",
@@ -236,11 +252,12 @@ ACTS = {
 }
 
 
-@SAYS(*(text for kind, text in ACTS.items() if kind != "quiet"))
-@SAYS(ACTS["quiet"], rare=True)
+@SAYS(*(text for kind, text in ACTS.items() if kind not in ("quiet", "today")))
+@SAYS(ACTS["quiet"], ACTS["today"], rare=True)
 def act(case):
     issue = case.numbers("issue")
     kind = str(case.answer.severity) if issue == "limit" else issue
+    kind = "today" if issue == "dose" and case.answer.severity == "urgent" else kind
     assert case.text == ACTS["quiet" if kind == "watch" and case.numbers("quiet_liver") else kind]
     if case.text == ACTS["watch"]:
         assert case.subject.partition(":")[2] in ("alt", "ast")

@@ -26,6 +26,8 @@ Kind = Literal["escalation", "steroid", "sparing", "collect", "organ", "review",
 """`escalation` is what the phenotype branch can switch off; `safety` is shown apart from the other suggestions."""
 
 NO_CHANGE = "no-change"
+COMING_BACK = "The treatment helps, and strength is coming back:"
+"""Why nothing is added to treatment under which a fall is being regained."""
 CHILD_WEIGHT_DAYS = 90
 """A child's weight older than this is not used for a dose (site setting)."""
 

@@ -14,10 +14,10 @@ from typing import Any
 from jobs.chart import STRENGTH_INSTRUMENTS, Chart, Fact, SteroidDays, fact_of, last_day_of, share_of_maximum
 from jobs.disease_treatment import NOT_JUDGED, NOT_RESPONDING, RESPONDING, UNTREATED
 from jobs.response import ResponseSteps
-from jobs.rule import CONFIRMED, CORROBORATED, MET, POSSIBLE, URGENT, Answer, day_text, number, parameter, rule
+from jobs.rule import CONFIRMED, CORROBORATED, MET, POSSIBLE, URGENT, Answer, apart, day_text, number, parameter, rule
 from jobs.treatment import Course
 from models.patient_facts import Happening, Reading, Statement
-from models.vocabulary import drug
+from models.vocabulary import drug, measures
 
 TRUE_MYOSITIS = "true_myositis"
 PAIN_NON_INFLAMMATORY = "pain_non_inflammatory"
@@ -51,6 +51,8 @@ STATE_TITLES = {
 }
 WEAKNESS_REMAINS = "No sign of activity; weakness remains"
 RECOVERING = "No sign of activity; strength recovering"
+STILL_ACTIVE = "Inflammatory weakness, recovering under treatment"
+IBM_CK = "Inclusion body myositis; CK raised, as it often is"
 LUNG_WORSE = "Muscle quiet; the lung is worse"
 SKIN_WORSE = "Muscle quiet; the skin is worse"
 QUIET_NOT_STABLE = "Muscle quiet; not stable"
@@ -302,6 +304,18 @@ class Signs:
         return self.active is not None and self.active.numbers.get("treatment") == NOT_RESPONDING
 
     @property
+    def recovering(self) -> bool:
+        """A fall that is being regained: the treatment helps, and every score that fell is a step up again."""
+        helps = self.active is not None and self.active.numbers.get("treatment") == RESPONDING
+        return helps and bool(self.declines) and not self.red_flags and all(map(self._coming_back, self.declines))
+
+    def _coming_back(self, verdict: Answer) -> bool:
+        series = [one for one in self.chart.series(verdict.subject) if one.day >= (verdict.since or self.chart.today)]
+        lowest = min((one.value for one in series), default=None)
+        step: float = getattr(ResponseSteps(), f"step_{verdict.subject}")
+        return lowest is not None and series[-1].value - lowest >= step
+
+    @property
     def unhelped(self) -> bool:
         """Active disease that treatment did not help, or of which nobody knows whether it does."""
         return self.active is not None and self.active.numbers.get("treatment") in (NOT_RESPONDING, NOT_JUDGED)
@@ -337,20 +351,11 @@ class Signs:
         return tuple(facts.values())
 
     def decline_sentence(self) -> str:
-        """The declines in words: `CMAS 24 on 3 Mar 2026, against 27, the mean of the 3 scores before (possible)`."""
-        said = []
-        for verdict in self.declines:
-            latest = self.chart.latest(verdict.subject)
-            if latest is None:
-                continue
-            reference = verdict.numbers.get("reference")
-            scores = int(verdict.numbers.get("reference_scores") or 1)
-            whose = "the score before" if scores == 1 else f"the mean of the {scores} scores before"
-            against = f", against {number(reference, 2)}, {whose}" if reference is not None else ""
-            said.append(
-                f"{fact_of(latest).label} {number(latest.value)} on {day_text(latest.day)}{against} ({verdict.grade})"
-            )
-        return "; ".join(said)
+        """The declines in words: `CMAS 27, the mean of the 3 scores before, to 24 on 3 Mar 2026 (possible)`.
+
+        The fall is the one that counted, with its own day; where the score is now stands behind it.
+        """
+        return "; ".join(_fall_in_words(self.chart, verdict) for verdict in self.declines)
 
     # ------------------------------------------------------------------------------------------------------- enzymes
 
@@ -460,6 +465,25 @@ class Phenotype:
             "missing": list(self.missing),
             "modifiers": list(self.modifiers),
         }
+
+
+def _fall_in_words(chart: Chart, verdict: Answer) -> str:
+    numbers, latest = verdict.numbers, chart.latest(verdict.subject)
+    label = measures()[verdict.subject].short_label
+    scores = int(numbers.get("reference_scores") or 1)
+    before = number(numbers.get("reference"), 2)
+    since = verdict.since if verdict.since is not None else chart.today
+    if numbers.get("gradual"):
+        said = f"{label} step by step from {before} to {number(numbers.get('fall_value'), 2)} on {day_text(since)}"
+    else:
+        whose = "the score before" if scores == 1 else f"the mean of the {scores} scores before"
+        several = not numbers.get("by_fall") and int(numbers.get("since_scores") or 1) > 1
+        to = numbers.get("since_mean") if several else numbers.get("fall_value")
+        when = f"the mean since {day_text(since)}" if several else f"on {day_text(since)}"
+        said = f"{label} {before} ({whose}) -> {number(to, 2)}{',' if several else ''} {when}"
+    if latest is not None and latest.day > since:
+        said += f", {number(latest.value)} on {day_text(latest.day)}"
+    return f"{said} ({verdict.grade})"
 
 
 # ------------------------------------------------------------------------------------------------- the signs of a chart
@@ -975,7 +999,8 @@ def _speaks_of_activity(signs: Signs) -> tuple[str, ...]:
     """What speaks against calling the disease quiet, in words: a raised CK, or an answer of the day."""
     said = []
     if signs.ck is not None and signs.ck_raised:
-        said.append(f"CK {number(signs.ck_ratio)} times its limit on {day_text(signs.ck.day)}")
+        times = apart(signs.ck_ratio or 0.0, signs.parameters.ck_raised)
+        said.append(f"CK {times} times its limit on {day_text(signs.ck.day)}")
     # A very high CK is told already.
     said += [_in_words(key, one) for key, one in _activity(signs) if (key, one.subject) != ("active-disease", "enzyme")]
     return tuple(dict.fromkeys(said))
@@ -1026,7 +1051,10 @@ def _not_stable(signs: Signs) -> Phenotype:
     if urgent:
         parts.append(f"for today: {'; '.join(urgent)}")
     quiet = None if missing else _quiet_muscle_title(signs)
-    if quiet is None:
+    only_ck_of_ibm = signs.chart.diagnosis == "IBM" and not (missing or urgent or _activity(signs))
+    if only_ck_of_ibm:
+        why = f"Inclusion body myositis, no fall of strength; its CK may be raised ({'; '.join(against)})."
+    elif quiet is None:
         why = f"No pattern is recognised, and the disease is not known to be quiet ({'. '.join(parts)})."
     else:
         why = f"No decline of strength and no rise of muscle enzymes; not called stable ({'. '.join(parts)})."
@@ -1036,8 +1064,8 @@ def _not_stable(signs: Signs) -> Phenotype:
         why,
         because=(*_strength_facts(signs), *signs.ck_facts()[-1:]),
         missing=missing,
-        collect=_about_ck(signs) if signs.ck_raised else (),
-        titled=quiet,
+        collect=_about_ck(signs) if signs.ck_raised and not only_ck_of_ibm else (),
+        titled=IBM_CK if only_ck_of_ibm else quiet,
     )
 
 
@@ -1124,7 +1152,7 @@ def phenotype_of(signs: Signs) -> Phenotype:
         modifiers=tuple(modifiers),
         suppresses_escalation=decided.suppresses_escalation,
         waits=decided.waits,
-        titled=decided.titled,
+        titled=STILL_ACTIVE if decided.state == TRUE_MYOSITIS and signs.recovering else decided.titled,
     )
 
 
@@ -1270,7 +1298,7 @@ def _weigh_scores(
     steroid.speaks_for.append(said)
     damage.speaks_against.append(f"{said}: damage does not come within weeks")
     if signs.grade == POSSIBLE:
-        chance.speaks_for.append(f"{said}: one score within the scatter of the instrument")
+        chance.speaks_for.append(f"{said}: within the scatter of the instrument")
         chance.missing.append("a second score within 14 days by the same assessor")
     else:
         chance.speaks_against.append(f"{said}: more than the scatter of the instrument")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from jobs.chart import fact_of, label_of
 from jobs.escalation import (
+    COMING_BACK,
     Citation,
     DoseByWeight,
     Escalation,
@@ -113,6 +114,8 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld
         return Withheld(f"{label_of(running)} is on file from {day_text(last.start)} and still counts as acting.")
     if state == GBS_PATTERN:
         return _nerve_pattern(situation)
+    if signs.recovering and not asked_by_answers and state == TRUE_MYOSITIS:
+        return Withheld(f"{COMING_BACK} {signs.decline_sentence()}.")
     if state == ICI_MYOSITIS and not signs.severe and not signs.troponin_i_raised:
         return Withheld(
             "The checkpoint inhibitor myositis is not severe on file: steroid and holding the drug come first."
@@ -296,7 +299,7 @@ def _cautions(situation: Situation, parameters: Parameters) -> tuple[str, ...]:
     if exchange is not None:
         out.append(f"Plasma exchange on {day_text(exchange.day)}: IVIG only after the last exchange.")
     if signs.grade == "possible":
-        out.append("The decline rests on one score so far: repeat it within 14 days, same assessor.")
+        out.append("The fall is within the scatter of the instrument: repeat the score within 14 days, same assessor.")
     if signs.fever is not None:
         out.append(f"Fever on {day_text(signs.fever.day)}: exclude an infection first.")
     if signs.statins:

@@ -8,7 +8,17 @@ work.
 
 from dataclasses import dataclass
 
-from jobs.escalation import Citation, Escalation, Option, Proposal, Situation, Withheld, dose_by_weight, seeds
+from jobs.escalation import (
+    COMING_BACK,
+    Citation,
+    Escalation,
+    Option,
+    Proposal,
+    Situation,
+    Withheld,
+    dose_by_weight,
+    seeds,
+)
 from jobs.phenotype import GBS_PATTERN, ICI_MYOSITIS, STABLE, TRUE_MYOSITIS
 from jobs.rule import ACTION, URGENT, day_text, parameter
 
@@ -55,6 +65,8 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld
         return Withheld("The weakness on file is not severe: no red flag, less than two steps.") if signs.weak else None
     if situation.pulse_without_response and state not in (GBS_PATTERN, ICI_MYOSITIS):
         return Withheld("The last pulse did not help: another way is looked for before another pulse.")
+    if signs.recovering and state == TRUE_MYOSITIS:
+        return Withheld(f"{COMING_BACK} {signs.decline_sentence()}.")
     last = chart.last_pulse()
     if last is not None and chart.days_since(last[1]) < parameters.response_days and state == TRUE_MYOSITIS:
         return Withheld(f"The last pulse ended on {day_text(last[1])}: it is judged 4 to 6 weeks later.")

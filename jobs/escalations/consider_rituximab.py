@@ -8,8 +8,18 @@ a checkpoint inhibitor (ESC-08). What does not: a first inadequate response, whe
 from dataclasses import dataclass
 
 from jobs.chart import fact_of
-from jobs.escalation import Citation, Escalation, Option, Proposal, Situation, Withheld, seeds, unless_active
-from jobs.phenotype import GBS_PATTERN, ICI_MYOSITIS, STABLE
+from jobs.escalation import (
+    COMING_BACK,
+    Citation,
+    Escalation,
+    Option,
+    Proposal,
+    Situation,
+    Withheld,
+    seeds,
+    unless_active,
+)
+from jobs.phenotype import GBS_PATTERN, ICI_MYOSITIS, STABLE, TRUE_MYOSITIS
 from jobs.rule import ACTION, day_text, parameter
 
 
@@ -49,6 +59,8 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld
         return Withheld(
             f"Steroid and holding the checkpoint inhibitor are judged after {parameters.ici_judged_after} days."
         )
+    if signs.recovering and state == TRUE_MYOSITIS:
+        return Withheld(f"{COMING_BACK} {signs.decline_sentence()}.")
     if not (failed or srp or ici_late):
         return Withheld(
             "IVIG comes first here; rituximab is listed there as the alternative if it fails or cannot be given."

@@ -34,10 +34,10 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | None:
     if course.unit != "mg" or course.weekly_dose is None or not 0 < course.weekly_dose < parameters.target_mg:
         return None
     days = chart.days_since(course.start)
-    late = days >= parameters.by_day and not situation.signs.responding
+    late = days >= parameters.by_day and not (situation.signs.responding or situation.signs.recovering)
     return Proposal(
         because=(fact_of(course), *situation.phenotype.because),
-        why=f"{'Weaker' if situation.signs.declines else 'Active disease'} under methotrexate "
+        why=f"{_state_in_words(situation)} under methotrexate "
         f"{number(course.weekly_dose)} mg a week, taken since {day_text(course.start)}; the target is "
         f"{number(parameters.target_mg)} mg by {day_text(course.start + parameters.by_day)}.",
         urgency=ACTION if late else WATCH,
@@ -61,6 +61,11 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | None:
             else "Blood count and liver values every 2 weeks after each rise.",
         ),
     )
+
+
+def _state_in_words(situation: Situation) -> str:
+    signs = situation.signs
+    return "Weaker" if signs.declines and not signs.recovering else "Active disease"
 
 
 ESCALATION = Escalation(

@@ -20,7 +20,7 @@ from jobs.disease_treatment import (
     TreatmentTimes,
     judged_treatment,
 )
-from jobs.newest import lasts_until, next_after, still_there
+from jobs.newest import DECLINING_STRENGTH, StrengthVerdict, lasts_until, next_after, still_there, strength_verdict
 from jobs.rule import (
     ACTION,
     CANNOT_TELL,
@@ -66,6 +66,7 @@ _NO_NUMBERS: Mapping[str, Any] = {
     "active": "",
     "known_strong": False,
     "checkpoint": False,
+    "falls": False,
 }
 _READ = frozenset((*DIFFICULTIES, *RED_FLAGS, "rash", "strenuous_exercise"))
 
@@ -144,6 +145,18 @@ class _Known(NamedTuple):
     facts: tuple[str, ...] = ()
 
 
+class Beside(NamedTuple):
+    """What stands beside active disease and changes what is done first."""
+
+    inhibitor: CheckpointDoses | None
+    falls: StrengthVerdict
+
+    @property
+    def changes(self) -> tuple[int | None, ...]:
+        """The days on which it could read differently with no new fact."""
+        return (*(self.inhibitor.changes if self.inhibitor else ()), self.falls.recheck_on)
+
+
 def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterator[Answer]:
     """One answer for the muscle, and one for the enzyme where a CK with its limit is on file."""
     if patient.diagnosis in EXCLUDED_DIAGNOSES:
@@ -158,15 +171,15 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
     recheck_on = next_after(as_of, *_turns_old(patient, happened, parameters))
     met = [subject for subject, yes in ((MUSCLE, weak.is_so and active.is_so), (ENZYME, alone and alone.is_so)) if yes]
     treated = judged_treatment(patient, parameters.latest_days, parameters) if met else None
-    inhibitor = checkpoint_doses(patient, as_of, parameters.checkpoint_days) if met else None
+    beside = Beside(checkpoint_doses(patient, as_of, parameters.checkpoint_days), strength_verdict(patient))
     if treated is not None and MUSCLE in met:
-        yield _met(MUSCLE, weak, active, treated, inhibitor, happened, as_of, recheck_on, parameters)
+        yield _met(MUSCLE, weak, active, treated, beside, happened, as_of, recheck_on, parameters)
     else:
         yield _muscle_not_met(patient, weak, active, recheck_on, parameters)
     if alone is None:
         return
     if treated is not None and ENZYME in met:
-        answer = _met(ENZYME, None, alone, treated, inhibitor, happened, as_of, recheck_on, parameters)
+        answer = _met(ENZYME, None, alone, treated, beside, happened, as_of, recheck_on, parameters)
         numbers = {**answer.numbers, "known_strong": weak.is_so is False}
         yield answer._replace(grade=POSSIBLE, numbers=numbers)
     elif alone.is_so is None:
@@ -359,7 +372,7 @@ def _met(
     weak: _Known | None,
     active: _Known,
     treated: Judged,
-    inhibitor: CheckpointDoses | None,
+    beside: Beside,
     happened: Mapping[str, Happening],
     today: int,
     recheck_on: int | None,
@@ -374,7 +387,7 @@ def _met(
         severity=_severity(treated, endangered),
         since=max(since, default=today),
         due=treated.due,
-        recheck_on=next_after(today, recheck_on, *treated.changes, *(inhibitor.changes if inhibitor else ())),
+        recheck_on=next_after(today, recheck_on, *treated.changes, *beside.changes),
         evidence=tuple(dict.fromkeys((*weakness.facts, *active.facts, *treated.facts))),
         numbers={
             "treatment": treated.verdict,
@@ -384,7 +397,8 @@ def _met(
             "weak": "; ".join(weakness.said),
             "active": "; ".join(active.said),
             "known_strong": False,
-            "checkpoint": inhibitor is not None,
+            "checkpoint": beside.inhibitor is not None,
+            "falls": beside.falls.met,
         },
     )
 
@@ -469,6 +483,8 @@ def suggested_action(row: Mapping[str, Any], parameters: Parameters) -> str:
     if row["treatment"] == TOO_EARLY:
         by = day_text(row["due"])
         return f"test strength and CK by {by}; see it earlier where it gets worse, or where a pulse did not help"
+    if row["treatment"] == RESPONDING and row["falls"]:
+        return "strength fell under what helped: see the alert on strength, and whether it is coming back"
     soon = "today" if row["severity"] == URGENT else "this week"
     return {
         UNTREATED: f"discuss first-line treatment {soon}, with its safety screens",
@@ -502,7 +518,9 @@ RULE = Rule(
         "rash",
         "strenuous_exercise",
         "medications",
+        DECLINING_STRENGTH,
     ),
+    after=(DECLINING_STRENGTH,),
     sources=(
         Source(
             "Clinically inactive disease in juvenile dermatomyositis (PRINTO)",

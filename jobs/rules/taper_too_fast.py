@@ -62,6 +62,9 @@ class Parameters:
         mark="seen",
     )
     within_days: int = parameter(14, unit="days", low=3, high=56, meaning="more than one step within this is too fast")
+    tablet_mg: float = parameter(
+        0.5, unit="mg/day", low=0, high=2.5, meaning="a dose this near to the step is the step: tablets cannot do more"
+    )
     smallest_step_mg: float = parameter(
         1.0,
         unit="mg/day",
@@ -198,7 +201,7 @@ def newest_cut(patient: PatientFacts, found: steroids.Exposure, as_of: int, para
         allowed_mg = one_step_below(patient, before_mg, found.kilograms, parameters)
         cut_to = max(level.mg, now)
         is_more = before_mg - cut_to > parameters.smallest_step_mg + steroids.SMALLEST_DIFFERENCE_MG
-        if is_more and cut_to < allowed_mg - steroids.SMALLEST_DIFFERENCE_MG:
+        if is_more and cut_to < allowed_mg - parameters.tablet_mg - steroids.SMALLEST_DIFFERENCE_MG:
             return Cut(level.first, before_mg, level.mg, allowed_mg)
     return None
 

@@ -207,6 +207,12 @@ def checkpoint_inhibitor_first(case):
     assert inhibitors or case.patient.diagnosis == "ICI_MYOSITIS"
 
 
+@SAYS("strength fell under what helped: see the alert on strength, and whether it is coming back")
+def fell_under_what_helped(case):
+    assert case.numbers("treatment") == "responding"
+    assert any(one.state == "met" for one in case.patient.answers["declining-strength"])
+
+
 @SAYS(
     "discuss first-line treatment <soon:w>, with its safety screens",
     "check adherence and dose, then see the options for escalation",

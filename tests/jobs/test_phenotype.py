@@ -265,3 +265,58 @@ def test_damage_on_file_speaks_for_damage_and_a_mild_steady_ck_brings_a_note_on_
     strong = (mmt8(80, -60), mmt8(80, -3))
     for times, noted in ((1.0, False), (1.1, True), (3.0, True), (3.1, False)):
         assert any("much muscle" in said for said in told(times, *strong)["measurement"]["for"]) is noted, times
+
+
+def _title(**facts: Any) -> tuple[str, str]:
+    found = phenotype_of(signs_of(chart(**facts)))
+    return found.state, found.title
+
+
+def test_a_title_says_what_is_quiet_and_what_is_not() -> None:
+    quiet = (*STRONG, ck(0.8))
+    lung = [{"measure": "fvc_percent", "value": value, "day": day} for value, day in ((80, -100), (66, -2))]
+    skin = [{"measure": "cdasi_activity", "value": value, "day": day} for value, day in ((8, -100), (24, -2))]
+    assert _title(patient=ADULT, observations=(*quiet, *lung)) == (INDETERMINATE, "Muscle quiet; the lung is worse")
+    assert _title(patient=ADULT, observations=(*quiet, *skin)) == (INDETERMINATE, "Muscle quiet; the skin is worse")
+    assert _title(
+        patient={**ADULT, "age_years": 30},
+        observations=quiet,
+        medications=({"drug": "methotrexate", "dose": 15, "frequency": "weekly", "start": -200},),
+        events=[{"event": "pregnancy_possible", "day": -3}],
+    ) == (INDETERMINATE, "No sign of activity; something urgent stands beside it")
+
+
+def test_weakness_that_gets_better_is_not_called_damage() -> None:
+    better = phenotype_of(
+        signs_of(chart(observations=(cmas(30, -41), cmas(38, -1), ck(1.1)), medications=(HIGH_DOSE,)))
+    )
+    assert (better.state, better.title) == (STABLE, "No sign of activity; strength recovering")
+    assert "CMAS 30 on 12 Oct 2026, 38 on 21 Nov 2026" in better.why
+    steady = phenotype_of(
+        signs_of(chart(observations=(cmas(37, -41), cmas(38, -1), ck(1.1)), medications=(HIGH_DOSE,)))
+    )
+    assert "may be damage, or come from the steroid (high dose since 18 Oct 2026)" in steady.why
+
+
+def test_the_note_on_a_higher_normal_ck_is_for_adults_who_are_not_weak() -> None:
+    def noted(patient: dict[str, Any], *scores: dict[str, Any], values: tuple[float, ...] = (2, 2.1, 2)) -> bool:
+        readings = [ck(value, day) for value, day in zip(values, (-60, -30, 0), strict=True)]
+        found = explanations_of(signs_of(chart(patient=patient, observations=(*scores, *readings))))
+        return any("healthy men" in one for one in found[3].speaks_for)
+
+    assert noted(ADULT, *STRONG)
+    assert not noted(ADULT, mmt8(60, -40), mmt8(60, -1))
+    assert not noted(JUVENILE, cmas(52, -40), cmas(52, -1))
+    assert not noted(ADULT, *STRONG, values=(6, 5, 2))
+
+
+def test_a_very_high_ck_is_repeated_after_a_week_of_rest_as_its_alert_says() -> None:
+    found = phenotype_of(signs_of(chart(patient=ADULT, observations=(mmt8(80, -1), ck(12)))))
+    assert "CK again after a week of rest" in found.collect
+
+
+def test_a_raised_ck_alone_is_no_riddle_in_inclusion_body_myositis() -> None:
+    found = phenotype_of(
+        signs_of(chart(patient={**ADULT, "diagnosis": "IBM"}, observations=(mmt8(60, -90), mmt8(60, -1), ck(3))))
+    )
+    assert (found.title, found.collect) == ("Inclusion body myositis; CK raised, as it often is", ())

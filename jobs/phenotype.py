@@ -695,7 +695,7 @@ def _know_too_little(signs: Signs) -> Phenotype | None:
     missing = _too_old_or_missing(signs)
     if not missing:
         return None
-    what = "Weaker" if signs.weak else "New pain"
+    what = _weaker(signs) if signs.weak else "New pain"
     return Phenotype(
         INDETERMINATE,
         "PH-00",
@@ -705,6 +705,13 @@ def _know_too_little(signs: Signs) -> Phenotype | None:
         collect=BASIC_FINDINGS,
         waits=True,
     )
+
+
+def _weaker(signs: Signs) -> str:
+    """What makes somebody count as weaker: a fall of strength, else the symptom by its name."""
+    if signs.declines or not signs.red_flags:
+        return "Weaker"
+    return " and ".join(fact_of(flag).label for flag in signs.red_flags)
 
 
 def _too_old_or_missing(signs: Signs) -> tuple[str, ...]:
@@ -819,7 +826,7 @@ def _flare_despite_steroid(signs: Signs) -> Phenotype | None:
     return Phenotype(
         TRUE_MYOSITIS,
         "PH-05",
-        "Weaker under high-dose steroid with rising CK: favours a flare over steroid myopathy.",
+        f"{_weaker(signs)} under high-dose steroid with rising CK: favours a flare over steroid myopathy.",
         because=(*signs.weakness_facts(), *signs.ck_facts(), *signs.chart.steroid_facts()),
     )
 
@@ -878,7 +885,7 @@ def _inflamed(signs: Signs) -> Phenotype | None:
     return Phenotype(
         TRUE_MYOSITIS,
         "PH-01",
-        f"Weaker with CK at {number(signs.ck_ratio)} times its limit: inflammatory weakness is likely.",
+        f"{_weaker(signs)} with CK at {number(signs.ck_ratio)} times its limit: inflammatory weakness is likely.",
         because=(*signs.weakness_facts(), *signs.ck_facts()[-1:]),
     )
 
@@ -890,7 +897,8 @@ def _weak_and_quiet(signs: Signs) -> Phenotype | None:
     return Phenotype(
         INDETERMINATE,
         "PH-06",
-        "Weaker with a CK that is not raised: a flare with normal CK, damage and other causes are all possible.",
+        f"{_weaker(signs)} with a CK that is not raised: a flare with normal CK, damage and other causes are all "
+        "possible.",
         because=(*signs.weakness_facts(), *signs.ck_facts()[-1:]),
         collect=("muscle MRI with T2 or STIR", "aldolase", "EMG", "biopsy if it stays unclear"),
         waits=True,
@@ -1298,7 +1306,7 @@ def _weigh_scores(
     steroid.speaks_for.append(said)
     damage.speaks_against.append(f"{said}: damage does not come within weeks")
     if signs.grade == POSSIBLE:
-        chance.speaks_for.append(f"{said}: within the scatter of the instrument")
+        chance.speaks_for.append(f"{said}: not confirmed by a second score")
         chance.missing.append("a second score within 14 days by the same assessor")
     else:
         chance.speaks_against.append(f"{said}: more than the scatter of the instrument")

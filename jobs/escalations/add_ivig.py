@@ -299,7 +299,7 @@ def _cautions(situation: Situation, parameters: Parameters) -> tuple[str, ...]:
     if exchange is not None:
         out.append(f"Plasma exchange on {day_text(exchange.day)}: IVIG only after the last exchange.")
     if signs.grade == "possible":
-        out.append("The fall is within the scatter of the instrument: repeat the score within 14 days, same assessor.")
+        out.append("The fall is possible only: repeat the score within 14 days, same assessor.")
     if signs.fever is not None:
         out.append(f"Fever on {day_text(signs.fever.day)}: exclude an infection first.")
     if signs.statins:

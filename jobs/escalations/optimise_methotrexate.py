@@ -41,6 +41,7 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | None:
         f"{number(course.weekly_dose)} mg a week, taken since {day_text(course.start)}; the target is "
         f"{number(parameters.target_mg)} mg by {day_text(course.start + parameters.by_day)}.",
         urgency=ACTION if late else WATCH,
+        status=situation.status,
         options=(
             Option(
                 "raise",
@@ -54,7 +55,8 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | None:
                 drugs=("methotrexate",),
             ),
         ),
-        collect_first=() if chart.latest("creatinine", 90) else ("creatinine, blood count, AST and ALT",),
+        collect_first=situation.first
+        + (() if chart.latest("creatinine", 90) else ("creatinine, blood count, AST and ALT",)),
         cautions=(
             f"Not judged as failed before {day_text(course.start + 90)}."
             if days < 90

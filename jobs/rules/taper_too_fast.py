@@ -63,7 +63,11 @@ class Parameters:
     )
     within_days: int = parameter(14, unit="days", low=3, high=56, meaning="more than one step within this is too fast")
     tablet_mg: float = parameter(
-        0.5, unit="mg/day", low=0, high=2.5, meaning="a dose this near to the step is the step: tablets cannot do more"
+        0.5,
+        unit="mg/day",
+        low=0,
+        high=2.5,
+        meaning="a child's dose this near to a step per kilogram is the step: tablets cannot do more",
     )
     smallest_step_mg: float = parameter(
         1.0,
@@ -201,9 +205,16 @@ def newest_cut(patient: PatientFacts, found: steroids.Exposure, as_of: int, para
         allowed_mg = one_step_below(patient, before_mg, found.kilograms, parameters)
         cut_to = max(level.mg, now)
         is_more = before_mg - cut_to > parameters.smallest_step_mg + steroids.SMALLEST_DIFFERENCE_MG
-        if is_more and cut_to < allowed_mg - parameters.tablet_mg - steroids.SMALLEST_DIFFERENCE_MG:
+        slack_mg = parameters.tablet_mg if by_the_kilogram(patient, found, parameters) else 0.0
+        if is_more and cut_to < allowed_mg - slack_mg - steroids.SMALLEST_DIFFERENCE_MG:
             return Cut(level.first, before_mg, level.mg, allowed_mg)
     return None
+
+
+def by_the_kilogram(patient: PatientFacts, found: steroids.Exposure, parameters: Parameters) -> bool:
+    """Whether a step of the taper is so many mg/kg: what it leads to is no number of tablets."""
+    key = parameters.template_child if patient.is_child() else parameters.template
+    return taper_templates()[key].unit == "mg/kg" and bool(found.kilograms)
 
 
 def _has_come_down(found: steroids.Exposure, as_of: int, parameters: Parameters) -> bool:

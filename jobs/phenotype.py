@@ -1306,7 +1306,7 @@ def _weigh_scores(
     steroid.speaks_for.append(said)
     damage.speaks_against.append(f"{said}: damage does not come within weeks")
     if signs.grade == POSSIBLE:
-        chance.speaks_for.append(f"{said}: not confirmed by a second score")
+        chance.speaks_for.append(f"{said}: not confirmed by further scores")
         chance.missing.append("a second score within 14 days by the same assessor")
     else:
         chance.speaks_against.append(f"{said}: more than the scatter of the instrument")

@@ -182,7 +182,7 @@ def test_every_explanation_lists_facts_for_and_against_and_none_is_chosen() -> N
     assert any("since 18 Oct 2026" in item for item in steroid_myopathy.speaks_for)
     assert any("MRI" in item for item in flare.missing)
     assert any("within weeks" in item for item in damage.speaks_against)
-    assert any("scatter" in item for item in chance.speaks_for)
+    assert any("not confirmed by further scores" in item for item in chance.speaks_for)
 
 
 def test_a_juvenile_patient_without_birth_date_is_a_child() -> None:
@@ -320,3 +320,20 @@ def test_a_raised_ck_alone_is_no_riddle_in_inclusion_body_myositis() -> None:
         signs_of(chart(patient={**ADULT, "diagnosis": "IBM"}, observations=(mmt8(60, -90), mmt8(60, -1), ck(3))))
     )
     assert (found.title, found.collect) == ("Inclusion body myositis; CK raised, as it often is", ())
+
+
+def test_weaker_is_said_of_a_fall_and_trouble_swallowing_by_its_name() -> None:
+    steady = (mmt8(78, -60), mmt8(78, -1), ck(0.5))
+    swallowing = phenotype_of(
+        signs_of(chart(patient=ADULT, observations=steady, events=[{"event": "dysphagia", "day": -2}]))
+    )
+    assert swallowing.why.startswith("Difficulty swallowing with a CK that is not raised")
+    fallen = phenotype_of(signs_of(chart(observations=(*FALLING, ck(0.8)))))
+    assert fallen.why.startswith("Weaker with a CK that is not raised")
+
+
+def test_the_fall_told_is_the_one_that_counted_with_its_own_day() -> None:
+    scores = [mmt8(value, day) for value, day in
+              ((73, -200), (73, -170), (54, -140), (54, -100), (60, -60), (64, -1))]  # fmt: skip
+    said = signs_of(chart(patient=ADULT, observations=(*scores, ck(2)))).decline_sentence()
+    assert said.startswith("MMT8 73 (the mean of the 2 scores before) -> 54 on 5 Jul 2026, 64 on 21 Nov 2026 (")

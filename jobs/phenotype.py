@@ -704,7 +704,13 @@ def _know_too_little(signs: Signs) -> Phenotype | None:
         missing=missing,
         collect=BASIC_FINDINGS,
         waits=True,
+        titled=_inclusion_body(signs),
     )
+
+
+def _inclusion_body(signs: Signs) -> str | None:
+    """Its title, where somebody with inclusion body myositis got weaker: that is no riddle."""
+    return INCLUSION_BODY if signs.chart.diagnosis == "IBM" and signs.declines else None
 
 
 def _weaker(signs: Signs) -> str:
@@ -902,6 +908,7 @@ def _weak_and_quiet(signs: Signs) -> Phenotype | None:
         because=(*signs.weakness_facts(), *signs.ck_facts()[-1:]),
         collect=("muscle MRI with T2 or STIR", "aldolase", "EMG", "biopsy if it stays unclear"),
         waits=True,
+        titled=_inclusion_body(signs),
     )
 
 
@@ -909,14 +916,24 @@ def _ck_alone(signs: Signs) -> Phenotype | None:
     """CK rises without weakness, pain or exercise: nothing is decided on an enzyme alone."""
     if not (signs.ck_rising and signs.ck_raised):
         return None
+    collect: tuple[str, ...] = ()
+    risen = f"CK has risen to {number(signs.ck_ratio)} times its limit"
+    if signs.chart.diagnosis == "IBM":
+        why = f"{risen}, as it may in inclusion body myositis; no fall of strength is on file."
+    elif signs.strength_fresh:
+        why = f"{risen}; strength has not fallen."
+        collect = ("CK again in 2 to 4 weeks", "exercise and statin history")
+    else:
+        why = f"{risen} without recorded weakness or pain: test strength first."
+        collect = ("a strength score by the same assessor", "CK again in 2 to 4 weeks", "exercise and statin history")
     return Phenotype(
         INDETERMINATE,
         "CK-alone",
-        f"CK has risen to {number(signs.ck_ratio)} times its limit without recorded weakness or pain: test strength "
-        "first.",
-        because=signs.ck_facts(),
+        why,
+        because=(*_strength_facts(signs), *signs.ck_facts()),
         missing=() if signs.strength_fresh else ("a strength score of the last weeks",),
-        collect=("a strength score by the same assessor", "CK again in 2 to 4 weeks", "exercise and statin history"),
+        collect=collect,
+        titled=IBM_CK if signs.chart.diagnosis == "IBM" and signs.strength_fresh else None,
         suppresses_escalation=True,
     )
 

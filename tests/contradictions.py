@@ -14,7 +14,7 @@ from models.states import severity_rank
 SOON = (URGENT, ACTION)
 QUIET_TITLES = (STATE_TITLES["stable"], WEAKNESS_REMAINS, RECOVERING)
 COUNTED_FROM_TODAY = re.compile(
-    r"\b\d+ days? (?:ago|old|at high)|\bday \d+[;,]|\bhas run for \d+|\b\d+ of the last \d+"
+    r"\b\d+ days? (?:ago|old|at high)|\bday \d+[;,:]|\bhas run for \d+|\b\d+ of the last \d+"
 )
 WEAKER = re.compile(r"\b[Ww]eaker\b")
 

@@ -337,3 +337,21 @@ def test_the_fall_told_is_the_one_that_counted_with_its_own_day() -> None:
               ((73, -200), (73, -170), (54, -140), (54, -100), (60, -60), (64, -1))]  # fmt: skip
     said = signs_of(chart(patient=ADULT, observations=(*scores, ck(2)))).decline_sentence()
     assert said.startswith("MMT8 73 (the mean of the 2 scores before) -> 54 on 5 Jul 2026, 64 on 21 Nov 2026 (")
+
+
+def test_what_was_just_tested_is_not_called_unrecorded() -> None:
+    tested = phenotype_of(signs_of(chart(patient=ADULT, observations=(*STRONG, ck(1, -40), ck(4)))))
+    assert (tested.branch, tested.why) == ("CK-alone", "CK has risen to 4 times its limit; strength has not fallen.")
+    assert "a strength score by the same assessor" not in tested.collect
+    untested = phenotype_of(signs_of(chart(patient=ADULT, observations=(ck(1, -40), ck(4)))))
+    assert untested.why.endswith("without recorded weakness or pain: test strength first.")
+
+
+def test_inclusion_body_myositis_that_gets_weaker_has_its_own_title() -> None:
+    ibm = {**ADULT, "diagnosis": "IBM"}
+    for newest in (0, -40):  # the score and the CK are of today, or too old to decide on
+        scores = (mmt8(60, newest - 60), mmt8(60, newest - 30), mmt8(50, newest))
+        assert _title(patient=ibm, observations=(*scores, ck(0.8, newest))) == (
+            INDETERMINATE,
+            "Inclusion body myositis, weaker",
+        )

@@ -259,7 +259,8 @@ def _per_week(often: Frequency | None) -> float:
 
 
 def _hardly_meant(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterator[Answer]:
-    """A dose on today's list that a typing error explains better than a prescription (GC-10)."""
+    """A dose on today's list that a typing error explains better than a prescription (GC-10): the largest of a drug."""
+    largest: dict[str, tuple[float, Answer]] = {}
     for one in patient.statements:
         row = drug(one.drug)
         milligrams = _milligrams_a_day(patient, one)
@@ -273,10 +274,10 @@ def _hardly_meant(patient: PatientFacts, as_of: int, parameters: Parameters) -> 
         elif row.key in MOST_A_DAY:
             most = getattr(parameters, MOST_A_DAY[row.key])
         dose = milligrams * times
-        if not most or dose <= most + 1e-9:
+        if not most or dose <= most + 1e-9 or dose <= largest.get(row.key, (0.0,))[0]:
             continue
         often = frequencies()[one.frequency].label
-        yield _finding(
+        found = _finding(
             f"{row.key}:dose",
             DOSE,
             f"{row.label} is on the list as {number(one.dose, 2)} {one.unit} {often} since {day_text(one.start)}, "
@@ -287,6 +288,9 @@ def _hardly_meant(patient: PatientFacts, as_of: int, parameters: Parameters) -> 
             recheck_on=next_after(as_of, None if one.end is None else one.end + 1),
             evidence=(one.fact,),
         )
+        largest[row.key] = (dose, found)
+    for _, found in largest.values():
+        yield found
 
 
 def _is_on_the_list(one: Statement, as_of: int) -> bool:

@@ -424,3 +424,9 @@ def test_a_dose_per_kilogram_is_asked_about_once_the_weight_is_known() -> None:
     assert found({"drug": "prednisone", "dose": 15, "unit": "mg/kg", "start": -10}, observations=weighed) == {
         "prednisone:dose": (MET, ACTION)
     }
+
+
+def test_of_two_such_doses_of_a_drug_the_larger_one_is_told() -> None:
+    two = [{"drug": "prednisone", "dose": dose, "start": day} for dose, day in ((400, -10), (600, -3))]
+    assert found(*two) == {"prednisone:dose": (MET, ACTION)}
+    assert "600 mg once daily" in RULE.explain(assess(*two)["prednisone:dose"], RULE.defaults())

@@ -5,8 +5,8 @@ the options.
 """
 
 import datetime as dt
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from jobs.chart import Chart, chart_of
@@ -24,13 +24,19 @@ from jobs.option_screens import obeying
 from jobs.phenotype import (
     GBS_PATTERN,
     ICI_MYOSITIS,
+    STABLE,
     STEROID_MYOPATHY_POSSIBLE,
     Parameters,
+    Phenotype,
     phenotype_of,
     signs_of,
 )
+from jobs.rule import ACTION, URGENT
 from models.patient_facts import PatientFacts
 from models.vocabulary import answers as coded_answers
+
+OF_THE_DISEASE = ("escalation", "organ", "collect")
+"""Kinds of cards that are about how active the disease is; the others are about a drug, its dose and its safety."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,23 @@ class Card:
             "expires": (chart.as_of + dt.timedelta(days=1)).isoformat(),
             "override_codes": list(coded_answers("decline")),
         }
+
+
+def told_beside(found: Phenotype, cards: Sequence[Card]) -> Phenotype:
+    """The state as said beside the cards: no title calls somebody quiet whose disease asks for a decision soon."""
+    soon = [
+        card.proposal.title or card.escalation.title
+        for card in cards
+        if card.escalation.kind in OF_THE_DISEASE and card.proposal.urgency in (URGENT, ACTION)
+    ]
+    if found.state != STABLE or not soon:
+        return found
+    beside = "; ".join(_inside(title) for title in soon)
+    return replace(found, titled=f"Muscle quiet; {beside}", why=f"{found.why} To be decided on: {beside}.")
+
+
+def _inside(title: str) -> str:
+    return title[:1].lower() + title[1:]
 
 
 def why_switched_off(one: Escalation, situation: Situation) -> str | None:

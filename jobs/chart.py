@@ -147,22 +147,23 @@ class SteroidDays:
         """How many of the last `within` days were at or above `mg`."""
         return sum(dose >= mg for dose in self.mg[-within:])
 
-    def run_of_high_days(self, above: float, at_least: float | None, gap: int) -> int:
-        """High days in one course up to the day asked about: above `above`, or at least `at_least`; 0 if it is over.
+    def run_of_high_days(self, above: float, at_least: float | None, gap: int) -> tuple[int, int]:
+        """High days in one course up to the day asked about, and how many days before it the first of them lies.
 
-        A gap of up to `gap` days does not end the course and is not counted.
+        High is above `above`, or at least `at_least`; none where the course is over. A gap of up to `gap` days does
+        not end the course and is not counted.
         """
         # A dose per kg may come out a hair below the line through rounding: it still counts as on the line.
         line = math.inf if at_least is None else at_least - SMALLEST_DIFFERENCE_MG
-        counted = missed = 0
-        for dose in reversed(self.mg):
+        counted = missed = first = 0
+        for back, dose in enumerate(reversed(self.mg)):
             if dose > above + SMALLEST_DIFFERENCE_MG or dose >= line:
-                counted, missed = counted + 1, 0
+                counted, missed, first = counted + 1, 0, back
             else:
                 missed += 1
                 if missed > gap:
                     break
-        return counted
+        return counted, first
 
 
 @dataclass(frozen=True)

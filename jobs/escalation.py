@@ -26,6 +26,8 @@ Kind = Literal["escalation", "steroid", "sparing", "collect", "organ", "review",
 """`escalation` is what the phenotype branch can switch off; `safety` is shown apart from the other suggestions."""
 
 NO_CHANGE = "no-change"
+COMING_BACK = "The treatment helps, and strength is coming back:"
+"""Why nothing is added to treatment under which a fall is being regained."""
 CHILD_WEIGHT_DAYS = 90
 """A child's weight older than this is not used for a dose (site setting)."""
 
@@ -284,7 +286,7 @@ def dose_by_weight(
         return DoseByWeight(
             words,
             fact_of(reading),
-            f"The child's last weight is {age} days old ({day_text(reading.day)}): weigh first.",
+            f"The child's last weight is of {day_text(reading.day)}: weigh first.",
         )
 
     def total(kilograms: float) -> str:

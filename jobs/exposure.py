@@ -124,8 +124,8 @@ class Replaced(NamedTuple):
     def words(self) -> str:
         """What was taken to be the case, for a sentence."""
         return (
-            f"{self.statement.drug} {_dose_words(self.statement)} of {dated(self.statement.start)}, which has no "
-            f"end, is taken to have been replaced by {_dose_words(self.by)} on {dated(self.by.start)} ({self.how})"
+            f"{self.statement.drug} {dose_words(self.statement)} of {dated(self.statement.start)}, which has no "
+            f"end, is taken to have been replaced by {dose_words(self.by)} on {dated(self.by.start)} ({self.how})"
         )
 
 
@@ -441,7 +441,8 @@ def _as_prescribed(statement: Statement) -> tuple[float | None, str, int]:
     return None if statement.dose is None else statement.dose * share, statement.unit, max(every, 2)
 
 
-def _dose_words(statement: Statement) -> str:
+def dose_words(statement: Statement) -> str:
+    """`40 mg once daily`."""
     dose = "an unknown dose" if statement.dose is None else f"{amount(statement.dose, 2)} {statement.unit}"
     often = frequencies().get(statement.frequency)
     return f"{dose} {often.label.lower() if often else statement.frequency}"

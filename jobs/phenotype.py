@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-from jobs.chart import STRENGTH_INSTRUMENTS, Chart, Fact, fact_of, last_day_of, share_of_maximum
-from jobs.disease_treatment import NOT_RESPONDING, UNTREATED
-from jobs.rule import CONFIRMED, CORROBORATED, MET, POSSIBLE, URGENT, Answer, day_text, number, parameter, rule
+from jobs.chart import STRENGTH_INSTRUMENTS, Chart, Fact, SteroidDays, fact_of, last_day_of, share_of_maximum
+from jobs.disease_treatment import NOT_JUDGED, NOT_RESPONDING, RESPONDING, UNTREATED
+from jobs.response import ResponseSteps
+from jobs.rule import CONFIRMED, CORROBORATED, MET, POSSIBLE, URGENT, Answer, apart, day_text, number, parameter, rule
 from jobs.treatment import Course
 from models.patient_facts import Happening, Reading, Statement
 from models.vocabulary import drug, measures
@@ -49,6 +50,13 @@ STATE_TITLES = {
     STABLE: "No sign of change",
 }
 WEAKNESS_REMAINS = "No sign of activity; weakness remains"
+RECOVERING = "No sign of activity; strength recovering"
+STILL_ACTIVE = "Inflammatory weakness, recovering under treatment"
+IBM_CK = "Inclusion body myositis; CK raised, as it often is"
+LUNG_WORSE = "Muscle quiet; the lung is worse"
+SKIN_WORSE = "Muscle quiet; the skin is worse"
+QUIET_NOT_STABLE = "Muscle quiet; not stable"
+URGENT_BESIDE = "No sign of activity; something urgent stands beside it"
 INCLUSION_BODY = "Inclusion body myositis, weaker"
 SPEAK_OF_ACTIVITY = (
     "active-disease",
@@ -61,6 +69,9 @@ SPEAK_OF_ACTIVITY = (
     "no-response-after-pulse",
 )
 """Rules whose answer `met` on a day leaves no room for "stable" on that day."""
+OF_THE_LUNG = ("lung-function", "mda5-lung-disease")
+OTHER_THAN_MUSCLE = (*OF_THE_LUNG, "skin-activity", "red-flag-symptoms")
+"""Rules that may be met while the muscle is quiet."""
 
 DAMAGE = ("muscle_atrophy", "contracture", "calcinosis")
 HIGHER_NORMAL_CK = (
@@ -206,6 +217,19 @@ class Parameters:
         source="PRODERM-2023",
         mark="seen",
     )
+    remembered_days: int = parameter(
+        90,
+        unit="days",
+        low=28,
+        high=182,
+        meaning="a long high dose that ended so long ago may still weaken the muscles",
+    )
+    remembered_run_days: int = parameter(
+        42, unit="days", low=21, high=182, meaning="a high dose this long is remembered after it came down"
+    )
+    gain_days: int = parameter(
+        182, unit="days", low=60, high=365, meaning="a score a step above one of so many days before has come back"
+    )
     pmr_age: int = parameter(
         50, unit="years", low=40, high=70, meaning="polymyalgia is not considered below this age", mark="memory"
     )
@@ -238,7 +262,9 @@ class Signs:
     statins: tuple[Course, ...]
     troponin_i_raised: Reading | None
     high_dose_days: int
+    high_since: int
     very_high_days: int
+    very_high_last: int
     recent_pulse: tuple[Statement, int] | None
     extramuscular_worse: Reading | None
     lung_disease: Happening | None
@@ -267,9 +293,32 @@ class Signs:
         return self.active is not None and self.active.numbers.get("treatment") == UNTREATED
 
     @property
+    def responding(self) -> bool:
+        """Active disease under treatment that helps, and no fall of strength."""
+        helps = self.active is not None and self.active.numbers.get("treatment") == RESPONDING
+        return helps and not self.declines
+
+    @property
     def not_responding(self) -> bool:
         """Active disease under treatment that had its time and did not help."""
         return self.active is not None and self.active.numbers.get("treatment") == NOT_RESPONDING
+
+    @property
+    def recovering(self) -> bool:
+        """A fall that is being regained: the treatment helps, and every score that fell is a step up again."""
+        helps = self.active is not None and self.active.numbers.get("treatment") == RESPONDING
+        return helps and bool(self.declines) and not self.red_flags and all(map(self._coming_back, self.declines))
+
+    def _coming_back(self, verdict: Answer) -> bool:
+        series = [one for one in self.chart.series(verdict.subject) if one.day >= (verdict.since or self.chart.today)]
+        lowest = min((one.value for one in series), default=None)
+        step: float = getattr(ResponseSteps(), f"step_{verdict.subject}")
+        return lowest is not None and series[-1].value - lowest >= step
+
+    @property
+    def unhelped(self) -> bool:
+        """Active disease that treatment did not help, or of which nobody knows whether it does."""
+        return self.active is not None and self.active.numbers.get("treatment") in (NOT_RESPONDING, NOT_JUDGED)
 
     @property
     def grade(self) -> str | None:
@@ -302,20 +351,11 @@ class Signs:
         return tuple(facts.values())
 
     def decline_sentence(self) -> str:
-        """The declines in words: `CMAS 24 on 3 Mar 2026, against 27, the mean of the 3 scores before (possible)`."""
-        said = []
-        for verdict in self.declines:
-            latest = self.chart.latest(verdict.subject)
-            if latest is None:
-                continue
-            reference = verdict.numbers.get("reference")
-            scores = int(verdict.numbers.get("reference_scores") or 1)
-            whose = "the score before" if scores == 1 else f"the mean of the {scores} scores before"
-            against = f", against {number(reference, 2)}, {whose}" if reference is not None else ""
-            said.append(
-                f"{fact_of(latest).label} {number(latest.value)} on {day_text(latest.day)}{against} ({verdict.grade})"
-            )
-        return "; ".join(said)
+        """The declines in words: `CMAS 27, the mean of the 3 scores before, to 24 on 3 Mar 2026 (possible)`.
+
+        The fall is the one that counted, with its own day; where the score is now stands behind it.
+        """
+        return "; ".join(_fall_in_words(self.chart, verdict) for verdict in self.declines)
 
     # ------------------------------------------------------------------------------------------------------- enzymes
 
@@ -427,6 +467,25 @@ class Phenotype:
         }
 
 
+def _fall_in_words(chart: Chart, verdict: Answer) -> str:
+    numbers, latest = verdict.numbers, chart.latest(verdict.subject)
+    label = measures()[verdict.subject].short_label
+    scores = int(numbers.get("reference_scores") or 1)
+    before = number(numbers.get("reference"), 2)
+    since = verdict.since if verdict.since is not None else chart.today
+    if numbers.get("gradual"):
+        said = f"{label} step by step from {before} to {number(numbers.get('fall_value'), 2)} on {day_text(since)}"
+    else:
+        whose = "the score before" if scores == 1 else f"the mean of the {scores} scores before"
+        several = not numbers.get("by_fall") and int(numbers.get("since_scores") or 1) > 1
+        to = numbers.get("since_mean") if several else numbers.get("fall_value")
+        when = f"the mean since {day_text(since)}" if several else f"on {day_text(since)}"
+        said = f"{label} {before} ({whose}) -> {number(to, 2)}{',' if several else ''} {when}"
+    if latest is not None and latest.day > since:
+        said += f", {number(latest.value)} on {day_text(latest.day)}"
+    return f"{said} ({verdict.grade})"
+
+
 # ------------------------------------------------------------------------------------------------- the signs of a chart
 
 
@@ -448,6 +507,11 @@ def signs_of(chart: Chart, parameters: Parameters | None = None) -> Signs:
     if pulse is not None and chart.days_since(pulse[1]) > p.after_pulse_days:
         pulse = None
     pain, new_pain = _pain(chart, p)
+    high_days, first_high = chart.steroid.run_of_high_days(
+        p.high_dose_mg, p.high_dose_mg_kg * weight.value if weight else None, p.course_gap_days
+    )
+    last_days = chart.steroid.mg[-p.after_pulse_days :]
+    very_high = [back for back, dose in enumerate(reversed(last_days)) if dose > p.very_high_mg]
     return Signs(
         chart=chart,
         parameters=p,
@@ -477,10 +541,10 @@ def signs_of(chart: Chart, parameters: Parameters | None = None) -> Signs:
         checkpoint=_checkpoint(chart, p),
         statins=chart.on_class("statin"),
         troponin_i_raised=_raised_troponin_i(chart, p),
-        high_dose_days=chart.steroid.run_of_high_days(
-            p.high_dose_mg, p.high_dose_mg_kg * weight.value if weight else None, p.course_gap_days
-        ),
-        very_high_days=sum(dose > p.very_high_mg for dose in chart.steroid.mg[-p.after_pulse_days :]),
+        high_dose_days=high_days,
+        high_since=chart.today - first_high,
+        very_high_days=len(very_high),
+        very_high_last=chart.today - min(very_high, default=0),
         recent_pulse=pulse,
         extramuscular_worse=_worse(chart, "extramuscular_global", p.extramuscular_rise, p.symptom_days),
         lung_disease=chart.condition("interstitial_lung_disease"),
@@ -592,9 +656,9 @@ def _acute_steroid_myopathy(signs: Signs) -> Phenotype | None:
     return Phenotype(
         STEROID_MYOPATHY_POSSIBLE,
         "PH-04b",
-        f"Weaker after {signs.very_high_days} days above {number(signs.parameters.very_high_mg)} mg/day in the last "
-        f"{signs.parameters.after_pulse_days} days: the acute form of steroid myopathy can raise CK, so CK does not "
-        "decide.",
+        f"Weaker after {signs.parameters.very_high_days} or more days above {number(signs.parameters.very_high_mg)} "
+        f"mg/day, the last on {day_text(signs.very_high_last)}: the acute form of steroid myopathy can raise CK, so CK "
+        "does not decide.",
         because=(*signs.weakness_facts(), *signs.chart.steroid_facts(), *signs.ck_facts()[-1:]),
         collect=("FVC and NIF", "EMG", "potassium", "CK again in 3 to 7 days"),
         modifiers=("acute",),
@@ -631,7 +695,7 @@ def _know_too_little(signs: Signs) -> Phenotype | None:
     missing = _too_old_or_missing(signs)
     if not missing:
         return None
-    what = "Weaker" if signs.weak else "New pain"
+    what = _weaker(signs) if signs.weak else "New pain"
     return Phenotype(
         INDETERMINATE,
         "PH-00",
@@ -640,7 +704,20 @@ def _know_too_little(signs: Signs) -> Phenotype | None:
         missing=missing,
         collect=BASIC_FINDINGS,
         waits=True,
+        titled=_inclusion_body(signs),
     )
+
+
+def _inclusion_body(signs: Signs) -> str | None:
+    """Its title, where somebody with inclusion body myositis got weaker: that is no riddle."""
+    return INCLUSION_BODY if signs.chart.diagnosis == "IBM" and signs.declines else None
+
+
+def _weaker(signs: Signs) -> str:
+    """What makes somebody count as weaker: a fall of strength, else the symptom by its name."""
+    if signs.declines or not signs.red_flags:
+        return "Weaker"
+    return " and ".join(fact_of(flag).label for flag in signs.red_flags)
 
 
 def _too_old_or_missing(signs: Signs) -> tuple[str, ...]:
@@ -652,12 +729,12 @@ def _too_old_or_missing(signs: Signs) -> tuple[str, ...]:
     elif signs.ck_ratio is None:
         missing.append(f"upper limit of the CK of {day_text(signs.ck.day)}")
     elif not signs.ck_fresh:
-        missing.append(f"CK: the last one is from {day_text(signs.ck.day)}, more than {p.fresh_days} days ago")
+        missing.append(f"CK: the last one is from {day_text(signs.ck.day)}, older than {p.fresh_days} days")
     if signs.strength is None:
         missing.append(f"strength score: none in the last {p.valid_days} days")
     elif not signs.strength_fresh:
         missing.append(
-            f"strength score: the last one is from {day_text(signs.strength.day)}, more than {p.fresh_days} days ago"
+            f"strength score: the last one is from {day_text(signs.strength.day)}, older than {p.fresh_days} days"
         )
     return tuple(missing)
 
@@ -684,7 +761,8 @@ def _exercise_ck(signs: Signs) -> Phenotype | None:
     return Phenotype(
         EXERCISE_CK,
         "PH-09",
-        "CK is raised after strenuous exercise and strength is normal: no escalation, repeat CK after 7 days of rest.",
+        "CK is raised after strenuous exercise and strength is normal: no escalation, repeat CK after 7 days of rest."
+        + _beside(signs),
         because=(*signs.ck_facts()[-1:], fact_of(signs.exercise), *_strength_facts(signs)),
         collect=("CK after 7 days of rest",),
         suppresses_escalation=True,
@@ -700,7 +778,8 @@ def _polymyalgia(signs: Signs) -> Phenotype | None:
     return Phenotype(
         PAIN_NON_INFLAMMATORY,
         "PH-10",
-        "Pain with raised CRP or ESR, normal CK and normal strength: a polymyalgia pattern, not a flare of the muscle.",
+        "Pain with raised CRP or ESR, normal CK and normal strength: a polymyalgia pattern, not a flare of the muscle."
+        + _beside(signs),
         because=(*_pain_facts(signs), *(fact_of(reading) for reading in signs.inflammation), *signs.ck_facts()[-1:]),
         modifiers=("polymyalgia",),
         suppresses_escalation=True,
@@ -720,7 +799,7 @@ def _pain_only(signs: Signs) -> Phenotype | None:
     return Phenotype(
         PAIN_NON_INFLAMMATORY,
         "PH-02",
-        "Pain with normal strength and normal CK: this does not call for more immunosuppression.",
+        "Pain with normal strength and normal CK: the pain does not call for more immunosuppression." + _beside(signs),
         because=(*_pain_facts(signs), *_strength_facts(signs), *signs.ck_facts()[-1:]),
         suppresses_escalation=True,
     )
@@ -753,7 +832,7 @@ def _flare_despite_steroid(signs: Signs) -> Phenotype | None:
     return Phenotype(
         TRUE_MYOSITIS,
         "PH-05",
-        "Weaker under high-dose steroid with rising CK: favours a flare over steroid myopathy.",
+        f"{_weaker(signs)} under high-dose steroid with rising CK: favours a flare over steroid myopathy.",
         because=(*signs.weakness_facts(), *signs.ck_facts(), *signs.chart.steroid_facts()),
     )
 
@@ -773,11 +852,11 @@ def _steroid_myopathy(signs: Signs) -> Phenotype | None:
         behind = f"a high dose from {begun} to {ended}, remembered while a steroid is taken,"
     elif signs.high_dose_days >= p.high_dose_days:
         behind = (
-            f"{signs.high_dose_days} days above {number(p.high_dose_mg)} mg/day or {number(p.high_dose_mg_kg)} "
-            "mg/kg/day"
+            f"a dose above {number(p.high_dose_mg)} mg/day or of {number(p.high_dose_mg_kg)} mg/kg/day and more since "
+            f"{day_text(signs.high_since)}"
         )
     else:
-        behind = f"a steroid pulse in the last {p.after_pulse_days} days"
+        behind = f"a steroid pulse until {day_text(signs.recent_pulse[1])}" if signs.recent_pulse else "a steroid pulse"
     return Phenotype(
         STEROID_MYOPATHY_POSSIBLE,
         "PH-04",
@@ -812,7 +891,7 @@ def _inflamed(signs: Signs) -> Phenotype | None:
     return Phenotype(
         TRUE_MYOSITIS,
         "PH-01",
-        f"Weaker with CK at {number(signs.ck_ratio)} times its limit: inflammatory weakness is likely.",
+        f"{_weaker(signs)} with CK at {number(signs.ck_ratio)} times its limit: inflammatory weakness is likely.",
         because=(*signs.weakness_facts(), *signs.ck_facts()[-1:]),
     )
 
@@ -824,10 +903,12 @@ def _weak_and_quiet(signs: Signs) -> Phenotype | None:
     return Phenotype(
         INDETERMINATE,
         "PH-06",
-        "Weaker with a CK that is not raised: a flare with normal CK, damage and other causes are all possible.",
+        f"{_weaker(signs)} with a CK that is not raised: a flare with normal CK, damage and other causes are all "
+        "possible.",
         because=(*signs.weakness_facts(), *signs.ck_facts()[-1:]),
         collect=("muscle MRI with T2 or STIR", "aldolase", "EMG", "biopsy if it stays unclear"),
         waits=True,
+        titled=_inclusion_body(signs),
     )
 
 
@@ -835,31 +916,84 @@ def _ck_alone(signs: Signs) -> Phenotype | None:
     """CK rises without weakness, pain or exercise: nothing is decided on an enzyme alone."""
     if not (signs.ck_rising and signs.ck_raised):
         return None
+    collect: tuple[str, ...] = ()
+    risen = f"CK has risen to {number(signs.ck_ratio)} times its limit"
+    if signs.chart.diagnosis == "IBM":
+        why = f"{risen}, as it may in inclusion body myositis; no fall of strength is on file."
+    elif signs.strength_fresh:
+        why = f"{risen}; strength has not fallen."
+        collect = ("CK again in 2 to 4 weeks", "exercise and statin history")
+    else:
+        why = f"{risen} without recorded weakness or pain: test strength first."
+        collect = ("a strength score by the same assessor", "CK again in 2 to 4 weeks", "exercise and statin history")
     return Phenotype(
         INDETERMINATE,
         "CK-alone",
-        f"CK has risen to {number(signs.ck_ratio)} times its limit without recorded weakness or pain: test strength "
-        "first.",
-        because=signs.ck_facts(),
+        why,
+        because=(*_strength_facts(signs), *signs.ck_facts()),
         missing=() if signs.strength_fresh else ("a strength score of the last weeks",),
-        collect=("a strength score by the same assessor", "CK again in 2 to 4 weeks", "exercise and statin history"),
+        collect=collect,
+        titled=IBM_CK if signs.chart.diagnosis == "IBM" and signs.strength_fresh else None,
         suppresses_escalation=True,
     )
 
 
 def _stable(signs: Signs) -> Phenotype | None:
     """Strength and CK are recent and quiet, and no answer of the day speaks of activity."""
-    if _missing_for_stable(signs) or _speaks_of_activity(signs):
+    if _missing_for_stable(signs) or _speaks_of_activity(signs) or _urgent_beside(signs):
         return None
     weak = signs.strength_normal is False
+    gained = _gained(signs) if weak else None
     return Phenotype(
         STABLE,
         "none",
         "No decline, no sign of activity and no rise of muscle enzymes that would call for a decision"
-        + (": the weakness on file may be damage." if weak else "."),
-        because=(*_strength_facts(signs), *signs.ck_facts()[-1:]),
-        titled=WEAKNESS_REMAINS if weak else None,
+        + (f": {_weakness_left(signs, gained)}." if weak else "."),
+        because=(*((fact_of(gained),) if gained else ()), *_strength_facts(signs), *signs.ck_facts()[-1:]),
+        titled=None if not weak else WEAKNESS_REMAINS if gained is None else RECOVERING,
     )
+
+
+def _gained(signs: Signs) -> Reading | None:
+    """The lowest score of the last half year, where the newest of its instrument lies a step above it."""
+    newest = signs.strength
+    if newest is None:
+        return None
+    before = signs.chart.before(newest, signs.parameters.gain_days, _ALL)
+    lowest = min(before, key=lambda one: one.value, default=None)
+    step: float = getattr(ResponseSteps(), f"step_{newest.measure}")
+    return lowest if lowest is not None and newest.value - lowest.value >= step else None
+
+
+_ALL = 10_000
+
+
+def _weakness_left(signs: Signs, gained: Reading | None) -> str:
+    """What the weakness on file may be, where nothing is active."""
+    newest = signs.strength
+    if gained is not None and newest is not None:
+        return (
+            f"strength is coming back ({fact_of(newest).label} {number(gained.value)} on {day_text(gained.day)}, "
+            f"{number(newest.value)} on {day_text(newest.day)})"
+        )
+    if signs.chart.diagnosis == "IBM":
+        return "the weakness on file is the slow course of inclusion body myositis"
+    high = _high_dose_of_late(signs)
+    return "the weakness on file may be damage" + (f", or come from the steroid (high dose {high})" if high else "")
+
+
+def _high_dose_of_late(signs: Signs) -> str:
+    """Since when, or until when, the steroid was high for weeks; empty where it was not, or long ago."""
+    p, chart = signs.parameters, signs.chart
+    if signs.high_dose_days >= p.high_dose_days:
+        return f"since {day_text(signs.high_since)}"
+    weight = chart.latest("weight")
+    line = p.high_dose_mg_kg * weight.value if weight else None
+    for back in range(1, min(p.remembered_days, len(chart.steroid.mg))):
+        days, _ = SteroidDays(chart.steroid.mg[:-back]).run_of_high_days(p.high_dose_mg, line, 0)
+        if days:
+            return f"until {day_text(chart.today - back)}" if days >= p.remembered_run_days else ""
+    return ""
 
 
 def _missing_for_stable(signs: Signs) -> tuple[str, ...]:
@@ -873,41 +1007,117 @@ def _missing_for_stable(signs: Signs) -> tuple[str, ...]:
     return tuple(missing)
 
 
-def _speaks_of_activity(signs: Signs) -> tuple[str, ...]:
-    """What speaks against calling the patient stable, in words: a raised CK, or an answer of the day."""
-    said = []
-    if signs.ck is not None and signs.ck_raised:
-        said.append(f"CK {number(signs.ck_ratio)} times its limit on {day_text(signs.ck.day)}")
-    said += [
-        f"{rule(key).title.lower()} ({_about(one.subject)})"
+def _activity(signs: Signs) -> tuple[tuple[str, Answer], ...]:
+    """The answers of the day that speak of activity, with their rules: each finding once."""
+    lung_told = bool(signs.chart.met("lung-function"))
+    return tuple(
+        (key, one)
         for key, answers in signs.chart.answers.items()
         for one in answers
-        if one.state == MET and (key in SPEAK_OF_ACTIVITY or one.severity == URGENT)
-    ]
-    return tuple(said)
+        if one.state == MET
+        and (key in SPEAK_OF_ACTIVITY or (key in OF_THE_LUNG and one.severity == URGENT))
+        and not (key == "worsening" and one.numbers.get("only_lung") and lung_told)
+    )
 
 
-def _about(subject: str) -> str:
-    """A subject in words: `CMAS`, `FVC %`, `dysphagia`."""
-    return measures()[subject].short_label if subject in measures() else subject.replace("_", " ")
+def _speaks_of_activity(signs: Signs) -> tuple[str, ...]:
+    """What speaks against calling the disease quiet, in words: a raised CK, or an answer of the day."""
+    said = []
+    if signs.ck is not None and signs.ck_raised:
+        times = apart(signs.ck_ratio or 0.0, signs.parameters.ck_raised)
+        said.append(f"CK {times} times its limit on {day_text(signs.ck.day)}")
+    # A very high CK is told already.
+    said += [_in_words(key, one) for key, one in _activity(signs) if (key, one.subject) != ("active-disease", "enzyme")]
+    return tuple(dict.fromkeys(said))
+
+
+def _urgent_beside(signs: Signs) -> tuple[str, ...]:
+    """What is for today and says nothing of the disease: nobody is called stable beside it."""
+    activity = {(key, one.subject) for key, one in _activity(signs)}
+    return tuple(
+        _in_words(key, one)
+        for key, answers in signs.chart.answers.items()
+        for one in answers
+        if one.state == MET and one.severity == URGENT and (key, one.subject) not in activity
+    )
+
+
+def _in_words(key: str, answer: Answer) -> str:
+    """An answer in a few words, as the lists say it: `lung worse: FVC 83 → 72 %`, `difficulty swallowing, recorded`."""
+    found = rule(key)
+    said = answer.numbers.get("said")
+    if key == "no-response-after-pulse":
+        return f"no response to the steroid pulse ({said})"
+    if found.phrase is not None and (phrase := found.phrase([answer.cells()])):
+        return _as_a_part(phrase)
+    return _as_a_part(str(said) if said else found.title)
+
+
+def _as_a_part(sentence: str) -> str:
+    """A sentence within another: its first letter small, unless the word is an abbreviation."""
+    text = sentence.rstrip(".")
+    return text if text[1:2].isupper() or text[:1].isdigit() else text[:1].lower() + text[1:]
+
+
+def _beside(signs: Signs) -> str:
+    """A sentence on what asks for something else, beside a state that asks for nothing; empty where nothing does."""
+    said = (*(_in_words(key, one) for key, one in _activity(signs)), *_urgent_beside(signs))
+    return f" Beside it, and not explained by it: {'; '.join(dict.fromkeys(said))}." if said else ""
 
 
 def _not_stable(signs: Signs) -> Phenotype:
     """Nothing decides, and it is not known to be quiet."""
-    missing, against = _missing_for_stable(signs), _speaks_of_activity(signs)
+    missing, against, urgent = _missing_for_stable(signs), _speaks_of_activity(signs), _urgent_beside(signs)
     parts = []
     if missing:
         parts.append(f"missing: {'; '.join(missing)}")
     if against:
         parts.append(f"speaks against calm: {'; '.join(against)}")
+    if urgent:
+        parts.append(f"for today: {'; '.join(urgent)}")
+    quiet = None if missing else _quiet_muscle_title(signs)
+    only_ck_of_ibm = signs.chart.diagnosis == "IBM" and not (missing or urgent or _activity(signs))
+    if only_ck_of_ibm:
+        why = f"Inclusion body myositis, no fall of strength; its CK may be raised ({'; '.join(against)})."
+    elif quiet is None:
+        why = f"No pattern is recognised, and the disease is not known to be quiet ({'. '.join(parts)})."
+    else:
+        why = f"No decline of strength and no rise of muscle enzymes; not called stable ({'. '.join(parts)})."
     return Phenotype(
         INDETERMINATE,
         "not-stable",
-        f"No pattern is recognised, and the disease is not known to be quiet ({', '.join(parts)}).",
+        why,
         because=(*_strength_facts(signs), *signs.ck_facts()[-1:]),
         missing=missing,
-        collect=("CK again in 2 to 4 weeks", "exercise and statin history") if signs.ck_raised else (),
+        collect=_about_ck(signs) if signs.ck_raised and not only_ck_of_ibm else (),
+        titled=IBM_CK if only_ck_of_ibm else quiet,
     )
+
+
+def _about_ck(signs: Signs) -> tuple[str, ...]:
+    """What tells where a raised CK comes from; a very high one waits for no month."""
+    very_high = any(one.subject == "enzyme" for one in signs.chart.met("active-disease"))
+    again = "CK again after a week of rest" if very_high else "CK again in 2 to 4 weeks"
+    more = ("a strength score by the same assessor",) if very_high and not signs.strength_fresh else ()
+    return (*more, again, "exercise and statin history")
+
+
+def _quiet_muscle_title(signs: Signs) -> str | None:
+    """The title where strength and CK are quiet and only something else speaks; None where the muscle may speak too."""
+    if signs.ck_raised:
+        return None
+    lung = skin = other = False
+    for key, one in _activity(signs):
+        of_lung = key in OF_THE_LUNG or (key == "worsening" and bool(one.numbers.get("only_lung")))
+        if not of_lung and key not in OTHER_THAN_MUSCLE:
+            return None
+        lung, skin = lung or of_lung, skin or key == "skin-activity"
+        other = other or key == "red-flag-symptoms"
+    if other:
+        return QUIET_NOT_STABLE
+    if lung:
+        return LUNG_WORSE
+    return SKIN_WORSE if skin else URGENT_BESIDE
 
 
 Branch = Callable[[Signs], Phenotype | None]
@@ -967,7 +1177,7 @@ def phenotype_of(signs: Signs) -> Phenotype:
         modifiers=tuple(modifiers),
         suppresses_escalation=decided.suppresses_escalation,
         waits=decided.waits,
-        titled=decided.titled,
+        titled=STILL_ACTIVE if decided.state == TRUE_MYOSITIS and signs.recovering else decided.titled,
     )
 
 
@@ -1046,7 +1256,10 @@ def _weigh_damage(
         if found is not None:
             damage.speaks_for.append(f"{fact_of(found).label} on file since {day_text(found.day)}")
     ratio = signs.ck_ratio
-    if ratio is not None and 1 < ratio <= signs.parameters.ck_clearly_raised and not (signs.ck_rising or signs.weak):
+    mild = ratio is not None and 1 < ratio <= signs.parameters.ck_clearly_raised
+    steady = signs.ck_reference is not None and not (signs.ck_rising or signs.ck_falling)
+    not_weak = signs.strength_normal is True and not signs.weak and signs.active is None
+    if mild and steady and not_weak and not signs.chart.is_child:
         chance.speaks_for.append(HIGHER_NORMAL_CK)
 
 
@@ -1083,11 +1296,12 @@ def _weigh_dose(
         steroid.missing.append(f"steroid dose: {signs.chart.steroid.unknown}")
     dose = signs.chart.steroid.today
     if signs.high_dose_days >= signs.parameters.high_dose_days:
-        steroid.speaks_for.append(f"{signs.high_dose_days} days at high steroid dose, {number(dose)} mg/day now")
+        steroid.speaks_for.append(f"high steroid dose since {day_text(signs.high_since)}, {number(dose)} mg/day now")
     elif signs.recent_pulse:
         steroid.speaks_for.append(f"steroid pulse until {day_text(signs.recent_pulse[1])}")
     elif signs.on_steroid:
-        steroid.speaks_against.append(f"steroid dose {number(dose)} mg/day, {signs.high_dose_days} days at high dose")
+        how = f"high only since {day_text(signs.high_since)}" if signs.high_dose_days else "not high"
+        steroid.speaks_against.append(f"steroid dose {number(dose)} mg/day, {how}")
     else:
         steroid.speaks_against.append("no steroid on file")
     if signs.chart.met("taper-too-fast"):
@@ -1109,7 +1323,7 @@ def _weigh_scores(
     steroid.speaks_for.append(said)
     damage.speaks_against.append(f"{said}: damage does not come within weeks")
     if signs.grade == POSSIBLE:
-        chance.speaks_for.append(f"{said}: one score within the scatter of the instrument")
+        chance.speaks_for.append(f"{said}: not confirmed by further scores")
         chance.missing.append("a second score within 14 days by the same assessor")
     else:
         chance.speaks_against.append(f"{said}: more than the scatter of the instrument")
@@ -1138,17 +1352,18 @@ def _active_words(signs: Signs) -> tuple[str, ...]:
     """What makes the disease active today, where nothing has to have changed."""
     if signs.active is None or signs.declines:
         return ()
-    return (str(signs.active.numbers["weak"]), str(signs.active.numbers["active"]))
+    return tuple(part for name in ("weak", "active") for part in str(signs.active.numbers[name]).split("; "))
 
 
 def _weigh(signs: Signs, state: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What speaks for and against the state, in words."""
     flare, steroid, _, chance = explanations_of(signs)
     if state in (TRUE_MYOSITIS, ICI_MYOSITIS):
-        return (*_active_words(signs), *flare.speaks_for), (
-            *flare.speaks_against,
-            *steroid.speaks_for,
-            *chance.speaks_for,
+        others = (*flare.speaks_against, *steroid.speaks_for, *chance.speaks_for)
+        # A fall fits each of them: it speaks for none against another.
+        fall = signs.decline_sentence()
+        return tuple(dict.fromkeys((*_active_words(signs), *flare.speaks_for))), tuple(
+            one for one in dict.fromkeys(others) if one != fall
         )
     if state == STEROID_MYOPATHY_POSSIBLE:
         return tuple(steroid.speaks_for), tuple(steroid.speaks_against)
@@ -1160,5 +1375,5 @@ def _weigh(signs: Signs, state: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         against = [f"{fact_of(reading).text()}: raised" for reading in signs.raised_enzymes(signs.parameters.ck_raised)]
         return ("strength normal", f"CK {number(signs.ck_ratio)} times its limit"), tuple(against)
     if state == INDETERMINATE:
-        return (), (_speaks_of_activity(signs) if not signs.weak else ())
+        return (), ((*_speaks_of_activity(signs), *_urgent_beside(signs)) if not signs.weak else ())
     return (("strength not falling",) if signs.strength else ()), ()

@@ -175,6 +175,8 @@ class Rule:
             it cannot tell is said on the patient's page, not in the panel.
         several_series: it asks the same question of several series, one of which suffices: a stale one beside a
             current one is not told in the panel.
+        covers: rules whose alerts are this one's consequences, or the same finding told more generally.
+        stands_by_itself: of an alert's numbers, whether they tell more than another rule's alert that would cover it.
     """
 
     key: str
@@ -207,6 +209,7 @@ class Rule:
     audience: tuple[str, ...] = ("nurse", "physician")
     topic: str = ""
     covers: tuple[str, ...] = ()
+    stands_by_itself: Callable[[Mapping[str, Any]], bool] = lambda numbers: False
     after: tuple[str, ...] = ()
     limitations: str = ""
     catalogue: tuple[str, ...] = ()

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Engine
 from sqlmodel import select
 
 from jobs.assessing import ask
-from jobs.cards import compose, situation_of
+from jobs.cards import compose, situation_of, told_beside
 from jobs.chart import Chart, chart_of
 from jobs.escalation import Situation, all_escalations, thresholds_of
 from jobs.phenotype import INDETERMINATE, Parameters, Phenotype, explanations_of
@@ -41,7 +41,7 @@ def answer_for(
         return _nobody_here(chart)
     situation = situation_of(chart, parameters)
     cards, held = compose(situation, settings)
-    found = situation.phenotype
+    found = told_beside(situation.phenotype, cards)
     return {
         "mrn": chart.mrn,
         "as_of": chart.as_of.isoformat(),

@@ -143,13 +143,8 @@ def _belied(odd: Reading, first: Reading, second: Reading) -> str:
     known = measure(odd.measure)
     return (
         f"{known.label} {_shown(odd.value)} {known.unit} cannot have been followed by {_shown(first.value)} on "
-        f"{_day(first)} and {_shown(second.value)} on {_day(second)}: was it a slip?"
+        f"{_day_text(first.day)} and {_shown(second.value)} on {_day_text(second.day)}: was it a slip?"
     )
-
-
-def _day(reading: Reading) -> str:
-    day = date_of(reading.day)
-    return f"{day.day} {day:%b %Y}"
 
 
 def _all_ordinary(readings: Sequence[Reading], bounds: Bounds) -> bool:
@@ -184,8 +179,10 @@ def _out_of_bounds(reading: Reading, bounds: Bounds, age: int | None) -> str | N
         said += f" with an upper limit of {_shown(limit)}"
     if age is not None and reading.measure in _BY_AGE:
         said += f" at {age} years"
-    unit = _unit_that_fits(reading.measure, value, limit)
-    asked = f": is it in {unit}?" if unit else ": is the value, its decimal point or its unit wrong?"
+    unit = _unit_that_fits(reading.measure, value, limit, lowest, highest)
+    asked = (
+        f": is it in {_UNIT_NAMES.get(unit, unit)}?" if unit else ": is the value, its decimal point or its unit wrong?"
+    )
     return f"{said} cannot be{asked}"
 
 
@@ -206,12 +203,12 @@ def _jump(reading: Reading, before: Reading, times: float) -> str | None:
     known = measure(reading.measure)
     return (
         f"{known.label} {_shown(reading.value)} {known.unit} cannot follow {_shown(before.value)} "
-        f"of {_day(before)}: which of the two is right?"
+        f"{known.unit} of {_day_text(before.day)}: which of the two is right?"
     )
 
 
 @remembered(maxsize=1024)
-def _unit_that_fits(key: str, value: float, limit: float | None) -> str | None:
+def _unit_that_fits(key: str, value: float, limit: float | None, lowest: float, highest: float) -> str | None:
     """The unit in which the same numbers would be the most ordinary ones; None where none fits or none can be told."""
     if limit is None and key not in _TOLD_BY_VALUE:
         return None
@@ -222,7 +219,7 @@ def _unit_that_fits(key: str, value: float, limit: float | None) -> str | None:
         if rule.applies_to not in (known.key, known.family) or rule.factor == 1 or rule.offset:
             continue
         factor = float(rule.factor)
-        if not bounds.lowest <= value * factor <= bounds.highest:
+        if not lowest <= value * factor <= highest:
             continue
         if limit is None or bounds.limit_lowest <= limit * factor <= bounds.limit_highest:
             fitting.append((abs(log(max(value * factor, 1e-9) / ordinary)), rule.unit))
@@ -233,5 +230,16 @@ _TOLD_BY_VALUE = frozenset({"creatinine", "haemoglobin", "albumin", "height"})
 """Measures whose usual units lie so far apart that the number alone tells which one was meant."""
 
 
+_UNIT_NAMES = {"in": "inches", "[in_i]": "inches", "lb": "pounds", "[lb_av]": "pounds"}
+_MONTHS = ("", "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def _day_text(day: int) -> str:
+    """`3 Mar 2026`."""
+    date = date_of(day)
+    return f"{date.day} {_MONTHS[date.month]} {date.year}"
+
+
 def _shown(value: float) -> str:
-    return f"{value:g}"
+    """No more digits than a reader compares: a value in another unit has many."""
+    return f"{value:g}" if value >= 1 else f"{value:.3g}"

@@ -183,7 +183,7 @@ def cautions(view: PatientView, steps: Steps) -> list[str]:
         day, low, high = rises[0]
         found.append(f"The dose rises from {number(low)} to {number(high)} mg on {short_day(day, view.as_of)}.")
     if view.child and weight and (view.as_of - weight[1]).days > OLD_WEIGHT_DAYS:
-        found.append(f"The child's last weight is {(view.as_of - weight[1]).days} days old: weigh first.")
+        found.append(f"The child's last weight is of {short_day(weight[1], view.as_of)}: weigh first.")
     return found
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from jobs.chart import Fact, fact_of, label_of
 from jobs.escalation import (
+    COMING_BACK,
     Citation,
     DoseByWeight,
     Escalation,
@@ -113,6 +114,8 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld
         return Withheld(f"{label_of(running)} is on file from {day_text(last.start)} and still counts as acting.")
     if state == GBS_PATTERN:
         return _nerve_pattern(situation)
+    if signs.recovering and not asked_by_answers and state == TRUE_MYOSITIS:
+        return Withheld(f"{COMING_BACK} {signs.decline_sentence()}.")
     if state == ICI_MYOSITIS and not signs.severe and not signs.troponin_i_raised:
         return Withheld(
             "The checkpoint inhibitor myositis is not severe on file: steroid and holding the drug come first."
@@ -150,16 +153,10 @@ SPEAKS_WITHIN_DAYS = 28
 
 def _why(situation: Situation) -> str:
     signs = situation.signs
-    under = ", ".join(label_of(course) for course in situation.chart.sparing()) or "no steroid-sparing agent"
-    steroid = (
-        f"steroid {number(situation.chart.steroid.today)} mg/day (prednisone equivalent)"
-        if signs.on_steroid
-        else "no steroid"
-    )
-    after = " after a steroid pulse" if situation.chart.pulses() else ""
+    under = _under(situation)
     if situation.pulse_without_response and not signs.declines:
         said = "; ".join(str(one.numbers["said"]) for one in situation.pulse_without_response)
-        return f"The steroid pulse did not help ({said}); the patient takes {under} and {steroid}."
+        return f"The steroid pulse did not help ({said}){under}."
     if signs.active is not None and (signs.not_responding or signs.declines) and not situation.waits:
         numbers = signs.active.numbers
         kind, compared = "Active disease", ""
@@ -168,11 +165,37 @@ def _why(situation: Situation) -> str:
         # The fall stands beside it with its own grade: it is not what makes the disease active.
         fall = f" The fall of strength: {signs.decline_sentence()}." if signs.declines else ""
         weak = f"weak ({numbers['weak']}) with {numbers['active']}"
-        return f"{kind}: {weak} under {under} and {steroid}{after}{compared}.{fall}"
-    said = signs.decline_sentence() or "organ signs of weakness"
+        return f"{kind}: {weak}{under}{compared}.{fall}"
+    said = signs.decline_sentence() or "; ".join(
+        f"{fact_of(flag).label.lower()} on {day_text(flag.day)}" for flag in signs.red_flags
+    )
+    if situation.state == ICI_MYOSITIS:
+        heart = fact_of(signs.troponin_i_raised).text() if signs.troponin_i_raised else ""
+        return (
+            f"Severe myositis after a checkpoint inhibitor ({'; '.join(one for one in (said, heart) if one)}){under}."
+        )
     if situation.waits:
-        return f"Weaker under {under} and {steroid}{after} ({said}); the cause has to be settled first."
-    return f"Inadequate response: weaker under {under} and {steroid}{after} ({said})."
+        active = signs.active.numbers if signs.active is not None else None
+        kind = "Weaker" if said or active is None else "Active disease"
+        told = said or (f"{active['weak']}; {active['active']}" if active is not None else "")
+        return f"{kind}{under}{f' ({told})' if told else ''}; the cause has to be settled first."
+    if not situation.treated:
+        return f"Weaker{under} ({said})."
+    return f"Inadequate response: weaker{under} ({said})."
+
+
+def _under(situation: Situation) -> str:
+    """What the patient takes, as the end of a sentence: ` under methotrexate and steroid 20 mg/day ...`."""
+    chart, signs = situation.chart, situation.signs
+    drugs = [label_of(course) for course in chart.sparing()]
+    if signs.on_steroid:
+        drugs.append(f"steroid {number(chart.steroid.today)} mg/day (prednisone equivalent)")
+    after = " after a steroid pulse" if chart.pulses() else ""
+    if not drugs:
+        return f"{after}, with no steroid and no steroid-sparing agent on file"
+    without = "" if signs.on_steroid else " and no steroid"
+    without = " and no steroid-sparing agent" if not chart.sparing() else without
+    return f" under {', '.join(drugs[:-1])}{' and ' if len(drugs) > 1 else ''}{drugs[-1]}{without}{after}"
 
 
 def _nerve_pattern(situation: Situation) -> Proposal:
@@ -201,16 +224,20 @@ def _options(situation: Situation, parameters: Parameters, dose: DoseByWeight) -
     slow = bool(slower) or situation.state == ICI_MYOSITIS
     days = "5 days pre-selected" if slow else "2 days pre-selected"
     rate = (f"At most {number(parameters.slow_rate)} mg/kg/min: {', '.join(slower)}.",) if slower else ()
+    checkpoint = situation.state == ICI_MYOSITIS
+    trial = (
+        f"A trial: baseline first, judged after {parameters.judged_after_weeks} weeks (79 % responded in the trial "
+        "in adult dermatomyositis, 44 % under placebo).",
+    )
     ivig = Option(
         "ivig",
-        "Add IVIG and go on with the steroid and the steroid-sparing agent.",
+        _with_what(situation),
         f"{dose.text}; over 2 to 5 days ({days}), every {parameters.cycle_days} days",
         (
             *dose.cautions,
             *rate,
             "Kidney function, clotting risk and IgA before the first course; five days where they are a concern.",
-            f"A trial: baseline first, judged after {parameters.judged_after_weeks} weeks (79 % responded in the trial "
-            "in adult dermatomyositis, 44 % under placebo).",
+            *(() if checkpoint else trial),
         ),
     )
     choices: list[tuple[Option, tuple[str, ...]]] = [
@@ -219,16 +246,20 @@ def _options(situation: Situation, parameters: Parameters, dose: DoseByWeight) -
             Option("check-taking", "Check first that the drugs are taken and absorbed, and that the doses are right."),
             (),
         ),
-        (Option("rituximab", "Rituximab where IVIG failed or cannot be given."), ("rituximab",)),
-        (
-            Option("mycophenolate", "Mycophenolate where IVIG failed or cannot be given."),
-            ("mycophenolate mofetil", "mycophenolic acid"),
-        ),
-        (
-            Option("ciclosporin", "Ciclosporin where IVIG failed or cannot be given; blood pressure and kidneys."),
-            ("ciclosporin",),
-        ),
     ]
+    # After a checkpoint inhibitor the sources name them late, and others: their own card says so.
+    if not checkpoint:
+        choices += [
+            (Option("rituximab", "Rituximab where IVIG failed or cannot be given."), ("rituximab",)),
+            (
+                Option("mycophenolate", "Mycophenolate where IVIG failed or cannot be given."),
+                ("mycophenolate mofetil", "mycophenolic acid"),
+            ),
+            (
+                Option("ciclosporin", "Ciclosporin where IVIG failed or cannot be given; blood pressure and kidneys."),
+                ("ciclosporin",),
+            ),
+        ]
     if chart.is_juvenile:
         choices += [
             (
@@ -251,7 +282,7 @@ def _options(situation: Situation, parameters: Parameters, dose: DoseByWeight) -
                 (),
             ),
         ]
-    if situation.state == ICI_MYOSITIS:
+    if checkpoint:
         choices.append((Option("plasmapheresis", "Plasma exchange, before and not after IVIG."), ()))
     choices.append(
         (Option("multidisciplinary", "Rheumatology with physiotherapy, and dermatology where the skin is active."), ())
@@ -259,11 +290,22 @@ def _options(situation: Situation, parameters: Parameters, dose: DoseByWeight) -
     return unless_active(chart, choices)
 
 
+def _with_what(situation: Situation) -> str:
+    """The option in words: what goes on beside it, or begins with it."""
+    steroid, agent = situation.signs.on_steroid, bool(situation.chart.sparing())
+    if steroid and agent:
+        return "Add IVIG and go on with the steroid and the steroid-sparing agent."
+    if steroid or agent:
+        return f"Add IVIG and go on with the {'steroid' if steroid else 'steroid-sparing agent'}."
+    first = "steroid" if situation.state == ICI_MYOSITIS else "first-line treatment"
+    return f"IVIG together with {first}: nothing is on file as being taken."
+
+
 def _cautions(situation: Situation, parameters: Parameters) -> tuple[str, ...]:
     chart, signs = situation.chart, situation.signs
     out = [
-        f"{label_of(course).capitalize()} has run for {chart.days_since(course.start)} days: not called failed before "
-        f"day {parameters.judge_sparing_from}."
+        f"{label_of(course).capitalize()} since {day_text(course.start)}: not called failed before "
+        f"{day_text(course.start + parameters.judge_sparing_from)}."
         for course in chart.sparing()
         if course.drug not in ("ivig", "scig") and chart.days_since(course.start) < parameters.judge_sparing_from
     ]
@@ -271,7 +313,7 @@ def _cautions(situation: Situation, parameters: Parameters) -> tuple[str, ...]:
     if exchange is not None:
         out.append(f"Plasma exchange on {day_text(exchange.day)}: IVIG only after the last exchange.")
     if signs.grade == "possible":
-        out.append("The decline rests on one score so far: repeat it within 14 days, same assessor.")
+        out.append("The fall is possible only: repeat the score within 14 days, same assessor.")
     if signs.fever is not None:
         out.append(f"Fever on {day_text(signs.fever.day)}: exclude an infection first.")
     if signs.statins:

@@ -51,7 +51,9 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld
     after_inhibitor = situation.state == ICI_MYOSITIS
     imnm = bool(chart.autoantibodies & {"HMGCR", "SRP"}) or chart.diagnosis == "IMNM"
     why = f"Steroid {number(chart.steroid.today)} mg/day (prednisone equivalent) without a steroid-sparing agent"
-    why += f", {days} of the last {parameters.within_days} days at {number(line)} mg/day or more." if alone else "."
+    if days > parameters.for_days:
+        why += f", at {number(line)} mg/day or more for more than {parameters.for_days} days"
+    why += "."
     return Proposal(
         because=(*chart.steroid_facts(), *((fact_of(weight),) if weight and chart.is_child else ())),
         why=why,

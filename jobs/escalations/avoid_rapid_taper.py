@@ -5,26 +5,46 @@ flare the steroid is not cut fast (GC-05). Where it has also been high for more 
 card (GC-07): strengthen the other treatment so that the steroid can come down. Two opposite cards are never printed.
 """
 
-from typing import Any
+from dataclasses import dataclass
 
 from jobs.chart import Fact
 from jobs.escalation import PENDING, READY, Escalation, Option, Proposal, Situation, seeds
 from jobs.escalations.start_taper import past_the_line
 from jobs.phenotype import ICI_MYOSITIS, INDETERMINATE, TRUE_MYOSITIS
-from jobs.rule import ACTION, number
+from jobs.rule import ACTION, day_text, number, parameter
 
 
-def propose(situation: Situation, parameters: Any) -> Proposal | None:
+@dataclass(frozen=True)
+class Parameters:
+    """From which dose on a card is worth its place."""
+
+    low_mg: float = parameter(
+        7.5,
+        unit="mg/day prednisone equivalent",
+        low=0,
+        high=15,
+        meaning="at this dose or below nothing is said where nobody cut it",
+        source="EULAR dose classes (S7)",
+        mark="seen",
+    )
+
+
+def propose(situation: Situation, parameters: Parameters) -> Proposal | None:
     """Ready in a flare under steroid; pending while it is not clear whether it is one."""
     signs, chart, state = situation.signs, situation.chart, situation.state
-    if not signs.on_steroid or not signs.weak or chart.diagnosis == "IBM":
+    long_high = past_the_line(situation)
+    # Active without a fall: only where the steroid would have to come down, and treatment did not help.
+    unhelped = long_high and (signs.unhelped or bool(situation.pulse_without_response))
+    if not signs.on_steroid or not (signs.weak or unhelped) or chart.diagnosis == "IBM":
         return None
     flare = state in (TRUE_MYOSITIS, ICI_MYOSITIS)
     if not flare and not (state == INDETERMINATE and situation.phenotype.waits and signs.declines):
         return None
-    dose = number(chart.steroid.today)
-    long_high = past_the_line(situation)
     cut = chart.met("taper-too-fast")
+    # A small daily dose that nobody cut asks for no card.
+    if chart.steroid.today <= parameters.low_mg and not (cut or long_high):
+        return None
+    dose = number(chart.steroid.today)
     options = [
         Option(
             "hold",
@@ -45,9 +65,8 @@ def propose(situation: Situation, parameters: Any) -> Proposal | None:
             ),
         ]
         why = (
-            f"Active disease and {signs.high_dose_days} days at high dose: strengthen the other treatment so that "
-            "the steroid "
-            "can come down; do not cut it fast."
+            f"Active disease, and a high dose since {day_text(signs.high_since)}: strengthen the other treatment so "
+            "that the steroid can come down; do not cut it fast."
         )
         title = "Active disease and more than 4 weeks of high-dose steroid"
     else:
@@ -85,8 +104,10 @@ ESCALATION = Escalation(
     order=40,
     catalogue=("GC-05", "GC-07"),
     reads=("declining-strength", "prolonged-high-dose-steroids", "taper-too-fast"),
-    logic="On steroid and in a flare; with more than 28 days at high dose the card holds both halves of the advice.",
+    logic="On steroid and in a flare; with more than 28 days at high dose the card holds both halves of the advice, "
+    "also where the disease is active without a fall and treatment did not help.",
     limitations="Whether the last cut was the prescriber's or the patient's is not on file.",
     citations=seeds(s002="No rapid taper during a flare.", s004="High dose no longer than 2 to 4 weeks."),
     propose=propose,
+    parameters=Parameters,
 )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from jobs.chart import fact_of, last_day_of
 from jobs.escalation import Citation, Escalation, Option, Proposal, Situation
-from jobs.rule import URGENT, number, parameter
+from jobs.rule import URGENT, day_text, number, parameter
 from models.vocabulary import drug
 
 
@@ -46,7 +46,7 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | None:
     ]
     return Proposal(
         because=tuple(ended[-1:]),
-        why=f"Steroid ended {days} days ago at {number(mg[last])} mg/day without a step below "
+        why=f"Steroid ended on {day_text(chart.today - days)} at {number(mg[last])} mg/day without a step below "
         f"{number(parameters.above_mg)} mg/day.",
         urgency=URGENT,
         options=(

@@ -35,9 +35,9 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | None:
                 continue
             return Proposal(
                 because=(fact_of(course),),
-                why=f"{label_of(course).capitalize()} was started on {day_text(course.start)}, day {running}: its "
-                "effect can be "
-                "judged now and no strength score of these weeks is on file.",
+                why=f"{label_of(course).capitalize()} was started on {day_text(course.start)}: its effect "
+                f"can be judged from {day_text(course.start + moment)} on, and no strength score of these weeks is on "
+                "file.",
                 urgency=WATCH,
                 options=(
                     Option("check", "Strength, CK, function and the steroid dose reached: has the agent worked?"),

@@ -1,13 +1,16 @@
 """Raised AST or ALT under methotrexate or azathioprine: liver or muscle?
 
-Looked at: AST and ALT against their limits, CK against its limit at about the same time.
+Looked at: AST and ALT against their limits; CK, gamma-GT and bilirubin against theirs at about the same time.
 """
 
 from dataclasses import dataclass
 
 from jobs.chart import fact_of
 from jobs.escalation import Citation, Escalation, Option, Proposal, Situation
-from jobs.rule import ACTION, parameter
+from jobs.rule import ACTION, WATCH, parameter
+from jobs.rules.drug_safety import OF_THE_LIVER
+from jobs.treatment import Course
+from models.patient_facts import Reading
 
 
 @dataclass(frozen=True)
@@ -45,15 +48,39 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | None:
     ck = chart.latest("ck", parameters.valid_days)
     if course is None or not raised or ck is None or (ck.times_limit or 0) <= parameters.ck_raised:
         return None
+    return _proposal(situation, raised, ck, course, parameters)
+
+
+def _proposal(
+    situation: Situation, raised: list[Reading], ck: Reading, course: Course, parameters: Parameters
+) -> Proposal:
+    """What gamma-GT and bilirubin say where they are on file, else that they are wanted."""
+    tests = [r for name in OF_THE_LIVER if (r := situation.chart.latest(name, parameters.valid_days))]
+    beyond = [r for r in tests if (r.times_limit or 0) > 1]
+    quiet = not beyond and any(r.measure == "gamma_gt" and r.times_limit is not None for r in tests)
+    why = "AST or ALT is raised while CK is raised too: "
+    if beyond:
+        why += f"{' and '.join(fact_of(r).label for r in beyond)} raised as well, so muscle alone does not explain it."
+    elif quiet:
+        why += "gamma-GT is not, so the muscle is the likely source."
+    else:
+        why += "the muscle is a likely source."
+    wanted = tuple(
+        label for name, label in zip(OF_THE_LIVER, ("GGT", "bilirubin"), strict=True)
+        if not any(r.measure == name for r in tests)
+    )  # fmt: skip
+    add = Option("ggt-bilirubin", f"Add {' and '.join(wanted)} before changing the drug.")
+    dose = Option("dose", "Look at the dose with the prescriber, and repeat within a week.")
     return Proposal(
-        because=(*(fact_of(reading) for reading in raised), fact_of(ck), fact_of(course)),
-        why="AST or ALT is raised while CK is raised too: the muscle is a likely source.",
-        urgency=ACTION,
+        because=(*(fact_of(reading) for reading in (*raised, ck, *tests)), fact_of(course)),
+        why=why,
+        urgency=WATCH if quiet else ACTION,
         options=(
-            Option("ggt-bilirubin", "Add GGT and bilirubin before changing the drug."),
+            *((add,) if wanted else ()),
+            *((dose,) if beyond else ()),
             Option("trend", "Compare the trend of AST and ALT with that of CK."),
         ),
-        collect_first=("GGT", "bilirubin"),
+        collect_first=wanted,
         cautions=("Do not stop the drug on these values alone; do not ignore them either.",),
     )
 
@@ -68,8 +95,9 @@ ESCALATION = Escalation(
     order=58,
     catalogue=("SAFE-13",),
     reads=("drug-safety",),
-    logic="AST or ALT above 100 U/L under methotrexate or azathioprine, CK above 1.5 times its limit.",
-    limitations="GGT and bilirubin are not among the measures on file.",
+    logic="AST or ALT above 100 U/L under methotrexate or azathioprine, CK above 1.5 times its limit; gamma-GT and "
+    "bilirubin, which muscle does not raise, tell the two apart.",
+    limitations="Other liver tests are not read; nor is a scan of the liver.",
     citations=(Citation("S32", "Transaminases rise with muscle damage."), Citation("S12", "Act at 100 U/L.")),
     propose=propose,
     parameters=Parameters,

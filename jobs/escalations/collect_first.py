@@ -27,11 +27,16 @@ def propose(situation: Situation, parameters: Any) -> Proposal | None:
     return Proposal(
         because=found.because + ((fact_of(situation.signs.fever),) if situation.signs.fever else ()),
         why=found.why,
-        urgency=WATCH if found.branch == "not-stable" else ACTION,
+        urgency=WATCH if found.branch == "not-stable" and not _alert_of_this_week(situation) else ACTION,
         options=(Option("collect", "Collect: " + "; ".join(dict.fromkeys(wanted)) + "."),),
         collect_first=tuple(dict.fromkeys(wanted)),
         cautions=("Treatment that works stays as it is until this is known, unless organs are in danger.",),
     )
+
+
+def _alert_of_this_week(situation: Situation) -> bool:
+    """Whether an alert asks for the same findings this week: a very high CK without known weakness."""
+    return any(one.severity != WATCH for one in situation.chart.met("active-disease"))
 
 
 ESCALATION = Escalation(

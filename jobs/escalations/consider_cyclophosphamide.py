@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from jobs.chart import fact_of
 from jobs.escalation import Escalation, Option, Proposal, Situation, Withheld, seeds, unless_active
-from jobs.rule import ACTION, URGENT, day_text, number, parameter
+from jobs.rule import ACTION, URGENT, WATCH, day_text, number, parameter
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,10 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld
     if signs.fever is not None:
         return Withheld("Fever with lung disease: exclude an infection before more immunosuppression.")
     said = f"FVC {number(fvc.value)} % on {day_text(fvc.day)}" if fvc else "no FVC on file"
+    # Low and steady under an agent is for the next visit; low and untreated, or not known to be steady, is not.
+    steady = bool(fvc and earlier and not fell and not signs.breathing and chart.sparing())
+    if steady:
+        said += f" ({number(earlier[-1].value)} % on {day_text(earlier[-1].day)}): low, and not falling"
     choices: list[tuple[Option, tuple[str, ...]]] = [
         (
             Option(
@@ -68,7 +72,8 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld
             *situation.treatment,
         ),
         why=f"Interstitial lung disease with {said}" + (" and shortness of breath." if signs.breathing else "."),
-        urgency=URGENT if signs.breathing else ACTION,
+        title="Lung disease with a low vital capacity: is the treatment enough?" if steady else None,
+        urgency=URGENT if signs.breathing else WATCH if steady else ACTION,
         status="pending" if fvc is None else "ready",
         options=unless_active(chart, choices),
         collect_first=("FVC and diffusing capacity", "high-resolution CT", "signs of infection"),
@@ -85,14 +90,15 @@ ESCALATION = Escalation(
     question="Does the lung disease ask for cyclophosphamide or another agent?",
     why_it_matters="Lung disease decides survival in several subtypes.",
     topic="lung",
-    kind="escalation",
+    kind="organ",
     order=33,
     catalogue=("ESC-14",),
     reads=("lung-function",),
-    version="1.1.0",
+    version="1.2.0",
     logic=(
         "Interstitial lung disease on file with shortness of breath, FVC below 60 %, a fall of it by 10 points, or "
-        "FVC or DLCO falling by the rule on lung function."
+        "FVC or DLCO falling by the rule on lung function. Low, steady and treated it is for the next visit. Pain, "
+        "exercise and steroid myopathy do not switch it off: they are about the muscle."
     ),
     limitations="Chest CT is not read. The limits of FVC are site settings.",
     citations=seeds(s004="Cyclophosphamide every 4 weeks for 3 to 6 months in severe lung disease."),

@@ -8,7 +8,17 @@ work.
 
 from dataclasses import dataclass
 
-from jobs.escalation import Citation, Escalation, Option, Proposal, Situation, Withheld, dose_by_weight, seeds
+from jobs.escalation import (
+    COMING_BACK,
+    Citation,
+    Escalation,
+    Option,
+    Proposal,
+    Situation,
+    Withheld,
+    dose_by_weight,
+    seeds,
+)
 from jobs.phenotype import GBS_PATTERN, ICI_MYOSITIS, STABLE, TRUE_MYOSITIS
 from jobs.rule import ACTION, URGENT, day_text, parameter
 
@@ -53,12 +63,16 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld
         return Withheld("Steroid alone does not help the idiopathic nerve disease.")
     if not signs.severe and not (state == ICI_MYOSITIS and signs.troponin_i_raised):
         return Withheld("The weakness on file is not severe: no red flag, less than two steps.") if signs.weak else None
+    if situation.pulse_without_response and state not in (GBS_PATTERN, ICI_MYOSITIS):
+        return Withheld("The last pulse did not help: another way is looked for before another pulse.")
+    if signs.recovering and state == TRUE_MYOSITIS:
+        return Withheld(f"{COMING_BACK} {signs.decline_sentence()}.")
     last = chart.last_pulse()
     if last is not None and chart.days_since(last[1]) < parameters.response_days and state == TRUE_MYOSITIS:
         return Withheld(f"The last pulse ended on {day_text(last[1])}: it is judged 4 to 6 weeks later.")
     return Proposal(
         because=(*situation.phenotype.because, *situation.treatment),
-        why="Severe weakness: a pulse acts faster than a higher daily dose, and only together with another drug.",
+        why=_why(situation),
         urgency=URGENT if state in (ICI_MYOSITIS, GBS_PATTERN) or signs.red_flags else ACTION,
         status=situation.status,
         options=_options(situation, parameters),
@@ -76,6 +90,14 @@ _AFTERWARDS = (
     "Afterwards steroid by mouth with a steroid-sparing agent, tapered after 2 to 4 weeks; strength is judged 4 to 6 "
     "weeks after the pulse."
 )
+
+
+def _why(situation: Situation) -> str:
+    if situation.state == ICI_MYOSITIS and not situation.signs.severe:
+        return (
+            "Raised troponin I after a checkpoint inhibitor: the heart may be inflamed, and steroid comes first there."
+        )
+    return "Severe weakness: a pulse acts faster than a higher daily dose, and only together with another drug."
 
 
 def _options(situation: Situation, parameters: Parameters) -> tuple[Option, ...]:
@@ -147,10 +169,10 @@ ESCALATION = Escalation(
     kind="escalation",
     order=31,
     catalogue=("ESC-04", "ESC-06", "ESC-11"),
-    reads=("declining-strength",),
+    reads=("declining-strength", "no-response-after-pulse"),
     logic="Inflammatory weakness with difficulty swallowing or breathing or a fall of two steps and more, no pulse "
     "in the "
-    "last 28 days; severe myositis or a nerve pattern after a checkpoint inhibitor.",
+    "last 28 days and no pulse that did not help; severe myositis or a nerve pattern after a checkpoint inhibitor.",
     limitations="Vasculopathy of the gut is a reason too and is not on file as such; extensive disease outside the "
     "muscle is one, and how extensive it is, is not weighed here.",
     citations=(

@@ -8,8 +8,18 @@ a checkpoint inhibitor (ESC-08). What does not: a first inadequate response, whe
 from dataclasses import dataclass
 
 from jobs.chart import fact_of
-from jobs.escalation import Citation, Escalation, Option, Proposal, Situation, Withheld, seeds, unless_active
-from jobs.phenotype import GBS_PATTERN, ICI_MYOSITIS, STABLE
+from jobs.escalation import (
+    COMING_BACK,
+    Citation,
+    Escalation,
+    Option,
+    Proposal,
+    Situation,
+    Withheld,
+    seeds,
+    unless_active,
+)
+from jobs.phenotype import GBS_PATTERN, ICI_MYOSITIS, STABLE, TRUE_MYOSITIS
 from jobs.rule import ACTION, day_text, parameter
 
 
@@ -49,6 +59,8 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld
         return Withheld(
             f"Steroid and holding the checkpoint inhibitor are judged after {parameters.ici_judged_after} days."
         )
+    if signs.recovering and state == TRUE_MYOSITIS:
+        return Withheld(f"{COMING_BACK} {signs.decline_sentence()}.")
     if not (failed or srp or ici_late):
         return Withheld(
             "IVIG comes first here; rituximab is listed there as the alternative if it fails or cannot be given."
@@ -57,7 +69,8 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld
         still = "Still weaker" if signs.weak else "Still active"
         why = f"{still} after IVIG (first course {day_text(infusions[0].start)})."
     elif srp:
-        why = "Anti-SRP disease, weaker under treatment: rituximab is often preferred here."
+        still = "weaker" if signs.weak else "still active"
+        why = f"Anti-SRP disease, {still} under treatment: rituximab is often preferred here."
     else:
         why = "No better two weeks into treatment after a checkpoint inhibitor."
     return Proposal(
@@ -133,8 +146,9 @@ ESCALATION = Escalation(
     order=34,
     catalogue=("ESC-03", "ESC-08", "ESC-13", "ESC-15", "IS-07", "SAFE-10"),
     reads=("declining-strength", "active-disease"),
-    logic="Weaker at least 28 days after the first IVIG; or anti-SRP disease weaker under treatment; or 14 days of "
-    "steroid without effect after a checkpoint inhibitor. Not where rituximab of the last nine months still counts.",
+    logic="Weaker or active at least 28 days after the first IVIG; or anti-SRP disease weaker or active under "
+    "treatment; or 14 days of steroid without effect after a checkpoint inhibitor. Not where rituximab of the last "
+    "nine months still counts.",
     limitations="Reasons against IVIG are not on file. The dose is the adult one of one page.",
     citations=(
         Citation("S36", "Necrotising myopathy: rituximab often favoured with anti-SRP, early IVIG with anti-HMGCR."),

@@ -1,7 +1,8 @@
-"""Weaker under methotrexate: is its dose used up?
+"""Active disease under methotrexate: is its dose used up?
 
-Looked at: the weekly dose, how long it has run, and the phenotype branch. What counts: an adult below 25 mg a week who
-is weaker; after 180 days it counts as not optimised (RSP-03), before that as still rising.
+Looked at: the weekly dose, how long it has run, and the phenotype branch. What counts: an adult below 25 mg a week
+whose disease is active; after 180 days it counts as not optimised (RSP-03), before that as still rising. Where the
+treatment helps it is for the next visit.
 """
 
 from dataclasses import dataclass
@@ -33,12 +34,14 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | None:
     if course.unit != "mg" or course.weekly_dose is None or not 0 < course.weekly_dose < parameters.target_mg:
         return None
     days = chart.days_since(course.start)
-    late = days >= parameters.by_day
+    late = days >= parameters.by_day and not (situation.signs.responding or situation.signs.recovering)
     return Proposal(
         because=(fact_of(course), *situation.phenotype.because),
-        why=f"Weaker under methotrexate {number(course.weekly_dose)} mg a week, day {days}; the target is "
-        f"{number(parameters.target_mg)} mg by day {parameters.by_day}.",
+        why=f"{_state_in_words(situation)} under methotrexate "
+        f"{number(course.weekly_dose)} mg a week, taken since {day_text(course.start)}; the target is "
+        f"{number(parameters.target_mg)} mg by {day_text(course.start + parameters.by_day)}.",
         urgency=ACTION if late else WATCH,
+        status=situation.status,
         options=(
             Option(
                 "raise",
@@ -52,13 +55,19 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | None:
                 drugs=("methotrexate",),
             ),
         ),
-        collect_first=() if chart.latest("creatinine", 90) else ("creatinine, blood count, AST and ALT",),
+        collect_first=situation.first
+        + (() if chart.latest("creatinine", 90) else ("creatinine, blood count, AST and ALT",)),
         cautions=(
-            f"Not judged as failed before day 90 (started {day_text(course.start)})."
+            f"Not judged as failed before {day_text(course.start + 90)}."
             if days < 90
             else "Blood count and liver values every 2 weeks after each rise.",
         ),
     )
+
+
+def _state_in_words(situation: Situation) -> str:
+    signs = situation.signs
+    return "Weaker" if signs.declines and not signs.recovering else "Active disease"
 
 
 ESCALATION = Escalation(

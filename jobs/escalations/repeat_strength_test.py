@@ -45,7 +45,9 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | None:
     if signs.other_assessor:
         why = "The lower score has another assessor than the one before; assessors differ."
     elif unsupported:
-        why = f"One lower score is within the scatter of the instrument: {signs.decline_sentence()}."
+        why = f"Possible only, until it is measured again: {signs.decline_sentence()}."
+    elif latest is not None:
+        why = f"The newest strength score is of {day_text(latest.day)}, too old to go with the other signs."
     else:
         why = "No recent strength score is on file to go with the other signs."
     return Proposal(

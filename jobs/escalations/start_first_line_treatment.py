@@ -37,7 +37,7 @@ def propose(situation: Situation, parameters: Any) -> Proposal | None:
         why="Inflammatory weakness and no treatment on file: steroid and a steroid-sparing agent start together.",
         urgency=URGENT if signs.severe else ACTION,
         status=situation.status,
-        options=(steroid, *agents(situation)),
+        options=(steroid, *agents(situation), *_necrotising(situation)),
         collect_first=(*situation.first, *agent_screens(situation), *_steroid_screens(situation)),
         cautions=(
             "Treatment given elsewhere may not be on file: ask.",
@@ -52,6 +52,31 @@ def propose(situation: Situation, parameters: Any) -> Proposal | None:
 
 _LOWER_END = "Diabetes, osteoporosis or glaucoma on file: nearer the lower end."
 _WHICH_END = "Nearer the upper end where a relapse is likely and harm of the steroid is not."
+
+
+def _necrotising(situation: Situation) -> tuple[Option, ...]:
+    """Necrotising myopathy is treated with more than steroid from the outset (ESC-15)."""
+    antibodies = situation.chart.autoantibodies
+    if situation.chart.diagnosis != "IMNM" and not antibodies & {"HMGCR", "SRP"}:
+        return ()
+    if "SRP" in antibodies:
+        return (
+            Option(
+                "rituximab-early",
+                "Anti-SRP: rituximab early, beside steroid and agent.",
+                cautions=("HBsAg, anti-HBc and IgG first.",),
+                drugs=("rituximab",),
+            ),
+        )
+    whose = "Anti-HMGCR" if "HMGCR" in antibodies else "Necrotising myopathy"
+    return (
+        Option(
+            "ivig-early",
+            f"{whose}: IVIG early, beside steroid and agent.",
+            cautions=("Kidney function, clotting risk and IgA before the first course.",),
+            drugs=("ivig",),
+        ),
+    )
 
 
 def _steroid_screens(situation: Situation) -> tuple[str, ...]:
@@ -69,13 +94,17 @@ ESCALATION = Escalation(
     topic="first-line",
     kind="escalation",
     order=28,
-    catalogue=("PH-01", "IS-06", "GC-09", "GC-10"),
+    catalogue=("PH-01", "ESC-15", "IS-06", "GC-09", "GC-10"),
     reads=("declining-strength", "active-disease"),
     logic="Inflammatory weakness, or weakness with signs of activity, and no steroid and no immunosuppressant that "
     "runs or still acts.",
     limitations="Treatment from another clinic may be missing from the file.",
     citations=(
         Citation("S1", "Adults 40 to 60 mg, children 1 to 2 mg/kg."),
+        Citation(
+            "S36",
+            "Necrotising myopathy: combination from the outset; IVIG early with anti-HMGCR, rituximab with anti-SRP.",
+        ),
         Citation("S2", "Juvenile disease: methotrexate 15 to 20 mg/m2 a week, at most 40 mg, from the start."),
         *seeds(s004="0.5 to 1 mg/kg a day together with a steroid-sparing agent from day one."),
     ),

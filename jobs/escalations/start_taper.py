@@ -68,8 +68,8 @@ def _review(situation: Situation, review: str) -> Proposal:
     child = review == EXPERT_CENTRE
     return Proposal(
         because=chart.steroid_facts(),
-        why=f"{signs.high_dose_days} days at high dose, {number(chart.steroid.today)} mg/day now: the taper follows "
-        "its template, and the dose is still high for the time since induction.",
+        why=f"High dose since {day_text(signs.high_since)}, {number(chart.steroid.today)} mg/day now: the taper "
+        "follows its template, and the dose is still high for the time since induction.",
         title="Steroid coming down more slowly than in the trial" if child else "Twelve weeks at high dose",
         urgency=ACTION,
         options=(
@@ -78,6 +78,18 @@ def _review(situation: Situation, review: str) -> Proposal:
         ),
         collect_first=() if signs.strength_fresh else ("a strength score before the next step",),
         cautions=("Go on with the taper meanwhile; never stop abruptly after more than three weeks.",),
+    )
+
+
+def _still_active(situation: Situation) -> tuple[str, ...]:
+    """Where the disease is still active: by what, and that a taper waits for strength."""
+    active = situation.signs.active
+    if active is None:
+        return ()
+    numbers = active.numbers
+    helps = " The treatment helps." if situation.signs.responding else ""
+    return (
+        f"Still active: {numbers['weak']}; {numbers['active']}.{helps} Strength and CK before each step, no fast cut.",
     )
 
 
@@ -94,7 +106,9 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld
         if verdict.severity == WATCH and verdict.numbers.get("review"):
             return _review(situation, str(verdict.numbers["review"]))
         if verdict.severity == WATCH:
-            return Withheld("The steroid is past 28 days at high dose and follows its template: nothing to change.")
+            return Withheld(
+                "The steroid has been high for more than four weeks and follows its template: nothing to change."
+            )
         due, urgency = True, ACTION
     else:
         due = signs.high_dose_days > parameters.hard_day and untapered
@@ -131,13 +145,14 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld
     since = f" (past the line since {day_text(verdict.since)})" if verdict and verdict.since else ""
     return Proposal(
         because=chart.steroid_facts(),
-        why=f"{signs.high_dose_days} days at high dose{since}, {dose} mg/day now"
+        why=f"High dose since {day_text(signs.high_since)}{since}, {dose} mg/day now"
         + (", no taper begun." if untapered else ", behind the template."),
         title="Review point: can the taper begin?" if urgency == WATCH else None,
         urgency=urgency,
         options=tuple(options),
         collect_first=() if signs.strength_fresh else ("a strength score before the first step",),
         cautions=(
+            *_still_active(situation),
             "Strength and CK at every second step.",
             "Look for harm of the steroid meanwhile: sugar, blood pressure, weight, lipids, eyes, bone; growth in a "
             "child.",

@@ -20,7 +20,7 @@ from jobs.disease_treatment import (
     TreatmentTimes,
     judged_treatment,
 )
-from jobs.newest import lasts_until, next_after, still_there
+from jobs.newest import DECLINING_STRENGTH, StrengthVerdict, lasts_until, next_after, still_there, strength_verdict
 from jobs.rule import (
     ACTION,
     CANNOT_TELL,
@@ -39,6 +39,7 @@ from jobs.rule import (
     parameter,
 )
 from jobs.rules.declining_strength import INSTRUMENTS
+from jobs.rules.red_flag_symptoms import CheckpointDoses, checkpoint_doses
 from models.patient_facts import Happening, PatientFacts, Reading, date_of
 from models.states import Cause, Severity
 from models.vocabulary import events, measure
@@ -63,6 +64,9 @@ _NO_NUMBERS: Mapping[str, Any] = {
     "compared": "",
     "weak": "",
     "active": "",
+    "known_strong": False,
+    "checkpoint": False,
+    "falls": False,
 }
 _READ = frozenset((*DIFFICULTIES, *RED_FLAGS, "rash", "strenuous_exercise"))
 
@@ -124,6 +128,9 @@ class Parameters(TreatmentTimes):
         7, unit="days", low=1, high=14, meaning="strenuous exercise this near before a CK explains it", source="S30",
         mark="seen",
     )  # fmt: skip
+    checkpoint_days: int = parameter(
+        180, unit="days", low=30, high=730, meaning="how long after its last dose a checkpoint inhibitor counts"
+    )
     red_flag_days: int = parameter(
         28, unit="days", low=7, high=90, meaning="a red flag recorded without an end is taken to be there this long"
     )
@@ -136,6 +143,18 @@ class _Known(NamedTuple):
     said: tuple[str, ...] = ()
     since: int | None = None
     facts: tuple[str, ...] = ()
+
+
+class Beside(NamedTuple):
+    """What stands beside active disease and changes what is done first."""
+
+    inhibitor: CheckpointDoses | None
+    falls: StrengthVerdict
+
+    @property
+    def changes(self) -> tuple[int | None, ...]:
+        """The days on which it could read differently with no new fact."""
+        return (*(self.inhibitor.changes if self.inhibitor else ()), self.falls.recheck_on)
 
 
 def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterator[Answer]:
@@ -152,15 +171,17 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
     recheck_on = next_after(as_of, *_turns_old(patient, happened, parameters))
     met = [subject for subject, yes in ((MUSCLE, weak.is_so and active.is_so), (ENZYME, alone and alone.is_so)) if yes]
     treated = judged_treatment(patient, parameters.latest_days, parameters) if met else None
+    beside = Beside(checkpoint_doses(patient, as_of, parameters.checkpoint_days), strength_verdict(patient))
     if treated is not None and MUSCLE in met:
-        yield _met(MUSCLE, weak, active, treated, happened, as_of, recheck_on, parameters)
+        yield _met(MUSCLE, weak, active, treated, beside, happened, as_of, recheck_on, parameters)
     else:
         yield _muscle_not_met(patient, weak, active, recheck_on, parameters)
     if alone is None:
         return
     if treated is not None and ENZYME in met:
-        answer = _met(ENZYME, None, alone, treated, happened, as_of, recheck_on, parameters)
-        yield answer._replace(grade=POSSIBLE)
+        answer = _met(ENZYME, None, alone, treated, beside, happened, as_of, recheck_on, parameters)
+        numbers = {**answer.numbers, "known_strong": weak.is_so is False}
+        yield answer._replace(grade=POSSIBLE, numbers=numbers)
     elif alone.is_so is None:
         because = f"no newer CK than the high one of {day_text(alone.since or as_of)}"
         yield Answer(
@@ -351,6 +372,7 @@ def _met(
     weak: _Known | None,
     active: _Known,
     treated: Judged,
+    beside: Beside,
     happened: Mapping[str, Happening],
     today: int,
     recheck_on: int | None,
@@ -365,7 +387,7 @@ def _met(
         severity=_severity(treated, endangered),
         since=max(since, default=today),
         due=treated.due,
-        recheck_on=next_after(today, recheck_on, *treated.changes),
+        recheck_on=next_after(today, recheck_on, *treated.changes, *beside.changes),
         evidence=tuple(dict.fromkeys((*weakness.facts, *active.facts, *treated.facts))),
         numbers={
             "treatment": treated.verdict,
@@ -374,6 +396,9 @@ def _met(
             "compared": "; ".join(treated.said),
             "weak": "; ".join(weakness.said),
             "active": "; ".join(active.said),
+            "known_strong": False,
+            "checkpoint": beside.inhibitor is not None,
+            "falls": beside.falls.met,
         },
     )
 
@@ -450,12 +475,20 @@ def suggested_action(row: Mapping[str, Any], parameters: Parameters) -> str:
         return "test strength, ask about stairs, rising and lifting the arms, measure CK"
     if row["state"] != MET:
         return ""
+    if row["checkpoint"] and row["treatment"] in (UNTREATED, NOT_RESPONDING, NOT_JUDGED):
+        return "troponin I, ECG, swallowing and breathing today; the treatment is decided with oncology"
     if row["subject"] == ENZYME:
-        return "test strength, repeat CK after a week of rest, ask about statins; look for another source"
+        first = "" if row["known_strong"] else "test strength, "
+        return f"{first}repeat CK after a week of rest, ask about statins; look for another source"
+    if row["treatment"] == TOO_EARLY:
+        by = day_text(row["due"])
+        return f"test strength and CK by {by}; see it earlier where it gets worse, or where a pulse did not help"
+    if row["treatment"] == RESPONDING and row["falls"]:
+        return "strength fell under what helped: see the alert on strength, and whether it is coming back"
+    soon = "today" if row["severity"] == URGENT else "this week"
     return {
-        UNTREATED: "discuss first-line treatment this week, with its safety screens",
+        UNTREATED: f"discuss first-line treatment {soon}, with its safety screens",
         NOT_RESPONDING: "check adherence and dose, then see the options for escalation",
-        TOO_EARLY: "go on, and test strength and CK when it can be judged",
         RESPONDING: "go on with what helps",
         NOT_JUDGED: "set a baseline now: strength, CK and globals",
     }[str(row["treatment"])]
@@ -485,7 +518,9 @@ RULE = Rule(
         "rash",
         "strenuous_exercise",
         "medications",
+        DECLINING_STRENGTH,
     ),
+    after=(DECLINING_STRENGTH,),
     sources=(
         Source(
             "Clinically inactive disease in juvenile dermatomyositis (PRINTO)",

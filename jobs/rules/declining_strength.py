@@ -457,7 +457,8 @@ def suggested_action(row: Mapping[str, Any], parameters: Parameters) -> str:
         return "repeat the strength test" if row["state"] == CANNOT_TELL else ""
     if row["grade"] == POSSIBLE:
         first = f"repeat within {parameters.repeat_days} days, same assessor"
-        return f"{first}; review today: red flag" if row["severity"] == URGENT else first
+        why = "red flag" if row["red_flag"] else "two steps or more"
+        return f"{first}; review today: {why}" if row["severity"] == URGENT else first
     today = " today" if row["severity"] == URGENT else ""
     if row.get("inclusion_body"):
         return f"review{today}: swallowing, falls and function; a fast fall is not the course of this disease"

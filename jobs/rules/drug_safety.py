@@ -1,12 +1,12 @@
 """Does a drug on the list endanger this patient?
 
-Looked at: how often methotrexate is taken, what is taken beside it, pregnancy and lung disease on file, and blood
-counts, liver, kidney, electrolytes and blood pressure against the limits at which a drug asks for action.
-What counts: facts of today's drug list and the newest result; how grave it is follows from how dangerous the value is
-(neutrophils of 0.4 are for today, whatever is taken, and for some weeks after it ended). Before a limit is crossed, a
-trend towards it is noted. What does not: raised liver enzymes are only watched while CK is raised and gamma-GT and
-bilirubin are not, because muscle makes them too; and a limit for adults says nothing about a child: then it is said
-that no limit is known.
+Looked at: doses that can hardly be meant, how often methotrexate is taken, what is taken beside it, pregnancy and lung
+disease on file, and blood counts, liver, kidney, electrolytes and blood pressure against the limits at which a drug
+asks for action. What counts: facts of today's drug list and the newest result; how grave it is follows from how
+dangerous the value is (neutrophils of 0.4 are for today, whatever is taken, and for some weeks after it ended). Before
+a limit is crossed, a trend towards it is noted. What does not: raised liver enzymes are only watched while CK is raised
+and gamma-GT and bilirubin are not, because muscle makes them too; and a limit for adults says nothing about a child:
+then it is said that no limit is known.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -55,13 +55,15 @@ MONITORED_CLASSES = ("conventional-sparing", "cytotoxic", "jak-inhibitor")
 LIVER = ("alt", "ast")
 OF_THE_LIVER = ("gamma_gt", "bilirubin")
 """What muscle does not make: raised beside a transaminase, the liver takes part in it."""
+TELLS_APART = "gamma-GT and bilirubin tell it from the liver"
 TRENDS = ("white_cells", "neutrophils", "platelets", "haemoglobin", "alt", "ast", "egfr")
 """Measures in which a steady move towards the limit is worth a note."""
 INFANT_UNTIL_YEARS = 1
 """In the first year of life counts and salts have limits of their own; none is asserted (`from_age` of the limits)."""
 REACH_DAYS = 365
 """How far before the newest result others are looked at."""
-FREQUENCY, INTERACTION, PREGNANCY, LUNG, LIMIT, TREND = (
+DOSE, FREQUENCY, INTERACTION, PREGNANCY, LUNG, LIMIT, TREND = (
+    "dose",
     "frequency",
     "interaction",
     "pregnancy",
@@ -86,6 +88,9 @@ class Parameters:
         mark="seen",
     )
     ck_days: int = parameter(28, unit="days", low=7, high=90, meaning="how near to the liver enzyme that CK must lie")
+    ck_reach_days: int = parameter(
+        182, unit="days", low=28, high=365, meaning="a raised CK so far from it makes muscle a possible source"
+    )
     adult_from: int = parameter(
         18, unit="years", low=16, high=21, meaning="the limits are for adults", source="NHS SPS (S12)", mark="seen"
     )
@@ -106,11 +111,44 @@ class Parameters:
         high=182,
         meaning="a dangerous value is told this long after the drug ended, where nothing else is taken",
     )
+    most_methotrexate: float = parameter(
+        40, unit="mg/week", low=25, high=60, meaning="a weekly dose above this is hardly ever meant",
+        source="SHARE: at most 40 mg a week (S2)", mark="seen",
+    )  # fmt: skip
+    most_steroid: float = parameter(
+        100, unit="mg/day prednisone equivalent", low=60, high=250,
+        meaning="a daily dose by mouth above this, not recorded as a pulse, is hardly ever meant",
+        source="EULAR: above 100 mg is very high (S7)", mark="seen",
+    )  # fmt: skip
+    most_azathioprine: float = parameter(
+        300, unit="mg/day", low=200, high=400, meaning="a daily dose above this is hardly ever meant"
+    )
+    most_mycophenolate: float = parameter(
+        4000, unit="mg/day", low=3000, high=6000, meaning="a daily dose above this is hardly ever meant"
+    )
+    most_ciclosporin: float = parameter(
+        600, unit="mg/day", low=300, high=1000, meaning="a daily dose above this is hardly ever meant"
+    )
+    most_tacrolimus: float = parameter(
+        20, unit="mg/day", low=10, high=40, meaning="a daily dose above this is hardly ever meant"
+    )
+    most_hydroxychloroquine: float = parameter(
+        600, unit="mg/day", low=400, high=800, meaning="a daily dose above this is hardly ever meant"
+    )
     protection_days: int = parameter(
         365, unit="days", low=28, high=730, meaning="a recorded contraception without an end holds this long"
     )
 
 
+MOST_A_DAY = {
+    "azathioprine": "most_azathioprine",
+    "mycophenolate mofetil": "most_mycophenolate",
+    "ciclosporin": "most_ciclosporin",
+    "tacrolimus": "most_tacrolimus",
+    "hydroxychloroquine": "most_hydroxychloroquine",
+}
+"""Of each of these drugs the parameter with the daily dose above which a typing error is likelier than the dose."""
+BY_MOUTH = ("oral", "")
 Taken = Mapping[str, Course]
 """A patient's courses by the vocabulary's name of the drug."""
 
@@ -133,6 +171,7 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
         found += _with_folate_blocker(taken, as_of)
         found += _with_lung_disease(patient, taken[METHOTREXATE], as_of)
     found += _with_pregnancy(patient, taken, as_of, parameters)
+    found += _hardly_meant(patient, as_of, parameters)
     yield from sorted(found, key=lambda answer: answer.subject)
 
 
@@ -153,6 +192,7 @@ def _finding(
     evidence: tuple[str, ...],
     because: str | None = None,
     cause: Cause | None = None,
+    quiet_liver: bool = False,
 ) -> Answer:
     met = state == MET
     return Answer(
@@ -164,7 +204,7 @@ def _finding(
         evidence=evidence,
         cannot_tell_because=because,
         cause=cause,
-        numbers={"issue": issue, "said": said},
+        numbers={"issue": issue, "said": said, "quiet_liver": quiet_liver},
     )
 
 
@@ -216,6 +256,58 @@ def _runs(statement: Statement, as_of: int) -> bool:
 
 def _per_week(often: Frequency | None) -> float:
     return 0.0 if often is None else 7 * (often.doses_per_day or 0.0)
+
+
+def _hardly_meant(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterator[Answer]:
+    """A dose on today's list that a typing error explains better than a prescription (GC-10): the largest of a drug."""
+    largest: dict[str, tuple[float, Answer]] = {}
+    for one in patient.statements:
+        row = drug(one.drug)
+        milligrams = _milligrams_a_day(patient, one)
+        if row is None or milligrams is None or not _is_on_the_list(one, as_of):
+            continue
+        times, unit, most = 1.0, "mg/day", 0.0
+        if row.key == METHOTREXATE:
+            times, unit, most = 7.0, "mg/week", parameters.most_methotrexate
+        elif row.prednisone_factor is not None and one.route in BY_MOUTH and one.intent != "pulse":
+            times, unit, most = row.prednisone_factor, "mg/day prednisone equivalent", parameters.most_steroid
+        elif row.key in MOST_A_DAY:
+            most = getattr(parameters, MOST_A_DAY[row.key])
+        dose = milligrams * times
+        if not most or dose <= most + 1e-9 or dose <= largest.get(row.key, (0.0,))[0]:
+            continue
+        often = frequencies()[one.frequency].label
+        found = _finding(
+            f"{row.key}:dose",
+            DOSE,
+            f"{row.label} is on the list as {number(one.dose, 2)} {one.unit} {often} since {day_text(one.start)}, "
+            f"{number(dose)} {unit}: more than {number(most)} is hardly ever meant",
+            state=MET,
+            severity=URGENT if row.key == METHOTREXATE else ACTION,
+            since=one.start,
+            recheck_on=next_after(as_of, None if one.end is None else one.end + 1),
+            evidence=(one.fact,),
+        )
+        largest[row.key] = (dose, found)
+    for _, found in largest.values():
+        yield found
+
+
+def _is_on_the_list(one: Statement, as_of: int) -> bool:
+    """Whether it is taken today; "stopped" without a last day is not, nor is a single dose of another day."""
+    if one.start > as_of or (one.frequency == "once" and one.start < as_of):
+        return False
+    return one.status != "stopped" if one.end is None else one.end >= as_of
+
+
+def _milligrams_a_day(patient: PatientFacts, one: Statement) -> float | None:
+    """The dose of a day in mg; None for a single dose, an unknown frequency, or a unit that needs what is not there."""
+    often = frequencies().get(one.frequency)
+    if often is None or not often.doses_per_day or one.dose is None:
+        return None
+    weight = patient.latest("weight")
+    scale = {"mg": 1.0, "g": 1000.0, "mg/kg": weight.value if weight else None}.get(one.unit)
+    return None if scale is None else one.dose * scale * often.doses_per_day
 
 
 def _with_folate_blocker(taken: Taken, as_of: int) -> Iterator[Answer]:
@@ -412,17 +504,23 @@ def _against(patient: PatientFacts, looked: Look, as_of: int, parameters: Parame
     evidence = (looked.course.newest.fact, *threshold.rests_on, newest.fact)
     muscle = _muscle_instead(patient, newest, parameters) if limit.measure in LIVER else None
     liver = None if muscle is None else _liver_too(patient, newest, parameters)
+    quiet: Reading | None = None
     if muscle is not None and liver is not None:
         said += f"; CK is raised, but so is {_value(liver, liver.limit or 0.0)}: muscle alone does not explain it"
         evidence += (muscle.fact, liver.fact)
     elif muscle is not None:
         severity = WATCH
         times = apart(muscle.times_limit or 0.0, parameters.raised_ck)
-        said += f"; CK is {times} times its limit, so muscle is a likely source"
-        evidence += (muscle.fact,)
+        quiet = _quiet_gamma_gt(patient, newest, parameters)
+        said += f"; CK is {times} times its limit, so muscle is a likely source; "
+        said += TELLS_APART if quiet is None else f"{_value(quiet, quiet.limit or 0.0)} is not raised"
+        evidence += (muscle.fact, *(() if quiet is None else (quiet.fact,)))
+    elif limit.measure in LIVER and (other := _muscle_at_another_time(patient, newest, parameters)) is not None:
+        said += f"; {_muscle_possible(other, parameters)}"
+        evidence += (other.fact,)
     elif limit.caveat and limit.measure not in LIVER:
         said += f" ({limit.caveat})"
-    because, cause = None, None
+    because, cause, quiet_liver = None, None, muscle is not None and liver is None and quiet is not None
     if as_of - newest.day > parameters.latest_days:
         because, cause = f"no newer result than {day_text(newest.day)}", Cause.STALE
     elif looked.unknown_for_child:
@@ -446,6 +544,7 @@ def _against(patient: PatientFacts, looked: Look, as_of: int, parameters: Parame
         evidence=evidence,
         because=because,
         cause=cause,
+        quiet_liver=quiet_liver,
     )
 
 
@@ -493,6 +592,8 @@ def _on_the_way(patient: PatientFacts, looked: Look, as_of: int, parameters: Par
     if limit.measure in LIVER and _muscle_instead(patient, newest, parameters) is not None:
         return None
     stale = as_of - newest.day > parameters.latest_days
+    other = _muscle_at_another_time(patient, newest, parameters) if limit.measure in LIVER else None
+    muscle = "" if other is None else f"; {_muscle_possible(other, parameters)}"
     shown = ", ".join(number(one.value, 2) for one in run)
     verb = "fell" if limit.direction == "below" else "rose"
     known = measure(limit.measure)
@@ -500,12 +601,12 @@ def _on_the_way(patient: PatientFacts, looked: Look, as_of: int, parameters: Par
         f"{looked.name}:{limit.measure}",
         TREND,
         f"{known.short_label} {verb} from {day_text(begun.day)} to {day_text(newest.day)}: {shown} {known.unit}, "
-        f"towards the action limit of {number(limit.limit, 2)}, {_taken(looked, as_of)}",
+        f"towards the action limit of {number(limit.limit, 2)}, {_taken(looked, as_of)}{muscle}",
         state=CANNOT_TELL if stale else MET,
         severity=WATCH,
         since=reached[0].day,
         recheck_on=next_after(as_of, newest.day + parameters.latest_days + 1, looked.course.through + 1),
-        evidence=(looked.course.newest.fact, *(one.fact for one in run)),
+        evidence=(looked.course.newest.fact, *(one.fact for one in run), *(() if other is None else (other.fact,))),
         because=f"no newer result than {day_text(newest.day)}" if stale else None,
         cause=Cause.STALE if stale else None,
     )
@@ -566,10 +667,36 @@ def _since(patient: PatientFacts, limit: ActionLimit, threshold: float, newest: 
 
 def _muscle_instead(patient: PatientFacts, newest: Reading, parameters: Parameters) -> Reading | None:
     """The CK that makes muscle a likely source of a raised liver enzyme: raised itself, and taken near to it."""
-    ck = patient.latest("ck")
+    ck = _nearest_ck(patient, newest)
     if ck is None or abs(ck.day - newest.day) > parameters.ck_days:
         return None
     return ck if (ck.times_limit or 0) > parameters.raised_ck else None
+
+
+def _muscle_at_another_time(patient: PatientFacts, newest: Reading, parameters: Parameters) -> Reading | None:
+    """A raised CK of some other week, where none was taken near to the liver enzyme: muscle is possible, not likely."""
+    ck = _nearest_ck(patient, newest)
+    if ck is None or not parameters.ck_days < abs(ck.day - newest.day) <= parameters.ck_reach_days:
+        return None
+    return ck if (ck.times_limit or 0) > parameters.raised_ck else None
+
+
+def _nearest_ck(patient: PatientFacts, newest: Reading) -> Reading | None:
+    """The CK nearest to a result; of two as near the newer."""
+    return min(patient.series("ck"), key=lambda one: (abs(one.day - newest.day), -one.day, -one.id), default=None)
+
+
+def _muscle_possible(ck: Reading, parameters: Parameters) -> str:
+    times = apart(ck.times_limit or 0.0, parameters.raised_ck)
+    when = f"on {day_text(ck.day)}, at another time"
+    return f"CK was {times} times its limit {when}: muscle is a possible source; {TELLS_APART}"
+
+
+def _quiet_gamma_gt(patient: PatientFacts, newest: Reading, parameters: Parameters) -> Reading | None:
+    """A gamma-GT taken near to the transaminase and within its limit: it speaks for the muscle."""
+    found = patient.latest("gamma_gt")
+    near = found is not None and abs(found.day - newest.day) <= parameters.ck_days
+    return found if found is not None and near and found.limit is not None and found.value <= found.limit else None
 
 
 def _liver_too(patient: PatientFacts, newest: Reading, parameters: Parameters) -> Reading | None:
@@ -605,8 +732,13 @@ def suggested_action(row: Mapping[str, Any], parameters: Parameters) -> str:
     if row["issue"] == LIMIT and row["severity"] == URGENT:
         return "today: call the patient, hold the drug until the prescriber has decided, repeat the test"
     if row["issue"] == LIMIT and row["severity"] == WATCH:
+        if row["quiet_liver"]:
+            return "follow it with CK; muscle explains it better than the drug, which is not stopped for this alone"
         return "add GGT and bilirubin before blaming the drug; do not stop it for this alone"
+    if row["issue"] == DOSE and row["severity"] == URGENT:
+        return "call the patient today: what is really taken; correct the dose, unit or frequency"
     actions: Mapping[str, str] = {
+        DOSE: "ask what is really taken; correct the dose, unit or frequency, or confirm it with the reason",
         FREQUENCY: "call the patient today: what is really taken; blood count, creatinine; correct the prescription",
         INTERACTION: (
             "call the prescriber today: another drug against Pneumocystis, or a documented decision with blood counts"
@@ -721,14 +853,15 @@ RULE = Rule(
         "default are site settings. Interactions other than methotrexate with trimethoprim are not looked at. An alert "
         "is a reason to look, not to stop a drug."
     ),
-    catalogue=("IS-04", "IS-05", "IS-08", "SAFE-05", "SAFE-13"),
+    catalogue=("GC-10", "IS-04", "IS-05", "IS-08", "SAFE-05", "SAFE-13"),
     version="2.0.0",
     changed=(
         "Single dangerous values are urgent whatever the drug (neutrophils, platelets, haemoglobin, potassium, "
         "creatinine, liver enzymes as multiples of their reported limits); albumin, MCV, eosinophils, eGFR and blood "
         "pressure have limits; a trend towards a limit is noted; for a child beyond an adult limit it is said that "
         "none is known. A dangerous value is told under any drug and for four weeks after it; biologics have limits "
-        "for counts; raised gamma-GT or bilirubin beside a transaminase says that muscle alone does not explain it."
+        "for counts; raised gamma-GT or bilirubin beside a transaminase says that muscle alone does not explain it. A "
+        "dose that is hardly ever meant is asked about; muscle is named beside a transaminase wherever CK is raised."
     ),
     phrase=phrase,
     one_line=one_line,
@@ -737,6 +870,11 @@ RULE = Rule(
             title="methotrexate every day",
             medications=({"drug": "methotrexate", "dose": 15, "frequency": "daily", "start": -3},),
             expect={"subject": "methotrexate:frequency", "state": MET, "severity": URGENT, "since": -3},
+        ),
+        Example(
+            title="400 mg of prednisone every day, typed for 40",
+            medications=({"drug": "prednisone", "dose": 400, "start": -10},),
+            expect={"subject": "prednisone:dose", "state": MET, "severity": ACTION, "since": -10},
         ),
         Example(
             title="co-trimoxazole beside weekly methotrexate",

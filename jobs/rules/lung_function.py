@@ -388,6 +388,7 @@ RULE = Rule(
     ),
     clears_when="a later test lies above the line again",
     topic="lung",
+    covers=("worsening",),
     limitations=(
         "Chest CT is not read. Per cent predicted is taken as sent: reference equations are not compared. The "
         "published criteria are for fibrosing lung disease of any cause, not for myositis alone."

@@ -392,7 +392,7 @@ RULE = Rule(
     subject="lung or ferritin",
     reads=("autoantibodies", DYSPNOEA, LUNG_DISEASE, CHEST_CT, *TESTS, "ferritin", LUNG_FUNCTION),
     after=(LUNG_FUNCTION,),
-    covers=(LUNG_FUNCTION,),
+    covers=(LUNG_FUNCTION, "worsening"),
     sources=(
         Source(
             "Tables of myositis-specific autoantibodies",

@@ -32,7 +32,7 @@ from jobs.rule import (
     number,
     parameter,
 )
-from models.patient_facts import ADULT_FROM_YEARS, PatientFacts, date_of
+from models.patient_facts import ADULT_FROM_YEARS, PatientFacts, Statement, date_of
 from models.states import Cause
 from models.vocabulary import taper_templates
 
@@ -404,6 +404,13 @@ def _added_up(found: steroids.Exposure) -> Iterator[str]:
         for one in found.statements
         if one.statement.end is None and one.last == found.today and not one.pulse and one.statement.intent == "daily"
     ]
+    same_day: dict[tuple[str, str, int], list[Statement]] = {}
+    for one in sorted(open_ended, key=lambda one: one.id):
+        same_day.setdefault((one.drug, one.route, one.start), []).append(one)
+    for (name, _, start), twice in same_day.items():
+        if len(twice) > 1:
+            doses = " and ".join(steroids.dose_words(one) for one in twice)
+            yield f"{name} begins more than once on {dated(start)}, {doses}, and is added up"
     kinds = {(one.drug, one.route): one for one in sorted(open_ended, key=lambda one: (one.start, one.id))}
     if len(kinds) > 1:
         *_, before, last = sorted(kinds.values(), key=lambda one: (one.start, one.id))

@@ -101,7 +101,7 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
     saturation = patient.latest(SATURATION)
     if saturation is not None:
         yield _saturation(saturation, as_of, parameters)
-    given = _checkpoint_doses(patient, as_of, parameters.checkpoint_days)
+    given = checkpoint_doses(patient, as_of, parameters.checkpoint_days)
     if given is not None:
         yield _checkpoint(patient, given, symptoms, as_of, parameters)
 
@@ -220,7 +220,7 @@ def _judged(
     return Answer(subject, MET, severity=URGENT, since=day, recheck_on=recheck_on, evidence=evidence, numbers=numbers)
 
 
-class _CheckpointDoses(NamedTuple):
+class CheckpointDoses(NamedTuple):
     """A checkpoint inhibitor given lately; without a `drug` only the diagnosis says so.
 
     `last` is at most today; `changes` are the days on which this would read differently with no new fact.
@@ -232,9 +232,9 @@ class _CheckpointDoses(NamedTuple):
     changes: tuple[int, ...] = ()
 
 
-def _checkpoint_doses(patient: PatientFacts, today: int, within: int) -> _CheckpointDoses | None:
+def checkpoint_doses(patient: PatientFacts, today: int, within: int) -> CheckpointDoses | None:
     """The checkpoint inhibitor given last, if that is not too long ago."""
-    found = _CheckpointDoses() if patient.diagnosis == "ICI_MYOSITIS" else None
+    found = CheckpointDoses() if patient.diagnosis == "ICI_MYOSITIS" else None
     for one in patient.statements:
         if not _is_checkpoint_inhibitor(one.drug):
             continue
@@ -242,9 +242,9 @@ def _checkpoint_doses(patient: PatientFacts, today: int, within: int) -> _Checkp
         last = today if ended is None else min(ended, today)
         if today - last > within:
             continue
-        before = found or _CheckpointDoses()
+        before = found or CheckpointDoses()
         newer = before.last is None or last >= before.last
-        found = _CheckpointDoses(
+        found = CheckpointDoses(
             one.drug if newer else before.drug,
             last if before.last is None else max(last, before.last),
             (*before.facts, one.fact),
@@ -261,7 +261,7 @@ def _is_checkpoint_inhibitor(name: str) -> bool:
 
 def _checkpoint(
     patient: PatientFacts,
-    given: _CheckpointDoses,
+    given: CheckpointDoses,
     symptoms: Mapping[str, Happening],
     today: int,
     parameters: Parameters,

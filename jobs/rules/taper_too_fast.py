@@ -62,6 +62,13 @@ class Parameters:
         mark="seen",
     )
     within_days: int = parameter(14, unit="days", low=3, high=56, meaning="more than one step within this is too fast")
+    tablet_mg: float = parameter(
+        0.5,
+        unit="mg/day",
+        low=0,
+        high=2.5,
+        meaning="a child's dose this near to a step per kilogram is the step: tablets cannot do more",
+    )
     smallest_step_mg: float = parameter(
         1.0,
         unit="mg/day",
@@ -198,9 +205,16 @@ def newest_cut(patient: PatientFacts, found: steroids.Exposure, as_of: int, para
         allowed_mg = one_step_below(patient, before_mg, found.kilograms, parameters)
         cut_to = max(level.mg, now)
         is_more = before_mg - cut_to > parameters.smallest_step_mg + steroids.SMALLEST_DIFFERENCE_MG
-        if is_more and cut_to < allowed_mg - steroids.SMALLEST_DIFFERENCE_MG:
+        slack_mg = parameters.tablet_mg if by_the_kilogram(patient, found, parameters) else 0.0
+        if is_more and cut_to < allowed_mg - slack_mg - steroids.SMALLEST_DIFFERENCE_MG:
             return Cut(level.first, before_mg, level.mg, allowed_mg)
     return None
+
+
+def by_the_kilogram(patient: PatientFacts, found: steroids.Exposure, parameters: Parameters) -> bool:
+    """Whether a step of the taper is so many mg/kg: what it leads to is no number of tablets."""
+    key = parameters.template_child if patient.is_child() else parameters.template
+    return taper_templates()[key].unit == "mg/kg" and bool(found.kilograms)
 
 
 def _has_come_down(found: steroids.Exposure, as_of: int, parameters: Parameters) -> bool:
@@ -357,7 +371,7 @@ def suggested_action(row: Mapping[str, Any], parameters: Parameters) -> str:
 
 RULE = Rule(
     key="taper-too-fast",
-    title="Steroid cut fast in a flare",
+    title="Steroid cut fast or stopped",
     question="Is the steroid coming down faster than the disease allows?",
     why_it_matters=(
         "A rapid cut while strength is falling can deepen the flare. The way to a lower dose is then to strengthen the "

@@ -58,6 +58,7 @@ NEW_ONLY = ("rash", "calcinosis")
 LASTING = ("calcinosis",)
 """What stays: that it is new is told for a while, and nobody is asked whether it is still there."""
 FLARE = "flare_reported"
+VITAL_CAPACITY = "fvc_percent"
 _CORE_MEASURE = {
     **dict.fromkeys(INSTRUMENTS, "strength"),
     **dict.fromkeys(FUNCTION, "haq"),
@@ -182,7 +183,7 @@ class _Single(NamedTuple):
 
 SINGLES = (
     _Single("physician_global", "physician global", " of 10", "global_points", "reference_days", ACTION),
-    _Single("fvc_percent", "FVC", " %", "fvc_points", "fvc_reference_days", ACTION, -1, best=True),
+    _Single(VITAL_CAPACITY, "FVC", " %", "fvc_points", "fvc_reference_days", ACTION, -1, best=True),
     _Single("patient_global", "patient global", " of 10", "patient_global_points", "reference_days", WATCH),
     _Single("haq", "HAQ", " of 3", "function_points", "reference_days", WATCH),
     _Single("chaq", "CHAQ", " of 3", "function_points", "reference_days", WATCH),
@@ -194,7 +195,7 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
     """One answer for a patient who was seen, or of whom something was reported."""
     visits = _visits(patient, as_of, parameters)
     reported = {one.event: one for one in patient.happenings if one.event == FLARE or one.event in SIGNS}
-    capacity = patient.series("fvc_percent")
+    capacity = patient.series(VITAL_CAPACITY)
     if not visits and not capacity and not reported and len(patient.series("weight")) < 2:
         return
     found: list[_Finding | _Untold | None] = [_flare(reported.get(FLARE), visits, as_of, parameters)]
@@ -211,6 +212,7 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
         if one.severity == ACTION
     ]
     findings = [one for one in found if isinstance(one, _Finding)]
+    only_lung = bool(findings) and all(one.tells == (VITAL_CAPACITY,) for one in findings)
     untold = [one for one in found if isinstance(one, _Untold)]
     newest = [series[-1].day for series in (visits, capacity) if series]
     answer = Answer(
@@ -225,6 +227,7 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
         numbers={
             "said": "",
             "call_back": False,
+            "only_lung": only_lung,
             "last_visit": date_of(visits[-1].day) if visits else None,
             "nothing_before": _nothing_before(visits, as_of, parameters),
         },
@@ -597,7 +600,7 @@ def _single(single: _Single, series: Sequence[Reading], today: int, parameters: 
         facts = (*(other.fact for other in own), one.fact, series[-1].fact)
         turns = (one.day + parameters.within_days + 1,)
         said = _single_said(single, own, reference, one, series[-1])
-        return _Finding(one.day, said, tuple(dict.fromkeys(facts)), single.severity, turns)
+        return _Finding(one.day, said, tuple(dict.fromkeys(facts)), single.severity, turns, tells=(single.measure,))
     return None
 
 
@@ -662,6 +665,8 @@ def suggested_action(row: Mapping[str, Any], parameters: Parameters) -> str:
         return ""
     if row["call_back"]:
         return "call back this week, and see the patient if it is a flare"
+    if row["only_lung"]:
+        return "repeat FVC and DLCO within weeks; ask about breath and cough; infection and breathing muscles too"
     if row["severity"] == WATCH:
         return "ask what changed, and examine strength, swallowing and skin at the next visit"
     return "see the patient: strength, enzymes, lungs and skin; then look at the state and the options"
@@ -715,6 +720,8 @@ RULE = Rule(
     ),
     catalogue=("RSP-04", "ESC-18"),
     quiet_when_untold=True,
+    # A fall of vital capacity alone is what the rule on lung function says, and says more exactly.
+    stands_by_itself=lambda numbers: not numbers.get("only_lung"),
     version="2.0.0",
     changed=(
         "A new rash, skin ulcers and loss of weight; patient global, HAQ, CHAQ and weight alone, to be asked about; "

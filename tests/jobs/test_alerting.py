@@ -111,6 +111,54 @@ def test_a_consequence_is_covered_by_a_cause_that_is_as_severe_or_more(
     assert (rise.covered_by, decline.covered_by) == (DECLINE if covered else None, None)
 
 
+def fvc(offset: int, value: float) -> dict[str, Any]:
+    return laboratory("fvc_percent", offset, value, "%")
+
+
+@pytest.mark.parametrize(
+    ("also", "covered"),
+    [([], "lung-function"), ([("physician_global", 2, 6)], None)],
+    ids=["nothing but the lung is worse", "the physician global is worse too"],
+)
+def test_a_fall_of_vital_capacity_is_one_alert_that_of_the_lung(
+    engine: Engine, load: Callable[..., None], also: list[tuple[str, float, float]], covered: str | None
+) -> None:
+    load(
+        patients=[{"mrn": "1"}],
+        observations=[
+            fvc(-100, 82),
+            fvc(-1, 68),
+            *(
+                laboratory(key, day, value, "")
+                for key, *values in also
+                for day, value in zip((-60, -1), values, strict=True)
+            ),
+        ],
+    )
+    run(engine, on(0))
+    (lung,), (worse,) = alerts(engine, "lung-function"), alerts(engine, "worsening")
+    assert (lung.covered_by, worse.covered_by) == (None, covered)
+
+
+def test_with_anti_mda5_a_fall_of_vital_capacity_is_the_alert_on_that_lung_disease(
+    engine: Engine, load: Callable[..., None]
+) -> None:
+    load(patients=[{"mrn": "1", "autoantibodies": "MDA5"}], observations=[fvc(-100, 82), fvc(-1, 68)])
+    run(engine, on(0))
+    (mda5,) = alerts(engine, "mda5-lung-disease")
+    covered = [one.covered_by for key in ("lung-function", "worsening") for one in alerts(engine, key)]
+    assert (mda5.covered_by, covered) == (None, ["mda5-lung-disease"] * 2)
+
+
+def test_a_fall_of_vital_capacity_that_the_rule_on_the_lung_does_not_count_is_still_told(
+    engine: Engine, load: Callable[..., None]
+) -> None:
+    load(patients=[{"mrn": "1"}], observations=[fvc(-100, 108), fvc(-1, 98)])
+    run(engine, on(0))
+    (worse,) = alerts(engine, "worsening")
+    assert (alerts(engine, "lung-function"), worse.covered_by) == ([], None)
+
+
 # ------------------------------------------------------------------------------------------------------------ resolved
 
 

@@ -526,6 +526,160 @@ def test_no_two_cards_contradict_each_other(
     assert not said & set(held_back(answer))
 
 
+# ------------------------------------------------------------ what stands beside what
+
+ILD = {"event": "interstitial_lung_disease", "day": -300}
+MYCOPHENOLATE = {"drug": "mycophenolate mofetil", "dose": 1000, "frequency": "twice-daily", "start": -300}
+QUIET = (mmt8(80, -60), mmt8(80, -2), ck(0.5, -2))
+
+
+def fvc(value: float, day: int) -> dict[str, Any]:
+    return {"measure": "fvc_percent", "value": value, "day": day}
+
+
+def test_a_low_and_steady_vital_capacity_under_treatment_is_for_the_next_visit() -> None:
+    answer = suggestions(
+        patient=ADULT, observations=(*QUIET, fvc(52, -200), fvc(53, -5)), medications=(MYCOPHENOLATE,), events=[ILD]
+    )
+    lung = card(answer, "consider-cyclophosphamide")
+    assert lung is not None
+    assert (answer["state"], lung["urgency"]) == ("stable", "watch")
+    assert "low, and not falling" in lung["why"]
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"observations": (*QUIET, fvc(52, -200), fvc(53, -5))},
+        {"observations": (*QUIET, fvc(52, -5)), "medications": (MYCOPHENOLATE,)},
+    ],
+    ids=["untreated", "one test only"],
+)
+def test_nobody_is_called_quiet_beside_a_card_of_this_week_about_the_disease(facts: dict[str, Any]) -> None:
+    answer = suggestions(patient=ADULT, events=[ILD], **facts)
+    lung = card(answer, "consider-cyclophosphamide")
+    assert lung is not None
+    assert lung["urgency"] == "action"
+    assert answer["phenotype"]["title"] == "Muscle quiet; lung disease: consider stronger treatment"
+
+
+def test_pain_does_not_switch_off_what_the_lung_asks_for() -> None:
+    pain = [{"measure": "pain", "value": 7, "day": day} for day in (-60, -2)]
+    answer = suggestions(patient=ADULT, observations=(*QUIET, *pain, fvc(80, -100), fvc(66, -2)), events=[ILD])
+    assert answer["state"] == "pain_non_inflammatory"
+    assert card(answer, "consider-cyclophosphamide") is not None
+    assert "Beside it, and not explained by it: lung worse: FVC 80 → 66 %" in answer["phenotype"]["why"]
+    assert not ESCALATIONS & set(keys(answer))
+
+
+def test_after_a_pulse_that_did_not_help_no_other_pulse_is_proposed() -> None:
+    facts: dict[str, Any] = {
+        "patient": ADULT,
+        "observations": (mmt8(50, -45), mmt8(50, -2), ck(15, -45), ck(15, -2)),
+        "medications": (METHOTREXATE, PREDNISONE, {**EARLIER_PULSE, "start": -40, "end": -38}),
+        "events": [{"event": "dysphagia", "day": -3}],
+    }
+    answer = suggestions(**facts)
+    assert "did not help" in held_back(answer)["consider-pulse"]
+    assert {"add-ivig", "consider-plasmapheresis", "refer-neurology"} <= set(keys(answer))
+    # A pulse that helped may be followed by another.
+    facts["observations"] = (mmt8(50, -45), mmt8(62, -2), ck(15, -45), ck(5, -2))
+    assert "did not help" not in held_back(suggestions(**facts)).get("consider-pulse", "")
+
+
+def test_active_disease_without_a_fall_is_not_called_weaker() -> None:
+    steady = (mmt8(50, -190), mmt8(51, -60), mmt8(50, -2), ck(20, -190), ck(20, -60), ck(20, -2))
+    answer = suggestions(patient=ADULT, observations=steady, medications=(METHOTREXATE, steroid(20, -200)))
+    methotrexate = card(answer, "optimise-methotrexate")
+    assert methotrexate is not None
+    assert methotrexate["why"].startswith("Active disease under methotrexate 15 mg a week, taken since 6 May 2026")
+
+
+def test_a_long_high_dose_in_disease_that_does_not_respond_is_one_card_with_both_halves() -> None:
+    steady = (mmt8(50, -190), mmt8(51, -60), mmt8(50, -2), ck(20, -190), ck(20, -60), ck(20, -2))
+    answer = suggestions(patient=ADULT, observations=steady, medications=(METHOTREXATE, steroid(60, -200)))
+    both = card(answer, "avoid-rapid-taper")
+    assert both is not None
+    assert "strengthen the other treatment" in both["why"]
+    assert card(answer, "start-taper") is None
+
+
+def test_a_taper_in_disease_that_is_still_active_says_so() -> None:
+    early = (mmt8(50, -36), mmt8(52, -2), ck(20, -36), ck(15, -2))
+    answer = suggestions(
+        patient=ADULT, observations=early, medications=({**METHOTREXATE, "start": -35}, steroid(60, -35))
+    )
+    taper = card(answer, "start-taper")
+    assert taper is not None
+    assert any(one.startswith("Still active: MMT8 52 of 80") for one in taper["cautions"])
+
+
+RECOVERING = (
+    mmt8(73, -250), mmt8(73, -220), mmt8(73, -190), mmt8(54, -170), mmt8(55, -140), mmt8(62, -60), mmt8(68, -2),
+    ck(4, -190), ck(11, -170), ck(11, -140), ck(5, -60), ck(3, -2),
+)  # fmt: skip
+
+
+def test_nothing_is_added_while_a_fall_is_being_regained_under_treatment() -> None:
+    medications = ({**METHOTREXATE, "dose": 25, "start": -800}, steroid(60, -165, -110), steroid(20, -109))
+    answer = suggestions(patient=ADULT, observations=RECOVERING, medications=medications)
+    assert answer["phenotype"]["title"] == "Inflammatory weakness, recovering under treatment"
+    assert "MMT8 73 (the mean of the 3 scores before) -> 54" in held_back(answer)["add-ivig"]
+    # Lost again, it is asked again.
+    again = (*RECOVERING[:6], mmt8(55, -2), *RECOVERING[7:])
+    assert "add-ivig" in keys(suggestions(patient=ADULT, observations=again, medications=medications))
+
+
+def test_a_raised_troponin_under_a_checkpoint_inhibitor_is_not_called_weakness() -> None:
+    heart = {"measure": "troponin_i", "value": 80, "unit": "ng/L", "upper_limit": 16, "day": -1}
+    answer = suggestions(patient=ADULT, observations=(heart, ck(7)), medications=(NIVOLUMAB,))
+    for key in ("add-ivig", "consider-pulse"):
+        found = card(answer, key)
+        assert found is not None
+        assert "eak" not in found["why"]
+    ivig = card(answer, "add-ivig")
+    assert ivig is not None
+    assert ivig["options"][0]["text"] == "IVIG together with steroid: nothing is on file as being taken."
+    assert "adult dermatomyositis" not in str(ivig["options"])
+
+
+@pytest.mark.parametrize(("antibody", "option"), [("HMGCR", "ivig-early"), ("SRP", "rituximab-early"), ("MI2", None)])
+def test_necrotising_myopathy_begins_with_more_than_steroid(antibody: str, option: str | None) -> None:
+    answer = suggestions(patient={**ADULT, "autoantibodies": antibody}, observations=(mmt8(60, -1), ck(45)))
+    first = card(answer, "start-first-line-treatment")
+    assert first is not None
+    assert {"ivig-early", "rituximab-early"} & {one["key"] for one in first["options"]} == (
+        {option} if option else set()
+    )
+
+
+@pytest.mark.parametrize(
+    ("tests", "says", "urgency"),
+    [
+        ({}, "the muscle is a likely source", "action"),
+        ({"gamma_gt": 30}, "gamma-GT is not, so the muscle is the likely source", "watch"),
+        ({"gamma_gt": 130}, "muscle alone does not explain it", "action"),
+    ],
+)
+def test_what_separates_liver_from_muscle_is_read(tests: dict[str, float], says: str, urgency: str) -> None:
+    liver = [{"measure": key, "value": value, "upper_limit": 60, "day": -2} for key, value in tests.items()]
+    answer = suggestions(
+        patient=ADULT,
+        observations=(*QUIET[:2], ck(5, -2), {"measure": "alt", "value": 130, "upper_limit": 40, "day": -2}, *liver),
+        medications=(METHOTREXATE,),
+    )
+    source = card(answer, "check-source-of-transaminases")
+    assert source is not None
+    assert says in source["why"]
+    assert source["urgency"] == urgency
+
+
+def test_a_small_dose_that_nobody_cut_has_no_card_of_its_own() -> None:
+    for dose, shown in ((7.5, False), (10, True)):
+        answer = suggestions(observations=(*FALLING, ck(2)), medications=(METHOTREXATE, steroid(dose, -100)))
+        assert (card(answer, "avoid-rapid-taper") is not None) == shown
+
+
 # ------------------------------------------------------------ from the database
 
 

@@ -25,6 +25,8 @@ def reading(
         ("weight", 650, None, 56, "cannot be"),
         ("weight", 650, None, None, "cannot be"),
         ("weight", 3.2, None, 10, "at 10 years cannot be"),
+        ("height", 17.2, None, 56, "is the value, its decimal point or its unit wrong?"),
+        ("height", 68, None, 56, "is it in inches?"),
         ("height", 1.72, None, 56, "is it in m?"),
         ("creatinine", 72, 106, 56, "is it in umol/L?"),
         ("creatinine", 72, None, 56, "is it in umol/L?"),

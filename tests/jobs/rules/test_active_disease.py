@@ -217,3 +217,25 @@ def test_the_sentence_names_what_is_weak_what_is_active_and_what_the_treatment_d
         "judged from 6 May 2026, when it was begun, raised or a pulse was last given: no response that holds (MMT8 "
         "50 -> 51 (22 Nov 2026); CK, times its limit, 20 -> 18 (22 Nov 2026))."
     )
+
+
+def _first(answer: Answer) -> str:
+    return RULE.suggested_action(answer.cells(), P)
+
+
+def test_the_first_thing_to_do_stands_against_nothing_that_is_on_file() -> None:
+    weak = (mmt8(50), ck(20))
+    assert _first(answers(*weak)["muscle"]) == "discuss first-line treatment this week, with its safety screens"
+    urgent = answers(*weak, events=[event("dysphagia")])["muscle"]
+    assert _first(urgent) == "discuss first-line treatment today, with its safety screens"
+    nivolumab = drug("nivolumab", -60, 240, route="iv", frequency="every-2-weeks")
+    inhibitor = answers(*weak, medications=[nivolumab])["muscle"]
+    assert _first(inhibitor).startswith("troponin I, ECG, swallowing and breathing today")
+    early = answers(*weak, medications=[weekly(-30)])["muscle"]
+    assert "go on" not in _first(early)
+    assert "see it earlier where it gets worse, or where a pulse did not help" in _first(early)
+
+
+def test_a_strength_that_was_just_tested_is_not_asked_for() -> None:
+    assert _first(answers(mmt8(80), ck(12))["enzyme"]).startswith("repeat CK after a week of rest")
+    assert _first(answers(ck(12))["enzyme"]).startswith("test strength, repeat CK")

@@ -350,3 +350,83 @@ def test_a_raised_gamma_gt_says_that_muscle_alone_does_not_explain_a_transaminas
     if gamma_gt is not None:
         results.append({"measure": "gamma_gt", "value": gamma_gt, "upper_limit": 60, "day": -2})
     assert found(WEEKLY, observations=results) == {"methotrexate:alt": (MET, severity)}
+
+
+@pytest.mark.parametrize(
+    ("ck_day", "gamma_gt", "says", "severity"),
+    [
+        (-2, None, "muscle is a likely source; gamma-GT and bilirubin tell it from the liver", WATCH),
+        (-30, None, "muscle is a likely source; gamma-GT and bilirubin tell it from the liver", WATCH),
+        (-31, None, "CK was 5 times its limit on 22 Oct 2026, at another time: muscle is a possible source", ACTION),
+        (-100, None, "at another time: muscle is a possible source; gamma-GT and bilirubin", ACTION),
+        (-2, 40, "muscle is a likely source; Gamma-GT 40 U/L on 20 Nov 2026 is not raised", WATCH),
+    ],
+)
+def test_of_a_raised_transaminase_muscle_is_named_wherever_ck_is_raised(
+    ck_day: int, gamma_gt: float | None, says: str, severity: str
+) -> None:
+    observations = [
+        *({"measure": "alt", "value": value, "day": day} for value, day in ((128, -58), (131, -30), (130, -2))),
+        {"measure": "ck", "value": 1000, "upper_limit": 200, "day": ck_day},
+    ]
+    if gamma_gt is not None:
+        observations.append({"measure": "gamma_gt", "value": gamma_gt, "upper_limit": 60, "day": -2})
+    answer = assess(WEEKLY, observations=observations)["methotrexate:alt"]
+    assert (answer["state"], answer["severity"]) == (MET, severity)
+    assert says in RULE.explain(answer, RULE.defaults())
+
+
+def test_of_two_values_of_ck_the_one_near_the_transaminase_is_read() -> None:
+    observations = [
+        {"measure": "alt", "value": 130, "day": -40},
+        {"measure": "ck", "value": 1000, "upper_limit": 200, "day": -41},
+        {"measure": "ck", "value": 150, "upper_limit": 200, "day": -1},
+    ]
+    assert found(WEEKLY, observations=observations) == {"methotrexate:alt": (MET, WATCH)}
+
+
+def test_a_trend_of_a_transaminase_names_the_muscle_too() -> None:
+    observations = [
+        *({"measure": "alt", "value": value, "day": day} for value, day in ((40, -58), (60, -30), (90, -2))),
+        {"measure": "ck", "value": 1000, "upper_limit": 200, "day": -40},
+    ]
+    answer = assess(WEEKLY, observations=observations)["methotrexate:alt"]
+    assert "muscle is a possible source" in RULE.explain(answer, RULE.defaults())
+
+
+@pytest.mark.parametrize(
+    ("medication", "expected"),
+    [
+        ({"drug": "prednisone", "dose": 100}, None),
+        ({"drug": "prednisone", "dose": 101}, ACTION),
+        ({"drug": "prednisone", "dose": 0.4, "unit": "g"}, ACTION),
+        ({"drug": "methylprednisolone", "dose": 96}, ACTION),
+        ({"drug": "dexamethasone", "dose": 40}, ACTION),
+        ({"drug": "methylprednisolone", "dose": 500, "intent": "pulse"}, None),
+        ({"drug": "methylprednisolone", "dose": 1000, "route": "iv", "end": 0}, None),
+        ({"drug": "prednisone", "dose": 400, "end": -1}, None),
+        ({"drug": "prednisone", "dose": 400, "status": "stopped"}, None),
+        ({"drug": "prednisone", "dose": 15, "unit": "mg/kg"}, None),
+        ({"drug": "methotrexate", "dose": 40, "frequency": "weekly"}, None),
+        ({"drug": "methotrexate", "dose": 150, "frequency": "weekly"}, URGENT),
+        ({"drug": "azathioprine", "dose": 1500}, ACTION),
+        ({"drug": "mycophenolate mofetil", "dose": 1500, "frequency": "twice-daily"}, None),
+        ({"drug": "mycophenolate mofetil", "dose": 15, "unit": "g", "frequency": "twice-daily"}, ACTION),
+    ],
+)
+def test_a_dose_that_is_hardly_ever_meant_is_asked_about(medication: dict[str, Any], expected: str | None) -> None:
+    said = found({"start": -10, **medication})
+    assert said.get(f"{medication['drug']}:dose") == (None if expected is None else (MET, expected))
+
+
+def test_a_dose_per_kilogram_is_asked_about_once_the_weight_is_known() -> None:
+    weighed = [{"measure": "weight", "value": 70, "day": -3}]
+    assert found({"drug": "prednisone", "dose": 15, "unit": "mg/kg", "start": -10}, observations=weighed) == {
+        "prednisone:dose": (MET, ACTION)
+    }
+
+
+def test_of_two_such_doses_of_a_drug_the_larger_one_is_told() -> None:
+    two = [{"drug": "prednisone", "dose": dose, "start": day} for dose, day in ((400, -10), (600, -3))]
+    assert found(*two) == {"prednisone:dose": (MET, ACTION)}
+    assert "600 mg once daily" in RULE.explain(assess(*two)["prednisone:dose"], RULE.defaults())

@@ -363,3 +363,13 @@ def test_the_reviews_change_neither_state_nor_severity() -> None:
     assert RULE.suggested_action(late, Parameters()).startswith("next visit: continue the taper; review")
     re_induced = assess(pred(40, -84, -35), pred(60, -34))
     assert (since(re_induced), re_induced["severity"]) == (-56, ACTION)
+
+
+def test_two_doses_of_one_drug_that_begin_on_one_day_are_asked_about() -> None:
+    row = assess({"drug": "prednisone", "dose": 40, "start": -10}, {"drug": "prednisone", "dose": 20, "start": -10})
+    said = RULE.explain(row, Parameters())
+    assert (
+        "Prednisone begins more than once on 12 Nov 2026, 40 mg once daily and 20 mg once daily, and is added up"
+        in said
+    )
+    assert said.endswith("ask if both are taken.")

@@ -47,6 +47,15 @@ def assess(
     return rows[0]
 
 
+@pytest.mark.parametrize(("to", "state"), [(17.5, NOT_MET), (17.47, NOT_MET), (17.4, MET)])
+def test_of_a_step_per_kilogram_a_child_is_allowed_what_tablets_can_do(to: float, state: str) -> None:
+    """20.3 kg, 20 mg: one step of the template leads to 17.97 mg, and 17.5 mg is what can be taken."""
+    child = {"mrn": "1", "diagnosis": "JDM", "age_years": 5}
+    weighed = [{"measure": "weight", "value": 20.3, "day": -10}]
+    row = assess(pred(20, -60, -5), pred(to, -4), patients=[child], observations=weighed)
+    assert row["state"] == state
+
+
 @pytest.mark.parametrize(
     ("medications", "state"),
     [

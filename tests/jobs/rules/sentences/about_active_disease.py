@@ -190,19 +190,39 @@ def ask(case):
     assert case.state == "cannot_tell"
 
 
-@SAYS("test strength, repeat CK after a week of rest, ask about statins; look for another source")
+@SAYS("[test strength, ]repeat CK after a week of rest, ask about statins; look for another source")
 def other_source(case):
     assert case.subject == "enzyme"
+    scores = [one for key in ("cmas", "mmt8", "mmt8_bilateral", "mmt_total") for one in case.values(key)]
+    if not any(case.today - one.day <= 90 for one in scores):
+        functions = [one for one in case.patient.happenings if one.event.startswith("difficulty_")]
+        known = any(case.today - one.last_day <= 90 for one in functions)
+        assert case.text.startswith("test strength") or known
+
+
+@SAYS("troponin I, ECG, swallowing and breathing today; the treatment is decided with oncology")
+def checkpoint_inhibitor_first(case):
+    inhibitors = [one for one in case.patient.statements if (row := drug(one.drug)) and
+                  row.has_class("checkpoint-inhibitor")]  # fmt: skip
+    assert inhibitors or case.patient.diagnosis == "ICI_MYOSITIS"
+
+
+@SAYS("strength fell under what helped: see the alert on strength, and whether it is coming back")
+def fell_under_what_helped(case):
+    assert case.numbers("treatment") == "responding"
+    assert any(one.state == "met" for one in case.patient.answers["declining-strength"])
 
 
 @SAYS(
-    "discuss first-line treatment this week, with its safety screens",
+    "discuss first-line treatment <soon:w>, with its safety screens",
     "check adherence and dose, then see the options for escalation",
-    "go on, and test strength and CK when it can be judged",
+    "test strength and CK by <due:d>; see it earlier where it gets worse, or where a pulse did not help",
     "go on with what helps",
     "set a baseline now: strength, CK and globals",
 )
-def by_treatment(case):
-    first = {"untreated": "discuss", "not_responding": "check", "too_early": "go on, and", "responding": "go on with",
+def by_treatment(case, soon=None, due=None):
+    assert soon is None or (soon == "today") == (case.answer.severity == "urgent")
+    assert due is None or due == case.answer.due
+    first = {"untreated": "discuss", "not_responding": "check", "too_early": "test", "responding": "go on with",
              "not_judged": "set"}[case.numbers("treatment")]  # fmt: skip
     assert case.text.startswith(first)

@@ -252,10 +252,12 @@ def nothing_to_compare(case, name):
     assert not before(case, len(scores(case)) - 1)
 
 
-@SAYS("repeat within <days:i> days, same assessor[; review today: red flag]")
+@SAYS("repeat within <days:i> days, same assessor[; review today: red flag][; review today: two steps or more]")
 def repeat(case, days):
     assert (case.answer.grade, days) == ("possible", 14)
-    assert ("red flag" in case.text) == (case.answer.severity == "urgent")
+    assert ("review today" in case.text) == (case.answer.severity == "urgent")
+    assert ("two steps" in case.text) <= bool(case.numbers("deep"))
+    assert ("red flag" in case.text) == bool(case.numbers("red_flag"))
 
 
 @SAYS("review treatment: see the options for escalation[ today]")

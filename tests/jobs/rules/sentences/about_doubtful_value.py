@@ -1,8 +1,6 @@
 """What `doubtful-value` says."""
 
-import datetime as dt
-
-from models.patient_facts import Reading, day_number
+from models.patient_facts import Reading
 from models.vocabulary import measures
 from tests.jobs.rules.sentences.claims import Case, Says
 
@@ -17,7 +15,8 @@ def held_back(case: Case) -> Reading:
 def is_value(case: Case, words: str) -> None:
     """Label, value, unit, and where told the limit and the age, are those on file."""
     one, known = held_back(case), measures()[case.subject]
-    rest = words.removeprefix(f"{known.label} {one.value:g} {known.unit}").strip()
+    shown = f"{one.value:g}" if one.value >= 1 else f"{one.value:.3g}"
+    rest = words.removeprefix(f"{known.label} {shown} {known.unit}").strip()
     assert rest != words
     if rest.startswith("with an upper limit of"):
         assert rest == f"with an upper limit of {one.limit:g}"
@@ -32,11 +31,21 @@ def cannot_be(case, value, unit=None):
     is_value(case, value)
 
 
-@SAYS("<value:w> cannot follow <before:n> of <day:w>: which of the two is right?")
-def cannot_follow(case, value, before, day):
+@SAYS("<value:w> cannot follow <before:n> <unit:w> of <day:d>: which of the two is right?")
+def cannot_follow(case, value, before, unit, day):
     is_value(case, value)
-    on = day_number(dt.date.fromisoformat(day))
-    assert any(one.day == on and abs(one.value - before) < 1e-4 for one in case.values(case.subject))
+    assert unit == measures()[case.subject].unit
+    held = [one.reading for one in case.patient.doubtful() if one.reading.measure == case.subject]
+    on_file = [*case.values(case.subject), *held]
+    assert any(one.day == day and abs(one.value - before) < 1e-4 for one in on_file)
+
+
+@SAYS("<value:w> cannot have been followed by <first:n> on <one:d> and <second:n> on <other:d>: was it a slip?")
+def cannot_have_been_followed(case, value, first, one, second, other):
+    is_value(case, value)
+    kept = case.values(case.subject)
+    told = [(one, first), (other, second)]
+    assert all(any(it.day == day and abs(it.value - amount) < 1e-4 for it in kept) for day, amount in told)
 
 
 @SAYS("It is kept, and no other rule uses it.")

@@ -69,6 +69,20 @@ def together(case, name, day):
     assert max(firsts) == day
 
 
+@SAYS(
+    "<name:w> is on the list as <dose:n> <how:w> since <day:d>, <amount:n> <unit:w>: more than <most:n> is hardly ever "
+    "meant."
+)
+def hardly_meant(case, name, dose, how, day, amount, unit, most):
+    found = [one for one in case.patient.statements if one.fact in case.answer.evidence]
+    (one,) = found
+    assert (drug(one.drug).label, one.start) == (name, day)
+    assert same(dose, one.dose, 2)
+    assert how.startswith(one.unit)
+    assert unit.startswith("mg/week") == (one.drug == "methotrexate")
+    assert amount > most
+
+
 UNBORN = "<name:w> harms an unborn child, pregnancy is possible (<day:d>)"
 
 
@@ -121,9 +135,15 @@ LIMITS = (
 WITH = "<under:w>"
 ENDS = (".", ": no newer result than <last:d>.", ": this limit is for adults, and no limit is known for children.",
         ": the result is only a bound.")  # fmt: skip
+ANOTHER_TIME = (
+    "[; CK was <far_ck:n> times its limit on <far_day:d>, at another time: muscle is a possible source; "
+    "gamma-GT and bilirubin tell it from the liver]"
+)
 NOTES = (
-    "[; CK is <ck:n> times its limit, so muscle is a likely source]"
-    "[; CK is raised, but so is <liver:w>: muscle alone does not explain it][ (<caveat:w>)]"
+    "[; CK is <ck:n> times its limit, so muscle is a likely source][; gamma-GT and bilirubin tell it from the liver]"
+    "[; Gamma-GT <ggt:n> U/L on <ggt_day:d> is not raised]"
+    + ANOTHER_TIME
+    + "[; CK is raised, but so is <liver:w>: muscle alone does not explain it][ (<caveat:w>)]"
 )
 TAKEN = ("under <drug:w>", "before <drug:w>, taken since <begun:d>", "under <drug:w>, which ended on <over:d>",
          "after <drug:w>, which ended on <over:d>",
@@ -136,7 +156,7 @@ TAKEN = ("under <drug:w>", "before <drug:w>, taken since <begun:d>", "under <dru
 )
 def beyond(
     case, name, sign, value, unit, day, limit, drug, ck, liver, caveat,
-    share=None, times=None, begun=None, over=None, last=None,
+    far_ck, far_day, ggt, ggt_day, share=None, times=None, begun=None, over=None, last=None,
 ):  # fmt: skip
     key = measured(case, name)
     newest = case.values(key)[-1]
@@ -161,10 +181,14 @@ def beyond(
         bound or (value < limit if "below" in case.text.split(",")[1] else value > limit) or (sign and value == limit)
     )
     if ck is not None:
-        muscle = case.values("ck")[-1]
-        assert same(ck, muscle.value / muscle.limit)
+        near = [one for one in case.values("ck") if abs(one.day - day) <= 28 and one.limit]
+        assert any(same(ck, one.value / one.limit) for one in near)
         assert ck > 1.5
-        assert abs(muscle.day - day) <= 28
+        assert ("tell it from the liver" in case.text) == (ggt is None)
+    if ggt is not None:
+        assert any(one.day == ggt_day and abs(ggt_day - day) <= 28 and same(ggt, one.value, 2) and one.value <= one.limit
+                   for one in case.values("gamma_gt"))  # fmt: skip
+    muscle_at_another_time(case, key, day, far_ck, far_day)
     if liver is not None:
         assert "times" not in liver
         assert any(one[-1].limit and one[-1].value > one[-1].limit and liver.startswith(measures()[key].short_label)
@@ -176,10 +200,21 @@ def beyond(
         assert case.patient.is_child()
 
 
+def muscle_at_another_time(case: Case, key: str, day: int, times: float | None, when: int | None) -> None:
+    """A raised CK of another week, where none was taken near to the transaminase."""
+    if times is None or when is None:
+        return
+    assert key in ("alt", "ast")
+    assert any(one.day == when and same(times, one.value / one.limit) for one in case.values("ck"))
+    assert all(abs(one.day - day) >= abs(when - day) > 28 for one in case.values("ck"))
+
+
 @SAYS(*("<name:w> <verb:w> from <first:d> to <day:d>: <shown:w>, towards the action limit of <limit:n>, " + end
-        for end in ("under <drug:w>.", "before <drug:w>, taken since <begun:d>.")), rare=True)  # fmt: skip
-def on_the_way(case, name, verb, first, day, shown, limit, drug, begun=None):
+        + ANOTHER_TIME + "." for end in ("under <drug:w>", "before <drug:w>, taken since <begun:d>")),
+      rare=True)  # fmt: skip
+def on_the_way(case, name, verb, first, day, shown, limit, drug, far_ck, far_day, begun=None):
     key = measured(case, name)
+    muscle_at_another_time(case, key, day, far_ck, far_day)
     shown = shown.removesuffix(f" {measures()[key].unit}")
     run = [float(one) for one in shown.split(", ")]
     values = case.values(key)[-len(run) :]
@@ -204,6 +239,8 @@ def cannot_tell(case):
 
 ACTS = {
     "trend": "look at the series; repeat earlier than planned if it goes on",
+    "dose": "ask what is really taken; correct the dose, unit or frequency, or confirm it with the reason",
+    "today": "call the patient today: what is really taken; correct the dose, unit or frequency",
     "frequency": "call the patient today: what is really taken; blood count, creatinine; correct the prescription",
     "interaction": "call the prescriber today: another drug against Pneumocystis, or a documented decision with blood counts",
     "pregnancy": "talk to the patient today: contraception, pregnancy test; another drug where pregnancy is planned",
@@ -211,13 +248,17 @@ ACTS = {
     "urgent": "today: call the patient, hold the drug until the prescriber has decided, repeat the test",
     "action": "repeat within a week, look at the dose; decide on a pause with the prescriber",
     "watch": "add GGT and bilirubin before blaming the drug; do not stop it for this alone",
+    "quiet": "follow it with CK; muscle explains it better than the drug, which is not stopped for this alone",
 }
 
 
-@SAYS(*ACTS.values())
+@SAYS(*(text for kind, text in ACTS.items() if kind not in ("quiet", "today")))
+@SAYS(ACTS["quiet"], ACTS["today"], rare=True)
 def act(case):
     issue = case.numbers("issue")
-    assert case.text == ACTS[str(case.answer.severity) if issue == "limit" else issue]
+    kind = str(case.answer.severity) if issue == "limit" else issue
+    kind = "today" if issue == "dose" and case.answer.severity == "urgent" else kind
+    assert case.text == ACTS["quiet" if kind == "watch" and case.numbers("quiet_liver") else kind]
     if case.text == ACTS["watch"]:
         assert case.subject.partition(":")[2] in ("alt", "ast")
 

@@ -155,6 +155,14 @@ def unknown(case: Case, why: str) -> None:
 def replaced(case: Case, what: str) -> None:
     """Each open statement that was taken to be replaced, and the one that replaced it; or two that add up."""
     for one in what.split("; "):
+        if " begins more than once on " in one:
+            name, _, rest = one.partition(" begins more than once on ")
+            day = day_of(rest.split(", ")[0])
+            same = [each for each in case.patient.statements
+                    if each.drug == name.lower() and each.start == day and each.end is None]  # fmt: skip
+            assert len(same) > 1
+            assert rest.count(" and ") == len(same)
+            continue
         if " has no end and is added to " in one:
             for said in one.split(" has no end and is added to "):
                 name, _, since = said.partition(" of ")

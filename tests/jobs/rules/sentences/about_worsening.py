@@ -189,3 +189,10 @@ def next_visit(case):
 @SAYS("see the patient: strength, enzymes, lungs and skin; then look at the state and the options")
 def see_all(case):
     assert case.state == "met"
+
+
+@SAYS("repeat FVC and DLCO within weeks; ask about breath and cough; infection and breathing muscles too")
+def nothing_but_the_lung(case):
+    told = case.numbers("said").split("; ")
+    assert len(told) == 1
+    assert told[0].startswith("FVC ")

@@ -1,13 +1,12 @@
 """The state of a patient and the suggestion cards: every value told with its day is on file on that day."""
 
 import re
-from collections.abc import Iterator
-from typing import Any
 
 from jobs.chart import chart_of
 from jobs.suggest import answer_for
 from models.patient_facts import PatientFacts
 from models.vocabulary import measures
+from tests.contradictions import contradictions, texts
 from tests.jobs.rules.sentences.claims import PATTERNS, day_of, same
 from tests.jobs.rules.sentences.histories import TODAY, everybody
 
@@ -18,18 +17,6 @@ TOLD = re.compile(
 )
 EVERY = 4
 """Every so many of the patients: a card costs more than an answer."""
-
-
-def texts(said: Any) -> Iterator[str]:
-    """Every text of an answer, however deep."""
-    if isinstance(said, str):
-        yield said
-    elif isinstance(said, dict):
-        for value in said.values():
-            yield from texts(value)
-    elif isinstance(said, list | tuple):
-        for value in said:
-            yield from texts(value)
 
 
 def is_on_file(one: PatientFacts, found: re.Match[str]) -> bool:
@@ -50,3 +37,10 @@ def test_every_value_told_with_its_day_is_on_file_on_that_day() -> None:
                 assert day_of(found["day"]) <= TODAY, text
                 assert is_on_file(one, found), text
     assert read > 100
+
+
+def test_nothing_said_of_a_patient_stands_against_something_else_said_of_them() -> None:
+    for one in everybody()[:: EVERY - 1]:
+        said = answer_for(chart_of(one, one.answers))
+        found = contradictions(one, one.answers, said)
+        assert not found, (found, said["phenotype"], [str(one) for one in one.statements])

@@ -107,10 +107,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     except BrokenPipeError:
         return 0
+    except Exception as error:
+        trouble = _trouble_with_the_database(error)
+        if trouble is None:
+            raise
+        say(f"Error: {trouble}")
+        return 2
     finally:
         if collecting:
             gc.enable()
     return result if isinstance(result, int) else 0
+
+
+def _trouble_with_the_database(error: Exception) -> str | None:
+    """What is said where the database cannot do its work; None for any other error, which is a fault of ours."""
+    library = sys.modules.get("sqlalchemy.exc")
+    if library is None or not isinstance(error, library.OperationalError):
+        return None
+    cause = str(error.orig)
+    if "locked" in cause:
+        return "The database is busy: another process has been writing for too long. Nothing was changed; try again."
+    if "full" in cause or "No space" in cause:
+        return "The disk is full: the database cannot be written. Nothing was changed; make room and try again."
+    if "readonly" in cause or "read-only" in cause:
+        return "The database is read-only for this user: run as the user who owns it. Nothing was changed."
+    return "The database does not answer. Nothing more was changed; `myopanel doctor` says what to look at."
 
 
 def _day(text: str | None, settings: "Settings", now: dt.datetime, what: str = "--as-of") -> dt.date:
@@ -202,6 +223,26 @@ def worker() -> None:
     settings = _settings()
     say("Scheduler started; it acts while it holds the lease. Stop it with Ctrl-C.")
     Scheduler(_engine(settings), settings).run_forever()
+
+
+@app.command()
+def doctor(format: FormatOption = Format.TABLE) -> int:
+    """Is this installation sound? Settings, database, clock, jobs, mail, disk, versions, each with what to do.
+
+    Changes nothing. Ends with 1 where a check failed.
+    """
+    from jobs.doctor import State, examine, settings_refused
+    from models.errors import SettingsError
+
+    try:
+        checks = examine(_settings(), utc_now())
+    except SettingsError as error:
+        checks = [settings_refused(error)]
+    print_rows([one.row() for one in checks], format, ("check", "state", "found", "do"))
+    failed = sum(one.state is State.FAIL for one in checks)
+    warned = sum(one.state is State.WARN for one in checks)
+    say(f"{len(checks)} checks: {failed} failed, {warned} to look at.")
+    return 1 if failed else 0
 
 
 # ------------------------------------------------------------------------------------------------------------ database

@@ -29,8 +29,11 @@ def engine_for(url: str) -> Engine:
     """An engine on a database URL, with the connection settings the rest of the code relies on."""
     parsed = sa.make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return sa.create_engine(url, pool_pre_ping=True)
-    engine = sa.create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+        return sa.create_engine(url, pool_pre_ping=True, hide_parameters=True)
+    # Parameters are patients' values: an error text, which ends in logs and on screens, must not repeat them.
+    engine = sa.create_engine(
+        url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, hide_parameters=True
+    )
 
     @sa.event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:

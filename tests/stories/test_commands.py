@@ -385,3 +385,38 @@ def test_a_rule_is_switched_on_off_or_to_shadow(busy: Clinic, status: str, kept:
     busy("rule", "status", "declining-strength", status, "--by", "dr", "--reason", "too many", "--from", day(0))
     asked = busy("evaluate", "--as-of", day(0), "--dry-run", "--all-states", "--format", "json").stdout
     assert [one["status"] for one in json.loads(asked) if one["rule"] == "declining-strength"] == kept
+
+
+# ------------------------------------------------------------------------------------- a database that does not work
+
+
+def test_the_doctor_says_what_to_do_and_ends_with_1_where_something_failed(
+    busy: Clinic, cli: Callable[..., Any]
+) -> None:
+    checks = busy("doctor", "--format", "json").json()
+    assert {"settings", "database", "clock", "mail", "disk", "versions"} <= {one["check"] for one in checks}
+    assert all(set(one) == {"check", "state", "found", "do"} for one in checks)
+    for env in ({"MYOPANEL_TIMEZONE": "Mars/Olympus"}, {"MYOPANEL_DATABASE_URL": "sqlite:////no/such/folder/x.db"}):
+        done = cli("doctor", "--format", "json", env=env)
+        assert done.code == 1
+        assert [one for one in done.json() if one["state"] == "fail" and one["do"]]
+
+
+def test_a_database_nobody_may_write_to_is_said_in_a_sentence_without_what_was_to_be_written(
+    busy: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sqlite3
+
+    file = busy.env["MYOPANEL_DATABASE_URL"].removeprefix("sqlite:///")
+    holding = sqlite3.connect(file, isolation_level=None)
+    monkeypatch.setattr("models.database.BUSY_SECONDS", 1)
+    holding.execute("begin immediate")
+    done = busy.run(
+        "user", "add", "secretname", "--role", "nurse", "--password", "a long enough password", env=busy.env
+    )
+    holding.execute("rollback")
+    holding.close()
+    assert (done.code, done.stdout) == (2, "")
+    assert "The database is busy" in done.stderr
+    assert "secretname" not in done.stderr
+    assert "Traceback" not in done.stderr

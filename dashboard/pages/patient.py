@@ -19,7 +19,8 @@ from dashboard.components.accessible import aria
 from dashboard.components.dates import short_day
 from dashboard.components.graph import graph
 from dashboard.components.states import empty_state, notice
-from dashboard.figures.timeline import starting_range, timeline
+from dashboard.figures.timeline import timeline
+from dashboard.figures.timeline.span import starting_range
 from dashboard.patient import CHANGED, REF, WHO_ACTS, calculators, entry, own_thresholds, plan, taken
 from dashboard.patient.advice import explanations_section, response_section, suggestions_section
 from dashboard.patient.antibodies import antibodies_section

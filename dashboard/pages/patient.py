@@ -23,19 +23,17 @@ from dashboard.figures.timeline import timeline
 from dashboard.figures.timeline.span import starting_range
 from dashboard.patient import CHANGED, REF, WHO_ACTS, calculators, entry, own_thresholds, plan, taken
 from dashboard.patient.advice import explanations_section, response_section, suggestions_section
+from dashboard.patient.alert_cards import alerts_section
 from dashboard.patient.antibodies import antibodies_section
-from dashboard.patient.sections import (
-    alerts_section,
-    banner,
-    could_not_tell_section,
-    flowsheet,
-    labs_section,
-    since_card,
-    steroid_section,
-    visit_sheet,
-)
+from dashboard.patient.banner import banner
+from dashboard.patient.could_not_tell import could_not_tell_section
+from dashboard.patient.flowsheet import flowsheet
+from dashboard.patient.labs import labs_section
+from dashboard.patient.since_card import since_card
 from dashboard.patient.skin_and_lung import skin_and_lung_section
+from dashboard.patient.steroid import steroid_section
 from dashboard.patient.view import PatientView, gather, parse_day, reviewed_today, timeline_data
+from dashboard.patient.visit_sheet import visit_sheet
 from dashboard.secure import DECIDERS, READERS, Current, Page, SecureDash, current
 from jobs.importers.load import FactsRefused
 from jobs.suggest import suggest

@@ -176,7 +176,7 @@ def test_an_agreed_plan_stands_above_the_template_at_once(dosed: Clinic) -> None
 
 def test_the_page_says_in_words_how_far_the_dose_is_behind_the_plan(dosed: Clinic) -> None:
     from dashboard.patient.plan import save_plan
-    from dashboard.patient.sections import steroid_section
+    from dashboard.patient.steroid import steroid_section
 
     own = f"{ago(30)} 60\n{ago(20)} 50\n{ago(6)} 40"
     here = looking(dosed, "paul", "physician")
@@ -223,7 +223,7 @@ def test_the_time_axis_goes_on_for_the_steps_ahead(dosed: Clinic) -> None:
 
 def test_the_steroid_card_draws_the_line_that_holds_for_the_patient(dosed: Clinic) -> None:
     from dashboard.patient.own_thresholds import save
-    from dashboard.patient.sections import steroid_section
+    from dashboard.patient.steroid import steroid_section
 
     here = looking(dosed, "paul", "physician")
     assert "28-day line" in words(steroid_section(view_of(here, "90")))

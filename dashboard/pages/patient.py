@@ -21,12 +21,25 @@ from dashboard.components.graph import graph
 from dashboard.components.states import empty_state, notice
 from dashboard.figures.timeline import timeline
 from dashboard.figures.timeline.span import starting_range
-from dashboard.patient import CHANGED, REF, WHO_ACTS, calculators, entry, own_thresholds, plan, taken
+from dashboard.patient import CHANGED, REF, WHO_ACTS, calculators, own_thresholds, plan, taken
 from dashboard.patient.advice import explanations_section, response_section, suggestions_section
 from dashboard.patient.alert_cards import alerts_section
 from dashboard.patient.antibodies import antibodies_section
 from dashboard.patient.banner import banner
 from dashboard.patient.could_not_tell import could_not_tell_section
+from dashboard.patient.entry.fields import DRUG_FIELDS, FIELDS, KINDS, field_id
+from dashboard.patient.entry.forms import forms, unit_options
+from dashboard.patient.entry.items import ITEMISED, item_fields, total_of_items
+from dashboard.patient.entry.record import record_table, running_statements
+from dashboard.patient.entry.saving import (
+    confirm_medication,
+    correct_value,
+    save_drug,
+    save_event,
+    save_result,
+    save_score,
+    withdraw,
+)
 from dashboard.patient.flowsheet import flowsheet
 from dashboard.patient.labs import labs_section
 from dashboard.patient.since_card import since_card
@@ -478,9 +491,9 @@ def _register_confirmation(app: SecureDash) -> None:
         here = current()
         what = str(ctx.triggered_id["what"])
         if ctx.triggered_id["act"] == "undo":
-            entry.withdraw(here, ref["mrn"], "e", int(what), "confirmed by mistake")
+            withdraw(here, ref["mrn"], "e", int(what), "confirmed by mistake")
         else:
-            entry.confirm_medication(here, ref["mrn"], "" if what == taken.ASK_ALL else what)
+            confirm_medication(here, ref["mrn"], "" if what == taken.ASK_ALL else what)
         return _stamp(here)
 
 
@@ -739,9 +752,9 @@ def _register_entry(app: SecureDash) -> None:
                     MedicationStatement.patient_id == view.id, col(MedicationStatement.known_to).is_(None)
                 )
             ).all()
-            running = entry.running_statements(rows, view.as_of)
+            running = running_statements(rows, view.as_of)
         weight = view.readings("weight")
-        return entry.forms(view.as_of, running, float(weight["value"].iloc[-1]) if len(weight) else None), True
+        return forms(view.as_of, running, float(weight["value"].iloc[-1]) if len(weight) else None), True
 
     @app.callback(
         Output("patient-items", "children"),
@@ -750,9 +763,9 @@ def _register_entry(app: SecureDash) -> None:
         roles=WHO_ACTS,
     )
     def show_items(measure: str | None) -> tuple[Any, bool]:
-        if measure not in entry.ITEMISED:
+        if measure not in ITEMISED:
             return None, True
-        return entry.item_fields(measure), False
+        return item_fields(measure), False
 
     @app.callback(
         Output("patient-score-value", "value"),
@@ -768,7 +781,7 @@ def _register_entry(app: SecureDash) -> None:
         items = _items(0)
         if not items:
             return no_update, no_update, ""
-        total, remarks, _ = entry.total_of_items(measure, items)
+        total, remarks, _ = total_of_items(measure, items)
         said = [f"Total {total}. "] if total is not None else []
         text = html.P([*said, " ".join(remarks)], className="c-warn small" if remarks else "quiet small")
         return (str(total) if total is not None else value or ""), "", text
@@ -783,7 +796,7 @@ def _register_entry(app: SecureDash) -> None:
     def show_units(measure: str | None) -> tuple[Any, Any]:
         if measure is None or measure not in measures():
             raise PreventUpdate
-        options = entry.unit_options(measure)
+        options = unit_options(measure)
         return options, options[0]["value"]
 
     boxes = {
@@ -802,9 +815,9 @@ def _register_entry(app: SecureDash) -> None:
         roles=WHO_ACTS,
     )
     def show_drug_fields(mode: str) -> list[bool]:
-        return [not set(fields) & set(entry.DRUG_FIELDS[mode]) for fields in boxes.values()]
+        return [not set(fields) & set(DRUG_FIELDS[mode]) for fields in boxes.values()]
 
-    for kind in entry.KINDS:
+    for kind in KINDS:
         _register_form(app, kind)
 
 
@@ -821,8 +834,8 @@ def _items(place: int) -> dict[tuple[str, str], Any]:
 
 
 def _register_form(app: SecureDash, kind: str) -> None:
-    fields = entry.FIELDS[kind]
-    states = [State(entry.field_id(kind, field), "value") for field in fields]
+    fields = FIELDS[kind]
+    states = [State(field_id(kind, field), "value") for field in fields]
     if kind == "score":
         states.append(State({"type": "patient-item", "item": ALL, "part": ALL}, "value"))
     if kind == "drug":
@@ -831,7 +844,7 @@ def _register_form(app: SecureDash, kind: str) -> None:
     @app.callback(
         Output("patient-entry-modal", "opened", allow_duplicate=True),
         Output(f"patient-{kind}-said", "children"),
-        *[Output(entry.field_id(kind, field), "error") for field in fields],
+        *[Output(field_id(kind, field), "error") for field in fields],
         Output(CHANGED, "data", allow_duplicate=True),
         Output(shell.REFRESH, "data", allow_duplicate=True),
         Input(f"patient-{kind}-save", "n_clicks"),
@@ -848,14 +861,14 @@ def _register_form(app: SecureDash, kind: str) -> None:
         nothing = [""] * len(fields)
         try:
             if kind == "score":
-                items = entry.total_of_items(str(cells["measure"]), _items(0))[2]
-                entry.save_score(here, ref["mrn"], cells, items)
+                items = total_of_items(str(cells["measure"]), _items(0))[2]
+                save_score(here, ref["mrn"], cells, items)
             elif kind == "result":
-                entry.save_result(here, ref["mrn"], cells)
+                save_result(here, ref["mrn"], cells)
             elif kind == "drug":
-                entry.save_drug(here, ref["mrn"], str(values[-1]), cells)
+                save_drug(here, ref["mrn"], str(values[-1]), cells)
             else:
-                entry.save_event(here, ref["mrn"], cells)
+                save_event(here, ref["mrn"], cells)
         except FactsRefused as refused:
             by_field = refused.by_column()
             errors = [by_field.get(field, "") for field in fields]
@@ -927,9 +940,9 @@ def _register_record(app: SecureDash) -> None:
         here = current()
         try:
             if chosen["act"] == "correct":
-                entry.correct_value(here, ref["mrn"], int(chosen["fact"]), value or "", reason or "")
+                correct_value(here, ref["mrn"], int(chosen["fact"]), value or "", reason or "")
             else:
-                entry.withdraw(here, ref["mrn"], str(chosen["kind"]), int(chosen["fact"]), reason or "")
+                withdraw(here, ref["mrn"], str(chosen["kind"]), int(chosen["fact"]), reason or "")
         except (FactsRefused, ActionRefused) as refused:
             return no_update, str(refused), no_update, no_update, no_update
         stamp = _stamp(here)
@@ -948,5 +961,5 @@ def _entries(here: Current, mrn: str) -> Any:
             "A withdrawn entry stays in the history and counts nowhere. The newest 200 entries are listed.",
             className="quiet",
         ),
-        entry.record_table(rows, today),
+        record_table(rows, today),
     ]

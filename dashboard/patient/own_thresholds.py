@@ -18,7 +18,7 @@ from dashboard.components.dates import short_day
 from dashboard.components.formats import counted, number
 from dashboard.components.states import section
 from dashboard.patient import CHANGED, REF
-from dashboard.patient.entry import ask_again
+from dashboard.patient.entry.saving import ask_again
 from dashboard.patient.view import PatientView, gather, parse_day
 from dashboard.secure import DECIDERS, Current, SecureDash, current
 from jobs.rule import all_rules

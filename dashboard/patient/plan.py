@@ -20,7 +20,7 @@ from dashboard.components.dates import short_day
 from dashboard.components.formats import counted, number
 from dashboard.components.states import notice
 from dashboard.patient import CHANGED, REF
-from dashboard.patient.entry import ask_again
+from dashboard.patient.entry.saving import ask_again
 from dashboard.patient.view import PatientView, as_day, gather, parse_day
 from dashboard.secure import DECIDERS, READERS, Current, SecureDash, current
 from jobs import taper

@@ -8,7 +8,7 @@ import pytest
 from dashboard.figures.timeline import timeline
 from dashboard.pages import own_rows as page
 from dashboard.pages import rules as rules_page
-from dashboard.patient.entry import unit_options
+from dashboard.patient.entry.forms import unit_options
 from dashboard.patient.view import gather, timeline_data
 from jobs.importers.canonical import ObservationRow
 from jobs.importers.load import record_facts

@@ -62,7 +62,7 @@ def steroid_answer(clinic: Clinic, mrn: str = "90") -> dict[str, Any]:
 
 
 def test_a_template_becomes_dated_steps_from_the_start_dose() -> None:
-    from dashboard.patient.plan import template_steps
+    from dashboard.patient.plan.steps import template_steps
 
     begin = TODAY + dt.timedelta(days=7)
     steps = template_steps("A", 60, TODAY, begin, None, 0)
@@ -77,7 +77,7 @@ def test_a_template_becomes_dated_steps_from_the_start_dose() -> None:
 
 
 def test_a_template_per_kg_is_rounded_to_what_tablets_allow_and_skips_steps_that_change_nothing() -> None:
-    from dashboard.patient.plan import template_steps
+    from dashboard.patient.plan.steps import template_steps
 
     steps = template_steps("JDM-PRINTO", 20, TODAY, TODAY, 20, 0.5)
     assert all((dose * 2) == int(dose * 2) for _, dose in steps)
@@ -85,7 +85,7 @@ def test_a_template_per_kg_is_rounded_to_what_tablets_allow_and_skips_steps_that
 
 
 def test_a_template_per_kg_needs_a_weight() -> None:
-    from dashboard.patient.plan import template_steps
+    from dashboard.patient.plan.steps import template_steps
 
     with pytest.raises(ActionRefused, match="weight"):
         template_steps("JDM-PRINTO", 20, TODAY, TODAY, None, 0)
@@ -106,7 +106,7 @@ def test_a_template_per_kg_needs_a_weight() -> None:
     ],
 )
 def test_own_steps_that_cannot_be_a_plan_are_refused_with_the_line(dosed: Clinic, text: str, said: str) -> None:
-    from dashboard.patient.plan import steps_of
+    from dashboard.patient.plan.steps import steps_of
 
     view = view_of(looking(dosed, "paul", "physician"), "90")
     with pytest.raises(ActionRefused, match=said):
@@ -125,7 +125,7 @@ def test_own_steps_that_cannot_be_a_plan_are_refused_with_the_line(dosed: Clinic
     ],
 )
 def test_a_form_that_is_no_plan_is_refused(dosed: Clinic, changed: dict[str, Any], said: str) -> None:
-    from dashboard.patient.plan import steps_of
+    from dashboard.patient.plan.steps import steps_of
 
     view = view_of(looking(dosed, "paul", "physician"), "90")
     with pytest.raises(ActionRefused, match=said):
@@ -133,7 +133,7 @@ def test_a_form_that_is_no_plan_is_refused(dosed: Clinic, changed: dict[str, Any
 
 
 def test_trying_out_shows_dates_milestones_and_the_other_templates_and_writes_nothing(dosed: Clinic) -> None:
-    from dashboard.patient.plan import preview
+    from dashboard.patient.plan.preview import preview
     from models.taper_plan import TaperPlan
 
     said = words(preview(view_of(looking(dosed, "vera", "viewer"), "90"), form(begin=TODAY.isoformat())))
@@ -157,7 +157,7 @@ def test_cuts_larger_than_a_template_step_are_pointed_out() -> None:
 
 
 def test_a_child_with_a_weight_is_offered_the_taper_of_the_trial(dosed: Clinic) -> None:
-    from dashboard.patient.plan import offered, usual_template
+    from dashboard.patient.plan.offer import offered, usual_template
 
     child = view_of(looking(dosed, "paul", "physician"), "77")
     assert usual_template(child) == "JDM-PRINTO"
@@ -165,7 +165,7 @@ def test_a_child_with_a_weight_is_offered_the_taper_of_the_trial(dosed: Clinic) 
 
 
 def test_an_agreed_plan_stands_above_the_template_at_once(dosed: Clinic) -> None:
-    from dashboard.patient.plan import save_plan
+    from dashboard.patient.plan.agreeing import save_plan
 
     assert steroid_answer(dosed)["severity"] == "action"
     own = f"{ago(40)} 60\n{(TODAY + dt.timedelta(days=10)).isoformat()} 50"
@@ -175,7 +175,7 @@ def test_an_agreed_plan_stands_above_the_template_at_once(dosed: Clinic) -> None
 
 
 def test_the_page_says_in_words_how_far_the_dose_is_behind_the_plan(dosed: Clinic) -> None:
-    from dashboard.patient.plan import save_plan
+    from dashboard.patient.plan.agreeing import save_plan
     from dashboard.patient.steroid import steroid_section
 
     own = f"{ago(30)} 60\n{ago(20)} 50\n{ago(6)} 40"
@@ -187,7 +187,7 @@ def test_the_page_says_in_words_how_far_the_dose_is_behind_the_plan(dosed: Clini
 
 
 def test_a_withdrawn_plan_counts_no_more_and_none_before_it_comes_back(dosed: Clinic) -> None:
-    from dashboard.patient.plan import save_plan, take_back_plan
+    from dashboard.patient.plan.agreeing import save_plan, take_back_plan
     from models.taper_plan import TaperPlan
 
     here = looking(dosed, "paul", "physician")
@@ -209,7 +209,7 @@ def test_a_withdrawn_plan_counts_no_more_and_none_before_it_comes_back(dosed: Cl
 
 def test_the_time_axis_goes_on_for_the_steps_ahead(dosed: Clinic) -> None:
     from dashboard.figures.timeline import timeline
-    from dashboard.patient.plan import save_plan
+    from dashboard.patient.plan.agreeing import save_plan
     from dashboard.patient.view import timeline_data
 
     here = looking(dosed, "paul", "physician")
@@ -234,7 +234,7 @@ def test_the_steroid_card_draws_the_line_that_holds_for_the_patient(dosed: Clini
 
 
 def test_a_plan_is_seen_as_known_on_an_earlier_day(dosed: Clinic) -> None:
-    from dashboard.patient.plan import save_plan
+    from dashboard.patient.plan.agreeing import save_plan
     from models.taper_planning import standing_plan
 
     here = looking(dosed, "paul", "physician")
@@ -246,7 +246,7 @@ def test_a_plan_is_seen_as_known_on_an_earlier_day(dosed: Clinic) -> None:
 
 
 def test_only_a_physician_or_an_administrator_agrees_on_a_plan(dosed: Clinic) -> None:
-    from dashboard.patient.plan import panel
+    from dashboard.patient.plan.form import panel
 
     view = view_of(looking(dosed, "nora", "nurse"), "90")
     assert list(buttons(panel(view, decides=False))) == []
@@ -259,7 +259,7 @@ def test_only_a_physician_or_an_administrator_agrees_on_a_plan(dosed: Clinic) ->
 
 
 def test_nothing_is_planned_for_a_patient_who_left(dosed: Clinic) -> None:
-    from dashboard.patient.plan import save_plan
+    from dashboard.patient.plan.agreeing import save_plan
     from models.database import writing
     from models.patient_record import find
 

@@ -18,7 +18,7 @@ from dashboard.pages.rule.names import CHANGE, STATUS
 from dashboard.pages.rule.sources import sources_part
 from dashboard.pages.rule.thresholds import thresholds_part
 from dashboard.pages.rule.words import as_sentence
-from dashboard.pages.rules import RECENT_DAYS, status_tag
+from dashboard.pages.rules.status import RECENT_DAYS, status_tag
 from dashboard.secure import DECIDERS, Current
 from jobs.rule import Rule
 from jobs.thresholds import thresholds_on

@@ -10,7 +10,7 @@ from dash import dcc, html
 from dashboard.components.badges import mark_tag
 from dashboard.pages.rule.names import FROM, MRN, REASON, RESET, SAVE, STATUS, UNTIL, VALUE, WHAT
 from dashboard.pages.rule.words import range_words, value_words
-from dashboard.pages.rules import STATUS_WORDS
+from dashboard.pages.rules.status import STATUS_WORDS
 from jobs.rule import Rule
 from jobs.thresholds import Thresholds
 

@@ -10,7 +10,7 @@ from dashboard.components.dates import short_day
 from dashboard.components.tables import table
 from dashboard.pages.rule.names import CHANGE
 from dashboard.pages.rule.words import as_sentence, range_words, value_words, with_values
-from dashboard.pages.rules import UNCERTAIN
+from dashboard.pages.rules.rule_list import UNCERTAIN
 from jobs.provenance import Number, all_numbers
 from jobs.rule import Rule
 from jobs.thresholds import Thresholds

@@ -7,4 +7,4 @@ REF = "patient-ref"
 """The store with the record number and the day the page stands at."""
 
 CHANGED = "patient-changed"
-"""The store that makes the page draw itself again; `stamp` gives it something new."""
+"""The store that makes the page draw itself again; `dashboard.pages.patient.names.stamp_of` gives it something new."""

@@ -435,7 +435,7 @@ def test_deciding_against_a_suggestion_needs_a_coded_reason(here: "Current") -> 
 
 
 def test_an_alert_of_another_patient_cannot_be_reached_from_this_page(charted: Clinic, here: "Current") -> None:
-    from dashboard.pages.patient import do_to_alert
+    from dashboard.pages.patient.alerts import do_to_alert
     from models.errors import ActionRefused
 
     alert = charted.alert_ids()[0]

@@ -1,4 +1,4 @@
-"""The patient's alerts: a card for each with its history; looking back, what the rules would have said."""
+"""What the rules say: a card for each alert; looking back, what they would have said; what they cannot tell."""
 
 import datetime as dt
 import json
@@ -12,8 +12,7 @@ from dashboard.components.badges import STATE_WORDS, severity_badge, tag
 from dashboard.components.dates import clock_time, short_day
 from dashboard.components.formats import counted
 from dashboard.components.states import section
-from dashboard.patient.evidence import arrows, why_details
-from dashboard.patient.subjects import question_title, rules_by_key, thing_label
+from dashboard.patient.evidence import arrows, question_title, rules_by_key, thing_label, why_details
 from dashboard.patient.view import PatientView, shown_alerts
 from models.alert import Alert, AlertEvent
 from models.alert_lifecycle import needs_a_look
@@ -189,3 +188,26 @@ def _said_then(view: PatientView) -> html.Section:
     ]
     body: Any = rows or html.P("The rules would have said nothing.", className="quiet")
     return section("What the rules would have said", body, note=counted(len(rows), "answer"), id="patient-alerts")
+
+
+def could_not_tell_section(view: PatientView) -> html.Section | None:
+    """What the rules could not answer, and why: silence is not all clear."""
+    rows = view.could_not_tell()
+    if not rows:
+        return None
+    return section(
+        "Could not tell",
+        html.Ul(
+            [
+                html.Li(
+                    [
+                        html.B(question_title(row["rule"], row["subject"])),
+                        f": {row['cannot_tell_because']}",
+                    ]
+                )
+                for row in rows
+            ],
+            className="tight",
+        ),
+        note=counted(len(rows), "question"),
+    )

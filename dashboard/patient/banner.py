@@ -1,4 +1,4 @@
-"""The head of the patient's page: who this is, what is taken, and when the chart was last reviewed."""
+"""The head of the patient's page: who this is, what is taken, and what changed since the last visit."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -9,8 +9,9 @@ from dash import html
 
 from dashboard.components.accessible import aria
 from dashboard.components.badges import tag
-from dashboard.components.dates import age, ago, clock_time
+from dashboard.components.dates import age, ago, clock_time, day_and_ago
 from dashboard.components.formats import number
+from dashboard.patient.since_last_visit import Change, changes, compared_with
 from dashboard.patient.taken import unconfirmed
 from dashboard.patient.view import PatientView, is_supportive
 from models.vocabulary import diagnoses
@@ -102,3 +103,38 @@ def _codes(text: str) -> list[str]:
 
 def _month(day: dt.date) -> str:
     return f"{day:%b %Y}"
+
+
+def since_card(view: PatientView) -> html.Section:
+    """What changed since the last visit; each field opens nothing: the numbers behind it stand in the chart below."""
+    day = compared_with(view)
+    if day is None:
+        head = "No visit on file"
+        note = "A visit is a day with a strength score or a physician global."
+    else:
+        head = "Since last visit"
+        note = day_and_ago(day, view.as_of)
+    return html.Section(
+        [
+            html.Div([html.H2(head), html.Span(note, className="quiet")], className="since-head"),
+            html.Dl([_change(change) for change in changes(view)]),
+        ],
+        className="since",
+        **aria(label=head),
+    )
+
+
+def _change(change: Change) -> html.Div:
+    words = {"worse": "worse", "missing": "missing or old"}.get(change.tone, "")
+    return html.Div(
+        [
+            html.Dt(change.label),
+            html.Dd(
+                [
+                    html.Span([change.text, html.Span(f" ({words})", className="only-read") if words else None]),
+                    html.Small(change.detail) if change.detail else None,
+                ]
+            ),
+        ],
+        className=f"change {change.tone}".strip(),
+    )

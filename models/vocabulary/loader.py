@@ -10,32 +10,43 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from models.vocabulary.loading.answers import read_answer
 from models.vocabulary.loading.diseases import (
     check_codes_are_unambiguous,
+    read_answer,
     read_antibody,
     read_diagnosis,
     read_event,
     read_warning,
 )
-from models.vocabulary.loading.drugs import read_drug, read_frequency, read_tapers
-from models.vocabulary.loading.instruments import check_instruments, read_cmas_item, read_muscle_group
-from models.vocabulary.loading.lines import OwnLine, Tables, VocabularyError, by_name, keyed
+from models.vocabulary.loading.lines import (
+    OwnLine,
+    Tables,
+    VocabularyError,
+    by_name,
+    keyed,
+    read_source,
+    read_source_check,
+)
 from models.vocabulary.loading.measures import (
     check_canonical_units,
+    check_instruments,
+    read_cmas_item,
     read_measure,
     read_measure_code,
+    read_muscle_group,
     read_test,
     read_unit,
 )
-from models.vocabulary.loading.monitoring import (
+from models.vocabulary.loading.treatments import (
     check_monitoring_periods,
+    read_drug,
+    read_frequency,
     read_limit,
     read_monitoring,
     read_no_monitoring,
     read_screen,
+    read_tapers,
 )
-from models.vocabulary.loading.sources import read_source, read_source_check
 from models.vocabulary.naming import unit_key
 from models.vocabulary.rows import (
     ACTIVE_TREATMENT,

@@ -56,7 +56,7 @@ def test_the_response_is_shown_visit_by_visit_with_its_parts(visited: Clinic) ->
 
 
 def test_an_incomplete_visit_stands_between_bounds_and_says_what_is_missing(visited: Clinic) -> None:
-    from dashboard.patient.calculators.core_set import series_of
+    from dashboard.patient.calculators.response import series_of
     from jobs.scores.total_improvement_series import scored
 
     last = scored(series_of(view_of(looking(visited, "vera", "viewer")), "juvenile", days(-180)), "juvenile").iloc[-1]
@@ -128,7 +128,7 @@ def test_only_a_physician_or_an_administrator_freezes_the_baseline(visited: Clin
 
 
 def test_worsening_against_the_baseline_is_told_for_both_definitions(visited: Clinic) -> None:
-    from dashboard.patient.calculators.worsening import worsening_result
+    from dashboard.patient.calculators.response import worsening_result
 
     said = words(worsening_result(view_of(looking(visited, "vera", "viewer")), "juvenile", days(-120)))
     assert "Confirmed deterioration (ProDERM)" in said
@@ -137,7 +137,7 @@ def test_worsening_against_the_baseline_is_told_for_both_definitions(visited: Cl
 
 
 def test_a_visit_worse_for_the_first_time_waits_for_its_confirmation(visited: Clinic) -> None:
-    from dashboard.patient.calculators.worsening import worsening_result
+    from dashboard.patient.calculators.response import worsening_result
 
     said = words(worsening_result(view_of(looking(visited, "vera", "viewer")), "juvenile", days(-60)))
     assert "Cannot tell" in said

@@ -11,8 +11,7 @@ import sqlalchemy as sa
 from playwright.sync_api import Page
 from sqlmodel import Session, select
 
-from dashboard.pages.labs_due import leaving_out
-from dashboard.pages.labs_due.content import content
+from dashboard.pages.labs_due import content, leaving_out
 from dashboard.pages.labs_due.leaving_out import ask_again
 from jobs.evaluation import evaluate
 from jobs.importers.load import import_paths

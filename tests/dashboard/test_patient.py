@@ -249,7 +249,7 @@ def test_a_malformed_day_of_the_past_is_today(charted: Clinic) -> None:
 
 
 def test_the_table_holds_every_value_of_the_chart(charted: Clinic) -> None:
-    from dashboard.patient.flowsheet import flowsheet
+    from dashboard.patient.sheets import flowsheet
 
     said = words(flowsheet(view_of(looking(charted, "nora", "nurse"))))
     for value in ("27", "24", "410 (2×)", "640 (3.2×)", "22 (1.6×)", "Weight 38 kg", "Difficulty swallowing", "40"):

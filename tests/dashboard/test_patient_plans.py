@@ -157,7 +157,7 @@ def test_cuts_larger_than_a_template_step_are_pointed_out() -> None:
 
 
 def test_a_child_with_a_weight_is_offered_the_taper_of_the_trial(dosed: Clinic) -> None:
-    from dashboard.patient.plan.offer import offered, usual_template
+    from dashboard.patient.plan.steps import offered, usual_template
 
     child = view_of(looking(dosed, "paul", "physician"), "77")
     assert usual_template(child) == "JDM-PRINTO"
@@ -165,7 +165,7 @@ def test_a_child_with_a_weight_is_offered_the_taper_of_the_trial(dosed: Clinic) 
 
 
 def test_an_agreed_plan_stands_above_the_template_at_once(dosed: Clinic) -> None:
-    from dashboard.patient.plan.agreeing import save_plan
+    from dashboard.patient.plan import save_plan
 
     assert steroid_answer(dosed)["severity"] == "action"
     own = f"{ago(40)} 60\n{(TODAY + dt.timedelta(days=10)).isoformat()} 50"
@@ -175,8 +175,8 @@ def test_an_agreed_plan_stands_above_the_template_at_once(dosed: Clinic) -> None
 
 
 def test_the_page_says_in_words_how_far_the_dose_is_behind_the_plan(dosed: Clinic) -> None:
-    from dashboard.patient.plan.agreeing import save_plan
-    from dashboard.patient.steroid import steroid_section
+    from dashboard.patient.labs_and_steroid import steroid_section
+    from dashboard.patient.plan import save_plan
 
     own = f"{ago(30)} 60\n{ago(20)} 50\n{ago(6)} 40"
     here = looking(dosed, "paul", "physician")
@@ -187,7 +187,7 @@ def test_the_page_says_in_words_how_far_the_dose_is_behind_the_plan(dosed: Clini
 
 
 def test_a_withdrawn_plan_counts_no_more_and_none_before_it_comes_back(dosed: Clinic) -> None:
-    from dashboard.patient.plan.agreeing import save_plan, take_back_plan
+    from dashboard.patient.plan import save_plan, take_back_plan
     from models.taper_plan import TaperPlan
 
     here = looking(dosed, "paul", "physician")
@@ -209,7 +209,7 @@ def test_a_withdrawn_plan_counts_no_more_and_none_before_it_comes_back(dosed: Cl
 
 def test_the_time_axis_goes_on_for_the_steps_ahead(dosed: Clinic) -> None:
     from dashboard.figures.timeline import timeline
-    from dashboard.patient.plan.agreeing import save_plan
+    from dashboard.patient.plan import save_plan
     from dashboard.patient.view import timeline_data
 
     here = looking(dosed, "paul", "physician")
@@ -222,8 +222,8 @@ def test_the_time_axis_goes_on_for_the_steps_ahead(dosed: Clinic) -> None:
 
 
 def test_the_steroid_card_draws_the_line_that_holds_for_the_patient(dosed: Clinic) -> None:
+    from dashboard.patient.labs_and_steroid import steroid_section
     from dashboard.patient.own_thresholds import save
-    from dashboard.patient.steroid import steroid_section
 
     here = looking(dosed, "paul", "physician")
     assert "28-day line" in words(steroid_section(view_of(here, "90")))
@@ -234,7 +234,7 @@ def test_the_steroid_card_draws_the_line_that_holds_for_the_patient(dosed: Clini
 
 
 def test_a_plan_is_seen_as_known_on_an_earlier_day(dosed: Clinic) -> None:
-    from dashboard.patient.plan.agreeing import save_plan
+    from dashboard.patient.plan import save_plan
     from models.taper_planning import standing_plan
 
     here = looking(dosed, "paul", "physician")
@@ -259,7 +259,7 @@ def test_only_a_physician_or_an_administrator_agrees_on_a_plan(dosed: Clinic) ->
 
 
 def test_nothing_is_planned_for_a_patient_who_left(dosed: Clinic) -> None:
-    from dashboard.patient.plan.agreeing import save_plan
+    from dashboard.patient.plan import save_plan
     from models.database import writing
     from models.patient_record import find
 

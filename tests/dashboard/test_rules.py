@@ -11,7 +11,7 @@ from sqlmodel import select
 
 from dashboard.pages import rule as rule_page
 from dashboard.pages import rules as rules_page
-from dashboard.pages.rule import changing
+from dashboard.pages.rule import thresholds
 from dashboard.pages.rule.body import body as body_of
 from dashboard.pages.rule.examples import expected
 from jobs.provenance import due_for_review
@@ -37,7 +37,7 @@ def change(clinic: Clinic, **what: Any) -> str:
     said: dict[str, Any] = {
         "what": "grace_days", "value": 3, "begins": None, "mrn": "", "until": None, "reason": "We see them weekly.",
     } | what  # fmt: skip
-    return changing.change(here(clinic, "paul"), rule("overdue-labs"), **said)
+    return thresholds.change(here(clinic, "paul"), rule("overdue-labs"), **said)
 
 
 def grace(clinic: Clinic, day: dt.date = TODAY, patient: int | None = None) -> int:

@@ -10,9 +10,8 @@ import pytest
 
 from dashboard.figures import palette
 from dashboard.figures.timeline import timeline
-from dashboard.figures.timeline.data import TimelineData
+from dashboard.figures.timeline.data import TimelineData, shown_range, starting_range
 from dashboard.figures.timeline.pane import GAP_DAYS
-from dashboard.figures.timeline.span import shown_range, starting_range
 
 TODAY = dt.date(2026, 11, 22)
 

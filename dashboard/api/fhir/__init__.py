@@ -14,11 +14,9 @@ import sqlalchemy as sa
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
-from dashboard.api.fhir.addresses import BASE
 from dashboard.api.fhir.bundle import take_over_bundle
-from dashboard.api.fhir.capability import capability_statement
-from dashboard.api.fhir.outcome import MIME, Refusal, Resource, issue, outcome
-from dashboard.api.fhir.search import read_one, search
+from dashboard.api.fhir.resources import BASE, MIME, Refusal, Resource, issue, outcome
+from dashboard.api.fhir.search import capability_statement, read_one, search
 from dashboard.secure import READERS, Current, SecureDash, current, roles
 
 log = logging.getLogger(__name__)

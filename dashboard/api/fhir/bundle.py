@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import flask
 import orjson
 
-from dashboard.api.fhir.outcome import Refusal, Resource, issue, outcome
-from dashboard.api.fhir.resources import instant
+from dashboard.api.fhir.resources import Refusal, Resource, instant, issue, outcome
 from dashboard.secure import Current
 from jobs import evaluation
 from jobs.importers.fhir_r4 import (

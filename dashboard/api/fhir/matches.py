@@ -8,15 +8,17 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from dashboard.api.fhir.addresses import of_ids
-from dashboard.api.fhir.alert_resources import flag_resource, issue_resource
-from dashboard.api.fhir.outcome import Refusal, Resource
 from dashboard.api.fhir.query import Query
 from dashboard.api.fhir.resources import (
     CATEGORIES,
     OBSERVATION_STATUS,
+    Refusal,
+    Resource,
+    flag_resource,
+    issue_resource,
     medication_resource,
     observation_resource,
+    of_ids,
     patient_resource,
 )
 from jobs.importers.canonical import Refused

@@ -8,8 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import col
 
-from dashboard.api.fhir.addresses import base_url, of_ids
-from dashboard.api.fhir.outcome import Refusal
+from dashboard.api.fhir.resources import Refusal, base_url, of_ids
 from dashboard.secure import Current
 from models.clock import start_of_day
 from models.patient import Patient

@@ -1,12 +1,17 @@
-"""Facts as FHIR resources: Patient, Observation and MedicationStatement, in canonical units."""
+"""What is served, as FHIR resources: facts in canonical units, alerts, and the outcome of what was refused."""
 
 import datetime as dt
-from collections.abc import Mapping
+import json
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from dashboard.api.fhir.addresses import patient_reference_id
-from dashboard.api.fhir.outcome import Resource
+import flask
+import sqlalchemy as sa
+from sqlmodel import col
+
+from dashboard.secure import Current
 from jobs.importers.fhir_r4 import (
     ATC,
     LOINC_SYSTEM,
@@ -18,10 +23,65 @@ from jobs.importers.fhir_r4 import (
     SNOMED,
     UCUM,
 )
+from jobs.rule import all_rules
 from models import vocabulary
+from models.alert import Alert
+from models.alert_lifecycle import state_of
 from models.medication import MedicationStatement
 from models.observation import Observation
 from models.patient import Patient
+
+MIME = "application/fhir+json"
+
+Resource = dict[str, Any]
+
+
+class Refusal(Exception):
+    """What is answered with an OperationOutcome: status, code of the issue, and a sentence."""
+
+    def __init__(self, status: int, code: str, why: str, issues: Sequence[Resource] = ()) -> None:
+        super().__init__(why)
+        self.status = status
+        self.issues = list(issues) or [issue(code, why)]
+
+
+def issue(code: str, why: str, *, severity: str = "error", expression: str = "") -> Resource:
+    """One issue of an OperationOutcome."""
+    made: Resource = {"severity": severity, "code": code, "diagnostics": why}
+    return made | ({"expression": [expression]} if expression else {})
+
+
+def outcome(issues: Sequence[Resource]) -> Resource:
+    """An OperationOutcome."""
+    return {"resourceType": "OperationOutcome", "issue": list(issues)}
+
+
+BASE = "/fhir/R4"
+UNNAMED = "myopanel-"
+"""Prefix of the id of a patient whose record number is not a FHIR id."""
+
+FHIR_ID = re.compile(r"[A-Za-z0-9.\-]{1,64}", re.ASCII)
+
+
+def patient_reference_id(mrn: str, patient_id: int) -> str:
+    """The id under which a patient is served: the record number where FHIR allows it as an id."""
+    return mrn if FHIR_ID.fullmatch(mrn) and not mrn.startswith(UNNAMED) else f"{UNNAMED}{patient_id}"
+
+
+def of_ids(ids: Sequence[str]) -> Any:
+    """Patients by the ids under which they are served."""
+    numbers = [int(one.removeprefix(UNNAMED)) for one in ids if re.fullmatch(rf"{UNNAMED}\d{{1,15}}", one, re.ASCII)]
+    return sa.or_(
+        col(Patient.mrn).in_([one for one in ids if FHIR_ID.fullmatch(one) and not one.startswith(UNNAMED)]),
+        col(Patient.id).in_(numbers),
+    )
+
+
+def base_url(here: Current) -> str:
+    """The address of this server, as others reach it."""
+    root = here.settings.public_address or flask.request.host_url
+    return f"{root.rstrip('/')}{BASE}"
+
 
 GENERAL_TROPONIN: Mapping[str, tuple[str, str]] = {
     # The method is not kept as a code: a code that names one would claim too much.
@@ -220,3 +280,77 @@ def _quantity(value: float, unit: str) -> Resource:
     code = unit or "{score}"
     number = int(value) if float(value).is_integer() and abs(value) < 1e15 else value
     return {"value": number, "unit": code, "system": UCUM, "code": code}
+
+
+OUR_RULES = "urn:myopanel:rule"
+OUR_ANSWERS = "urn:myopanel:answer"
+OUR_ALERT_STATE = "urn:myopanel:alert-state"
+SEVERITIES: Mapping[str, str] = {"urgent": "high", "action": "moderate", "watch": "low"}
+
+
+def _rule_titles() -> Mapping[str, str]:
+    return {rule.key: rule.title for rule in all_rules()}
+
+
+def issue_resource(alert: Alert, patient: Patient, changed: dt.datetime, today: dt.date) -> Resource:
+    """A DetectedIssue: one episode of a rule being true, in the rule's own words."""
+    state = state_of(alert, today)
+    rule = concept(OUR_RULES, alert.rule, _rule_titles().get(alert.rule, ""))
+    made: Resource = {
+        "resourceType": "DetectedIssue",
+        "id": str(alert.id),
+        "meta": {"lastUpdated": instant(changed)},
+        "extension": [{"url": OUR_ALERT_STATE, "valueCode": state}],
+        "status": "entered-in-error" if state == "withdrawn" else "final",
+        "code": rule,
+        "severity": SEVERITIES.get(alert.severity, "low"),
+        "patient": subject_of(patient),
+        "identifiedDateTime": instant(alert.opened_at),
+        "author": {"display": f"Myopanel {alert.rule} {alert.rule_version}"},
+        "detail": " ".join(filter(None, (alert.explanation, alert.suggested_action))),
+    }
+    kinds = {"observation": "Observation", "medication": "MedicationStatement"}
+    facts = [
+        {"reference": f"{kinds[fact['kind']]}/{fact['id']}"}
+        for fact in json.loads(alert.evidence)
+        if fact.get("kind") in kinds and fact.get("id")
+    ]
+    if facts:
+        made["evidence"] = [{"detail": facts}]
+    done = [
+        (alert.acknowledged_at, alert.acknowledged_by, alert.acknowledged_reason or "reviewed"),
+        (alert.resolved_at, alert.resolved_by, alert.outcome or "reviewed"),
+    ]
+    mitigation = [
+        {"action": _answer(code), "date": instant(at), "author": {"display": by}} for at, by, code in done if at and by
+    ]
+    if mitigation:
+        made["mitigation"] = mitigation
+    return made
+
+
+def _answer(code: str) -> Resource:
+    known = vocabulary.answers().get(code)
+    return concept(OUR_ANSWERS, code, known.label if known else "")
+
+
+def flag_resource(patient: Patient, alerts: Sequence[Alert], changed: dt.datetime, today: dt.date) -> Resource:
+    """A Flag: that and why a patient is on the list, without the values."""
+    titles = _rule_titles()
+    states = [state_of(alert, today) for alert in alerts]
+    by_severity = {one: sum(alert.severity == one for alert in alerts) for one in SEVERITIES}
+    counts = ", ".join(f"{number} {name}" for name, number in by_severity.items() if number)
+    names = ", ".join(dict.fromkeys(titles.get(alert.rule, alert.rule) for alert in alerts))
+    return {
+        "resourceType": "Flag",
+        "id": patient_reference_id(patient.mrn, patient.id or 0),
+        "meta": {"lastUpdated": instant(changed)},
+        "status": "active",
+        "category": [concept("http://terminology.hl7.org/CodeSystem/flag-category", "clinical")],
+        "code": {
+            "coding": [{"system": OUR_RULES, "code": rule} for rule in dict.fromkeys(alert.rule for alert in alerts)],
+            "text": f"Myositis clinic: {counts} ({states.count('open')} open): {names}",
+        },
+        "subject": subject_of(patient),
+        "period": {"start": instant(min(alert.opened_at for alert in alerts))},
+    }

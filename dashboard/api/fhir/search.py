@@ -1,17 +1,67 @@
-"""To search and to read: a page of matches or one resource, and that somebody saw these patients on record."""
+"""To search and to read, on record; and what this server says that it can do."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from urllib.parse import urlencode
 
 import flask
 
-from dashboard.api.fhir.addresses import FHIR_ID, base_url, patient_reference_id
 from dashboard.api.fhir.matches import FINDERS
-from dashboard.api.fhir.outcome import Refusal, Resource
 from dashboard.api.fhir.query import Query
+from dashboard.api.fhir.resources import FHIR_ID, MIME, Refusal, Resource, base_url, patient_reference_id
 from dashboard.secure import Current
 from models.accounts import audit
 from models.database import reading, writing
+
+_PARAMETERS: Mapping[str, Mapping[str, str]] = {
+    "Patient": {
+        "_id": "token", "_lastUpdated": "date", "identifier": "token", "family": "string", "given": "string",
+        "name": "string", "gender": "token", "birthdate": "date", "active": "token",
+    },
+    "Observation": {
+        "_id": "token", "_lastUpdated": "date", "patient": "reference", "subject": "reference", "code": "token",
+        "date": "date", "category": "token", "status": "token",
+    },
+    "MedicationStatement": {
+        "_id": "token", "_lastUpdated": "date", "patient": "reference", "subject": "reference", "code": "token",
+        "status": "token",
+    },
+    "DetectedIssue": {
+        "_id": "token", "_lastUpdated": "date", "patient": "reference", "code": "token", "identified": "date",
+    },
+    "Flag": {
+        "_id": "token", "_lastUpdated": "date", "patient": "reference", "subject": "reference", "status": "token",
+    },
+}  # fmt: skip
+
+
+def capability_statement(here: Current) -> Resource:
+    """The CapabilityStatement."""
+    return {
+        "resourceType": "CapabilityStatement",
+        "status": "active",
+        "date": here.today.isoformat(),
+        "kind": "instance",
+        "software": {"name": "Myopanel"},
+        "implementation": {"description": "Myopanel, a myositis clinic's dashboard", "url": base_url(here)},
+        "fhirVersion": "4.0.1",
+        "format": ["json", MIME],
+        "rest": [
+            {
+                "mode": "server",
+                "security": {"description": "A bearer token of a service account in each request."},
+                "resource": [
+                    {
+                        "type": kind,
+                        "interaction": [{"code": "read"}, {"code": "search-type"}],
+                        "searchParam": [{"name": name, "type": type_} for name, type_ in parameters.items()],
+                    }
+                    for kind, parameters in _PARAMETERS.items()
+                ],
+                "interaction": [{"code": "transaction"}, {"code": "batch"}],
+            }
+        ],
+    }
+
 
 DEFAULT_COUNT, LARGEST_COUNT = 50, 500
 

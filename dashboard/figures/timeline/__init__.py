@@ -11,14 +11,17 @@ from typing import Any
 import plotly.graph_objects as go
 
 from dashboard.figures import palette
-from dashboard.figures.timeline.data import TimelineData
-from dashboard.figures.timeline.enzymes import EnzymeScale, enzyme_panes, troponin_panes
-from dashboard.figures.timeline.marks import mark_panes
-from dashboard.figures.timeline.own_measures import own_panes
-from dashboard.figures.timeline.skin_and_lung import lung_panes, skin_panes
-from dashboard.figures.timeline.span import days_ahead, shown_range, starting_range
-from dashboard.figures.timeline.strength import strength_panes
-from dashboard.figures.timeline.treatment import course_panes, steroid_panes
+from dashboard.figures.timeline.data import TimelineData, days_ahead, shown_range, starting_range
+from dashboard.figures.timeline.measured import (
+    EnzymeScale,
+    enzyme_panes,
+    lung_panes,
+    own_panes,
+    skin_panes,
+    strength_panes,
+    troponin_panes,
+)
+from dashboard.figures.timeline.treatment import course_panes, mark_panes, steroid_panes
 
 LABEL_SPACE = 92
 """Pixels at the right for the labels at the end of the lines."""

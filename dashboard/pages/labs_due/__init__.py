@@ -1,17 +1,18 @@
 """Labs due: who needs which blood test, by patient, by test, over the next fortnight, and as a list to take along."""
 
 import secrets
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import dash_mantine_components as dmc
 from dash import ALL, ClientsideFunction, Input, Output, State, ctx, dcc, html, no_update
 
-from dashboard.components.addresses import query_of
-from dashboard.components.states import notice, page_head
-from dashboard.pages.labs_due.content import content
-from dashboard.pages.labs_due.filters import filters
+from dashboard.components.addresses import address, query_of
+from dashboard.components.formats import counted, number
+from dashboard.components.states import empty_state, notice, page_head
+from dashboard.components.tables import tabs
 from dashboard.pages.labs_due.leaving_out import ask_again, form, leave_out
-from dashboard.pages.labs_due.names import (
+from dashboard.pages.labs_due.states import (
     CHANGED,
     CONTENT,
     EXCUSE,
@@ -28,19 +29,28 @@ from dashboard.pages.labs_due.names import (
     PAGE,
     SAID,
     UNDO,
+    patients_concerned,
+    test_label,
 )
-from dashboard.secure import ACTORS, READERS, SecureDash, current
+from dashboard.pages.labs_due.views import by_day, by_patient, by_test, print_list
+from dashboard.secure import ACTORS, READERS, Current, SecureDash, current
 from dashboard.shell import REFRESH, URL
 from models.alert_lifecycle import present_day
 from models.database import reading
 from models.labs_due import (
     LONGEST_PAUSE_DAYS,
+    Wanted,
+    active_patients,
     excuses,
     labs_rows,
     patient_of,
+    patients_by_state,
     required_tests,
+    silent,
     whose,
 )
+
+VIEWS = (("patient", "By patient"), ("test", "By test"), ("soon", "Next 14 days"), ("print", "Blood-taking list"))
 
 
 def layout(**query: str) -> Any:
@@ -161,3 +171,89 @@ def register(app: SecureDash) -> None:
         name = ask_again(here, ctx.triggered_id["kind"], ids)
         stamp = secrets.token_hex(4)
         return notice(f"Taken back: {name}'s tests are asked for again."), stamp, stamp, False
+
+
+def filters(
+    required: Sequence[str], sites: Sequence[str], clinicians: Sequence[str], query: Mapping[str, str]
+) -> list[Any]:
+    """The filters with what the address says."""
+
+    def select(name: str, words: str, options: Iterable[tuple[str, str]]) -> Any:
+        return dmc.Select(
+            id=FILTERS[name],
+            value=query.get(name) or None,
+            placeholder=words,
+            data=[{"value": value, "label": label} for value, label in options],
+            clearable=True,
+            searchable=True,
+            size="xs",
+            w=150,
+            inputProps={"aria-label": words},
+        )
+
+    labels = {test: test_label(test) for test in required}
+    return [
+        dmc.TextInput(
+            id=FILTERS["q"],
+            value=query.get("q", ""),
+            placeholder="Name or MRN",
+            debounce=250,
+            size="xs",
+            w=150,
+            inputProps={"aria-label": "Name or record number"},
+        ),
+        select("test", "Test", sorted(labels.items(), key=lambda item: item[1])),
+        select("site", "Site", [(site, site) for site in sorted(sites)]),
+        select("who", "Clinician", [(who, who) for who in sorted(clinicians)]),
+    ]
+
+
+def content(here: Current, query: Mapping[str, str]) -> Any:
+    """Everything below the filters."""
+    asked = Wanted(*(query.get(name, "") for name in ("q", "test", "site", "who")))
+    view = query.get("view", "patient")
+    with reading(here.engine) as session:
+        today = present_day(session, here.now, here.settings.timezone)
+        panel, needing = active_patients(session), patients_by_state(session, Wanted())[""]
+        if not needing:
+            return empty_state(
+                "No blood tests are required of anybody",
+                "Tests appear here as soon as a patient has a treatment that the monitoring table knows.",
+                action="See the monitoring table",
+                href="/rules?tab=monitoring",
+            )
+        lost, concerned = silent(session)
+        shown = {"test": by_test, "soon": by_day, "print": print_list}.get(view, by_patient)
+        body = shown(session, here, asked, query, today)
+        count = patients_concerned(session, asked, query, view, today)
+    without = panel - needing
+    rest = f" · {number(without)} {'needs' if without == 1 else 'need'} no tests" if without else ""
+    return [
+        html.Div(
+            [
+                tabs(
+                    [
+                        (key, words, address(PAGE.path, query, view="" if key == "patient" else key))
+                        for key, words in VIEWS
+                    ],
+                    view if view in dict(VIEWS) else "patient",
+                    label="Views",
+                ),
+                html.Div([html.B(f"{number(count)} of {counted(panel, 'patient')}"), rest], className="counts"),
+            ],
+            className="view-line",
+        ),
+        notice(
+            [
+                html.B("Results stopped coming in. "),
+                "; ".join(f"{test_label(test)}: {because}" for test, because in lost),
+                f". {counted(concerned, 'patient')} "
+                "may or may not have been tested. Ask the laboratory or whoever runs the interface. ",
+                dcc.Link("Show them", href=address(PAGE.path, {}, state="cannot_tell")),
+            ],
+            kind="bad",
+        )
+        if lost
+        else None,
+        html.Div(body),
+    ]

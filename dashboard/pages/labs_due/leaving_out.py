@@ -11,9 +11,17 @@ from dash import dcc, html
 
 from dashboard.components.dates import day_and_ago, short_day
 from dashboard.components.states import notice
-from dashboard.pages.labs_due.labels import short_label
-from dashboard.pages.labs_due.names import FORM_KIND, FORM_PATIENT, FORM_REASON, FORM_SAVE, FORM_TESTS, FORM_UNTIL, UNDO
-from dashboard.pages.labs_due.states import Row
+from dashboard.pages.labs_due.states import (
+    FORM_KIND,
+    FORM_PATIENT,
+    FORM_REASON,
+    FORM_SAVE,
+    FORM_TESTS,
+    FORM_UNTIL,
+    UNDO,
+    Row,
+    short_label,
+)
 from dashboard.secure import Current
 from jobs.evaluation import evaluate
 from jobs.importers.canonical import ObservationRow

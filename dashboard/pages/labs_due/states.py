@@ -1,4 +1,4 @@
-"""The states in which a required test can be, and how many patients a view of them is about."""
+"""What the parts of labs due share: names of components, tests by short name, the states a test can be in."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -6,11 +6,38 @@ from typing import Any
 
 from sqlmodel import Session
 
+from dashboard.secure import READERS, Page
 from models.labs_due import (
     Wanted,
     patients_by_state,
     patients_to_take,
 )
+from models.vocabulary import tests
+
+PAGE = Page("/labs", "Labs due", READERS, nav=30)
+
+CONTENT = "labs-content"
+FILTERS = {"q": "labs-search", "test": "labs-test", "site": "labs-site", "who": "labs-clinician"}
+NAMES = "labs-names"
+SAID = "labs-said"
+CHANGED = "labs-changed"
+MODAL = "labs-modal"
+FORM = "labs-form"
+FORM_PATIENT, FORM_KIND, FORM_TESTS = "labs-form-patient", "labs-form-kind", "labs-form-tests"
+FORM_REASON, FORM_UNTIL, FORM_SAVE = "labs-form-reason", "labs-form-until", "labs-form-save"
+EXCUSE, UNDO = "labs-excuse", "labs-undo"
+
+
+def test_label(test: str) -> str:
+    """The short name of a test, or its key where the table does not know it."""
+    known = tests().get(test)
+    return short_label(known.label) if known else test
+
+
+def short_label(label: str) -> str:
+    """`Blood count` of `Blood count (haemoglobin, ...)`."""
+    return label.split(" (")[0]
+
 
 STATES = {
     "overdue": ("Overdue", "Past due and past the days of grace."),

@@ -8,10 +8,10 @@ import dash_mantine_components as dmc
 from dash import ALL, Input, Output, State, ctx, dcc, html, no_update
 
 from dashboard.components.states import notice
-from dashboard.pages.own_rows.changing import begin, save_change
+from dashboard.pages.own_rows.changing import begin, outcome_shown, save_change
 from dashboard.pages.own_rows.forms import form_for
 from dashboard.pages.own_rows.listing import body
-from dashboard.pages.own_rows.names import (
+from dashboard.pages.own_rows.words import (
     BODY,
     CHANGED,
     FIELD,
@@ -28,7 +28,6 @@ from dashboard.pages.own_rows.names import (
     TRY,
     WHAT,
 )
-from dashboard.pages.own_rows.outcome import outcome_shown
 from dashboard.secure import DECIDERS, Page, SecureDash, current
 from dashboard.shell import REFRESH
 from jobs.own_rows import (

@@ -1,18 +1,22 @@
-"""To try a change of a clinic's own rows, and to keep what was tried."""
+"""To try a change of a clinic's own rows, to show what it would do, and to keep what was tried."""
 
 import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
+from dash import html
 from sqlmodel import Session
 
 from dashboard.components.dates import short_day
-from dashboard.pages.own_rows.names import ALTER, END, RETURN
-from dashboard.pages.own_rows.words import name_of_row
+from dashboard.components.formats import counted
+from dashboard.components.reasons import rule_title
+from dashboard.components.states import notice
+from dashboard.pages.own_rows.words import ALTER, END, RETURN, name_of_row
 from dashboard.secure import Current
 from jobs.evaluation import evaluate
 from jobs.own_rows import (
     Change,
+    Outcome,
     adding,
     begin_trial,
     ending,
@@ -95,3 +99,32 @@ def save_change(
     with words_of(here.engine, today):
         name = name_of_row(change.kind, change.key, change.cells or cells)
     return f"{name} {verb} from {short_day(change.valid_from, today)} on."
+
+
+DIFFERING_SHOWN = 10
+
+
+def outcome_shown(outcome: Outcome) -> Any:
+    """What a change would do, and the examples it would answer otherwise."""
+    shown = outcome.differ[:DIFFERING_SHOWN]
+    more = len(outcome.differ) - len(shown)
+    first, *rest = outcome.sentences()
+    return html.Div(
+        [
+            notice([html.B(first), html.Br(), " ".join(rest)], kind="warn" if outcome.differ else "info"),
+            html.Ul(
+                [
+                    html.Li(
+                        [
+                            html.B(f"{rule_title(one['rule'])}: {one['example']}. "),
+                            f"Now {one['now']} Then {one['then']}",
+                        ]
+                    )
+                    for one in shown
+                ]
+            )
+            if shown
+            else None,
+            html.P(f"And {counted(more, 'example')} more.", className="quiet") if more > 0 else None,
+        ]
+    )

@@ -6,7 +6,7 @@ from typing import Any
 import dash_mantine_components as dmc
 from dash import dcc, html
 
-from dashboard.pages.own_rows.names import (
+from dashboard.pages.own_rows.words import (
     ADD,
     ALTER,
     END,
@@ -20,8 +20,10 @@ from dashboard.pages.own_rows.names import (
     TRIAL,
     TRY,
     WHAT,
+    WORDS,
+    name_of_row,
+    what_it_says,
 )
-from dashboard.pages.own_rows.words import WORDS, name_of_row, what_it_says
 from dashboard.secure import Current
 from jobs.own_rows import (
     own_rows,

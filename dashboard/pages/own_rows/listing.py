@@ -9,8 +9,7 @@ from dash import html
 from dashboard.components.dates import clock_time, short_day
 from dashboard.components.states import empty_state, notice
 from dashboard.components.tables import table
-from dashboard.pages.own_rows.names import ADD, ALTER, END, OPEN, RETURN
-from dashboard.pages.own_rows.words import WORDS, name_of_row, what_it_says
+from dashboard.pages.own_rows.words import ADD, ALTER, END, OPEN, RETURN, WORDS, name_of_row, what_it_says
 from dashboard.secure import Current
 from jobs.own_rows import (
     Listed,

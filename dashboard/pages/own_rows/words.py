@@ -1,9 +1,17 @@
-"""A clinic's own row in words: what people call it, and what it says."""
+"""What the parts of the page share: names of components, and an own row in words."""
 
 from collections.abc import Mapping
 
 from models.vocabulary import drug, events, measures, tests
 from models.vocabulary.own import FIELDS
+
+BODY, SAID, CHANGED, MODAL, FORM = "own-row-body", "own-row-said", "own-row-changed", "own-row-modal", "own-row-form"
+OPEN, FIELD = "own-row-open", "own-row-field"
+WHAT, KIND, FROM, REASON = "own-row-what", "own-row-kind", "own-row-from", "own-row-reason"
+TRY, SAVE, TRIAL, POLL, OUTCOME = "own-row-try", "own-row-save", "own-row-trial", "own-row-poll", "own-row-outcome"
+
+ADD, ALTER, END, RETURN = "add", "change", "end", "return"
+
 
 WORDS: Mapping[str, str] = {"measure": "measure", "drug": "drug", "monitoring": "monitoring row"}
 

@@ -12,14 +12,11 @@ from dash import dcc, html
 from dashboard import shell
 from dashboard.components.states import empty_state
 from dashboard.pages.patient.alerts import register_alerts
-from dashboard.pages.patient.body import body
+from dashboard.pages.patient.body import body, dialogs
 from dashboard.pages.patient.decisions import register_decisions
-from dashboard.pages.patient.dialogs import dialogs
 from dashboard.pages.patient.drawing import register_view
-from dashboard.pages.patient.entering import register_confirmation, register_entry
-from dashboard.pages.patient.names import BODY
-from dashboard.pages.patient.record import register_record
-from dashboard.patient import CHANGED, REF, WHO_ACTS, calculators, own_thresholds, plan
+from dashboard.pages.patient.entering import register_confirmation, register_entry, register_record
+from dashboard.patient import BODY, CHANGED, REF, WHO_ACTS, calculators, own_thresholds, plan
 from dashboard.patient.view import gather, parse_day
 from dashboard.secure import DECIDERS, READERS, Page, SecureDash, current
 

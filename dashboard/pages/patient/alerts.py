@@ -8,8 +8,7 @@ from dash import ALL, Input, Output, State, ctx, no_update
 from dash.exceptions import PreventUpdate
 
 from dashboard import shell
-from dashboard.pages.patient.names import stamp_of
-from dashboard.patient import CHANGED, REF, WHO_ACTS
+from dashboard.patient import CHANGED, REF, WHO_ACTS, stamp_of
 from dashboard.patient.view import parse_day
 from dashboard.secure import Current, SecureDash, current
 from models import alert_lifecycle

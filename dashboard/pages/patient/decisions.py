@@ -7,8 +7,7 @@ from typing import Any
 from dash import ALL, Input, Output, State, ctx, no_update
 from dash.exceptions import PreventUpdate
 
-from dashboard.pages.patient.names import stamp_of
-from dashboard.patient import CHANGED, REF, WHO_ACTS
+from dashboard.patient import CHANGED, REF, WHO_ACTS, stamp_of
 from dashboard.secure import Current, SecureDash, current
 from jobs.suggest import suggest
 from models import alert_lifecycle

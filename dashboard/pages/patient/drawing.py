@@ -9,10 +9,9 @@ from dash.exceptions import PreventUpdate
 from dashboard import shell
 from dashboard.figures.timeline import timeline
 from dashboard.pages.patient.body import body
-from dashboard.pages.patient.names import BODY, GRAPH, LATE, stamp_of
-from dashboard.patient import CHANGED, REF, WHO_ACTS
+from dashboard.patient import BODY, CHANGED, GRAPH, LATE, REF, WHO_ACTS, stamp_of
 from dashboard.patient.advice import explanations_section, suggestions_section
-from dashboard.patient.flowsheet import flowsheet
+from dashboard.patient.sheets import flowsheet
 from dashboard.patient.view import gather, parse_day, timeline_data
 from dashboard.secure import READERS, SecureDash, current
 from jobs.suggest import suggest

@@ -8,9 +8,8 @@ from dash import ALL, Input, Output, State, ctx, dcc, html, no_update
 
 from dashboard.components.states import empty_state, notice
 from dashboard.pages.rule.body import body
-from dashboard.pages.rule.changing import change, threshold_field
-from dashboard.pages.rule.forms import status_form, threshold_form
-from dashboard.pages.rule.names import (
+from dashboard.pages.rule.thresholds import change, status_form, threshold_field, threshold_form
+from dashboard.pages.rule.words import (
     BODY,
     CHANGE,
     CHANGED,

@@ -1,4 +1,4 @@
-"""A rule as it stands today: what it asks and why, what it said, and what comes with it."""
+"""A rule as it stands today: what it asks and why, what it said, its sources, and what was changed here."""
 
 import datetime as dt
 import inspect
@@ -8,19 +8,18 @@ from typing import Any
 
 from dash import dcc, html
 
-from dashboard.components.dates import clock_time
+from dashboard.components.badges import mark_tag
+from dashboard.components.dates import clock_time, short_day
 from dashboard.components.formats import counted, number
 from dashboard.components.reasons import rule_title
 from dashboard.components.states import notice
+from dashboard.components.tables import table
 from dashboard.pages.rule.examples import examples_part
-from dashboard.pages.rule.history import history_part
-from dashboard.pages.rule.names import CHANGE, STATUS
-from dashboard.pages.rule.sources import sources_part
 from dashboard.pages.rule.thresholds import thresholds_part
-from dashboard.pages.rule.words import as_sentence
-from dashboard.pages.rules.status import RECENT_DAYS, status_tag
+from dashboard.pages.rule.words import CHANGE, STATUS, as_sentence, value_words
+from dashboard.pages.rules.rule_list import RECENT_DAYS, status_tag
 from dashboard.secure import DECIDERS, Current
-from jobs.rule import Rule
+from jobs.rule import Rule, Source
 from jobs.thresholds import thresholds_on
 from models.alert_lifecycle import present_day
 from models.database import reading
@@ -35,6 +34,63 @@ from models.rule_activity import (
     opened_since,
 )
 from models.vocabulary import measures
+
+
+def sources_part(found: tuple[Source, ...]) -> Any:
+    """The sources as a table."""
+    lines = [
+        [
+            ([html.Span(one.title), html.Span(one.says, className="sub block") if one.says else None], "wide"),
+            str(one.year or ""),
+            (mark_tag(one.mark), ""),
+            (_where(one.where), "wide"),
+        ]
+        for one in found
+    ]
+    return html.Section(
+        [html.H2("Sources"), table(["Title", "Year", "Known", "Where"], lines, label="Sources", kind="cards")],
+        className="part",
+    )
+
+
+def _where(where: str) -> Any:
+    if where.startswith("https://"):
+        return html.A(where.removeprefix("https://"), href=where, rel="noreferrer", target="_blank")
+    return where
+
+
+HISTORY_SHOWN = 100
+
+
+def history_part(shown: Rule, changes: list[dict[str, Any]], zone: dt.tzinfo, today: dt.date) -> Any:
+    """The changes as a table, newest first."""
+    head = [html.H2("Changes")]
+    released = f"Version {shown.version}" + (f": {shown.changed}" if shown.changed else "") + "."
+    if not changes:
+        return html.Section([*head, html.P(f"{released} Nothing was changed at this clinic.")], className="part")
+    lines = []
+    for one in changes[:HISTORY_SHOWN]:
+        value = "back to the default" if one["value"] is None else value_words(one["value"])
+        until = f" until {short_day(one['expires_on'], today)}" if one["expires_on"] else ""
+        lines.append(
+            [
+                (clock_time(one["at"], zone, today), "nowrap"),
+                one["parameter"].replace("_", " ") or "status",
+                (html.B(value), "nowrap"),
+                (f"{short_day(one['valid_from'], today)}{until}", "nowrap"),
+                (dcc.Link(one["mrn"], href=f"/patients/{one['mrn']}") if one["mrn"] else "clinic", "nowrap"),
+                (one["author"], "nowrap"),
+                (one["reason"], "wide"),
+            ]
+        )
+    return html.Section(
+        [
+            *head,
+            html.P(f"{released} A replay of an earlier month uses that month's thresholds."),
+            table(["When", "What", "To", "From", "For", "By", "Reason"], lines, label="Changes", kind="cards"),
+        ],
+        className="part",
+    )
 
 
 def body(here: Current, shown: Rule) -> Any:

@@ -1,4 +1,4 @@
-"""Values of a rule in words: ranges, sentences, what stands between backticks."""
+"""What the parts of a rule's page share: names of components, and values in words."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,6 +6,14 @@ from typing import Any
 from dash import html
 
 from dashboard.components.formats import number
+
+BODY, SAID, KEY, CHANGED = "rule-body", "rule-said", "rule-key", "rule-changed"
+MODAL, FORM, WHAT = "rule-modal", "rule-form", "rule-form-what"
+VALUE, FROM, MRN, UNTIL = "rule-form-value", "rule-form-from", "rule-form-mrn", "rule-form-until"
+REASON, SAVE, RESET = "rule-form-reason", "rule-form-save", "rule-form-reset"
+CHANGE = "rule-change"
+STATUS = ":status"
+"""Stands for the status where a parameter's name would stand."""
 
 
 def value_words(value: Any) -> str:

@@ -8,12 +8,15 @@ from dash import Input, Output, State, html, no_update
 from dashboard.components.addresses import address, query_of
 from dashboard.components.states import page_head
 from dashboard.components.tables import tabs
-from dashboard.pages.rules.limits import limits_table
-from dashboard.pages.rules.monitoring import monitoring_table
 from dashboard.pages.rules.rule_list import rule_list
-from dashboard.pages.rules.screening import screening_table
 from dashboard.pages.rules.sources import source_table
-from dashboard.pages.rules.steroids import equivalents_table, taper_tables
+from dashboard.pages.rules.treatments import (
+    equivalents_table,
+    limits_table,
+    monitoring_table,
+    screening_table,
+    taper_tables,
+)
 from dashboard.secure import DECIDERS, READERS, Current, Page, SecureDash, current
 from dashboard.shell import URL
 

@@ -1,4 +1,4 @@
-"""All rules: what each asks, what it said in the last run, and how many of its numbers are uncertain."""
+"""All rules: status, what each asks, what it said in the last run, how many of its numbers are uncertain."""
 
 from datetime import timedelta
 from typing import Any
@@ -10,13 +10,27 @@ from dashboard.components.dates import clock_time
 from dashboard.components.formats import counted, number
 from dashboard.components.states import notice
 from dashboard.components.tables import table
-from dashboard.pages.rules.status import RECENT_DAYS, STATUS_WORDS, status_tag
 from dashboard.secure import Current
 from jobs.rule import Rule, all_rules
 from jobs.thresholds import thresholds_on
 from models.alert_lifecycle import present_day
 from models.database import reading
 from models.rule_activity import answers_now, failures, last_run, open_alerts, opened_since, settings_changed
+
+STATUS_WORDS = {
+    "active": ("active", "Runs, and opens alerts.", "accent"),
+    "shadow": ("shadow", "Runs and is counted, but opens no alert.", "warn"),
+    "draft": ("draft", "Does not run yet.", "warn"),
+    "retired": ("retired", "No longer runs; old alerts can still explain themselves.", ""),
+}
+RECENT_DAYS = 28
+
+
+def status_tag(status: str) -> Any:
+    """`active`, `shadow`, ... with what it means."""
+    words, title, kind = STATUS_WORDS.get(status, (status, "", ""))
+    return tag(words, title=title, kind=kind)
+
 
 UNCERTAIN = ("seed", "memory", "default")
 

@@ -15,8 +15,13 @@ from dash.exceptions import PreventUpdate
 from dashboard.patient import CHANGED, REF
 from dashboard.patient.calculators.classification import classification_result, classification_tab
 from dashboard.patient.calculators.prednisone import prednisone_result, prednisone_tab
-from dashboard.patient.calculators.response import keep_baseline, response_result, response_tab
-from dashboard.patient.calculators.worsening import worsening_result, worsening_tab
+from dashboard.patient.calculators.response import (
+    keep_baseline,
+    response_result,
+    response_tab,
+    worsening_result,
+    worsening_tab,
+)
 from dashboard.patient.view import PatientView, gather, parse_day
 from dashboard.secure import DECIDERS, READERS, SecureDash, current
 from jobs.scores.total_improvement import THRESHOLDS

@@ -9,7 +9,7 @@ from dash import html
 from dashboard.components.accessible import aria
 from dashboard.components.badges import mark_tag
 from dashboard.components.formats import number
-from dashboard.patient.calculators.core_set import in_sentence
+from dashboard.patient.calculators.response import in_sentence
 from dashboard.patient.view import PatientView
 from jobs.scores.classification import BIOPSY_CRITERIA, CRITERIA, classify
 from jobs.scores.core_set import ENZYME_RANGE_IN_UPPER_LIMITS

@@ -1,6 +1,7 @@
-"""The calculator of response: the total improvement score of each visit against a baseline that is chosen here."""
+"""The calculators of response and of worsening: visits with core set measures against a baseline chosen here."""
 
 import datetime as dt
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import dash_mantine_components as dmc
@@ -9,20 +10,52 @@ import plotly.graph_objects as go
 from dash import html
 
 from dashboard.components.accessible import aria
+from dashboard.components.badges import mark_tag
 from dashboard.components.dates import short_day
 from dashboard.components.formats import counted, number
 from dashboard.components.graph import COLOURS, GRID, INK, graph
 from dashboard.patient.advice import disease_class, score_text, usual_baseline
-from dashboard.patient.calculators.core_set import MEASURE_LABELS, core_facts, measure_names, series_of
 from dashboard.patient.view import PatientView, as_day, gather, rows_of
 from dashboard.secure import Current
 from jobs.scores.core_set import MEASURES
 from jobs.scores.total_improvement import THRESHOLDS
-from jobs.scores.total_improvement_series import scored, visit_days
+from jobs.scores.total_improvement_series import CORE_MEASURES, VisitSeries, scored, visit_days, visit_series
+from jobs.scores.worsening import DEFINITIONS, Worsening, WorseningDefinition, confirmed_deterioration
 from models.database import writing
 from models.errors import ActionRefused
 from models.patient_record import find
 from models.response_baseline import choose_baseline
+
+MEASURE_LABELS: Mapping[str, str] = {
+    "physician_global": "Physician global",
+    "patient_global": "Patient global",
+    "strength": "Strength",
+    "haq": "HAQ",
+    "enzyme": "Enzyme",
+    "extramuscular_global": "Extramuscular",
+}
+
+
+def core_facts(view: PatientView) -> pd.DataFrame:
+    """The patient's core set measures."""
+    return view.frames.observations(*CORE_MEASURES)
+
+
+def series_of(view: PatientView, kind: str, baseline: dt.date) -> VisitSeries:
+    """The baseline and the visits after it."""
+    return visit_series(core_facts(view), disease_class=kind, baseline_on=baseline)
+
+
+def in_sentence(label: str) -> str:
+    """A label as it stands within a sentence: `physician global`, but `HAQ`, `CK, LDH ...` and `anti-Jo-1`."""
+    first = label.split(maxsplit=1)[0].strip(",")
+    return label if first.isupper() or first.startswith("Gottron") else f"{label[:1].lower()}{label[1:]}"
+
+
+def measure_names(keys: Iterable[str]) -> str:
+    """Core set measures in a sentence."""
+    return ", ".join(in_sentence(MEASURE_LABELS[key]) for key in keys)
+
 
 VISITS_SHOWN = 10
 _POPUP = {"zIndex": 430}
@@ -218,3 +251,66 @@ def keep_baseline(here: Current, mrn: str, visit_on: dt.date | None, reason: str
         if patient is None:
             raise ActionRefused("This patient is not on file any more.")
         choose_baseline(session, patient, visit_on, reason=reason, by=here.user.name, today=view.as_of, now=here.now)
+
+
+WORSENING_WORDS = {
+    "confirmed": "confirmed",
+    "awaiting_confirmation": "worse at the last visit, not confirmed yet",
+    "cannot_tell": "cannot tell",
+    "not_met": "not met",
+}
+LIMB_WORDS = {"a": "physician global and strength", "b": "extramuscular global", "c": "core set measures"}
+
+
+def worsening_tab(view: PatientView) -> Any:
+    """Both definitions of worsening against the baseline chosen under Response."""
+    baseline = usual_baseline(view)
+    if baseline is None:
+        return html.P("No visit with a physician global is on file.", className="quiet")
+    return html.Div(worsening_result(view, disease_class(view), baseline), id="calc-worsening", role="status")
+
+
+def worsening_result(view: PatientView, kind: str, baseline: dt.date) -> list[Any]:
+    """What each definition says, and the newest visits measure by measure."""
+    series = series_of(view, kind, baseline)
+    visits = [visit.document | {"date": visit.on} for visit in series.visits]
+    parts: list[Any] = [html.P(f"Against the baseline of {short_day(baseline, view.as_of)}.", className="quiet small")]
+    for definition in DEFINITIONS.values():
+        parts += _worsening(
+            confirmed_deterioration(series.baseline.document, visits, definition), definition, view.as_of
+        )
+    return parts
+
+
+def _worsening(found: Worsening, definition: WorseningDefinition, today: dt.date) -> list[Any]:
+    bad = found.state in {"confirmed", "awaiting_confirmation"}
+    words = WORSENING_WORDS[found.state]
+    since = f" since {short_day(found.since, today)}" if found.since else ""
+    limbs = f": {', '.join(LIMB_WORDS[limb] for limb in found.limbs)}" if found.limbs else ""
+    missing = "" if found.state == "confirmed" else measure_names(found.missing)
+    lines = [
+        html.Tr(
+            [
+                html.Th(short_day(visit.visit_on, today), scope="row", className="nowrap"),
+                html.Td({True: "worse", False: "not worse", None: "cannot tell"}[visit.worse]),
+                html.Td(measure_names(visit.worse_measures)),
+                html.Td(measure_names(visit.missing), className="quiet"),
+            ]
+        )
+        for visit in found.visits[-6:][::-1]
+    ]
+    return [
+        html.H3([f"{definition.title} ", mark_tag(definition.mark)]),
+        html.P([html.B(f"{words[:1].upper()}{words[1:]}{since}"), limbs], className="c-warn" if bad else None),
+        html.P(f"Missing to decide: {missing}.", className="quiet small") if missing else None,
+        html.Table(
+            [
+                html.Thead(html.Tr([html.Th(text) for text in ("Visit", "Answer", "Measures worse", "Missing")])),
+                html.Tbody(lines),
+            ],
+            className="plain",
+        )
+        if lines
+        else None,
+        html.P(f"Source: {definition.source}", className="quiet small"),
+    ]

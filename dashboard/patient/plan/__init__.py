@@ -14,14 +14,51 @@ from dash.exceptions import PreventUpdate
 
 from dashboard import shell
 from dashboard.patient import CHANGED, REF
-from dashboard.patient.plan.agreeing import save_plan, take_back_plan
+from dashboard.patient.entry.saving import ask_again
 from dashboard.patient.plan.form import FIELDS, panel
-from dashboard.patient.plan.offer import OWN, usual_begin, usual_rounding, usual_template
 from dashboard.patient.plan.preview import preview
-from dashboard.patient.plan.steps import steps_of, written_steps
+from dashboard.patient.plan.steps import OWN, steps_of, usual_begin, usual_rounding, usual_template, written_steps
 from dashboard.patient.view import PatientView, gather, parse_day
 from dashboard.secure import DECIDERS, READERS, Current, SecureDash, current
+from models.database import writing
 from models.errors import ActionRefused
+from models.patient_record import find
+from models.taper_planning import OWN_STEPS, agree_plan, withdraw_plan
+
+
+def save_plan(here: Current, mrn: str, form: Mapping[str, Any], note: str) -> None:
+    """Agree on the plan that the form stands for, and ask the rules again.
+
+    Raises:
+        ActionRefused: the form is no plan, or the patient has left.
+    """
+    view = gather(here, mrn)
+    if view is None:
+        raise ActionRefused("This patient is not on file any more.")
+    steps = steps_of(view, form)
+    template = OWN_STEPS if form["template"] == OWN else str(form["template"])
+    with writing(here.engine) as session:
+        patient = find(session, mrn)
+        if patient is None:
+            raise ActionRefused("This patient is not on file any more.")
+        agree_plan(
+            session, patient, steps, template=template, note=note, by=here.user.name, today=view.as_of, now=here.now
+        )
+    ask_again(here, mrn)
+
+
+def take_back_plan(here: Current, mrn: str, reason: str) -> None:
+    """Withdraw the agreed plan, and ask the rules again.
+
+    Raises:
+        ActionRefused: no plan, or no reason.
+    """
+    with writing(here.engine) as session:
+        patient = find(session, mrn)
+        if patient is None:
+            raise ActionRefused("This patient is not on file any more.")
+        withdraw_plan(session, patient, reason=reason, by=here.user.name, now=here.now)
+    ask_again(here, mrn)
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from dash import html
 
 from dashboard.components.dates import short_day
 from dashboard.components.formats import counted, number
-from dashboard.patient.plan.offer import OWN, offered, usual_begin, usual_rounding, usual_template
 from dashboard.patient.plan.preview import preview, steps_table
+from dashboard.patient.plan.steps import OWN, offered, usual_begin, usual_rounding, usual_template
 from dashboard.patient.view import PatientView
 from jobs import taper
 

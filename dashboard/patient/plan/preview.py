@@ -11,8 +11,17 @@ from dashboard.components.badges import mark_tag
 from dashboard.components.dates import short_day
 from dashboard.components.formats import counted, number
 from dashboard.components.states import notice
-from dashboard.patient.plan.offer import OWN, offered, weight_of
-from dashboard.patient.plan.steps import Steps, cautions, reached, start_dose, steps_of, template_steps
+from dashboard.patient.plan.steps import (
+    OWN,
+    Steps,
+    cautions,
+    offered,
+    reached,
+    start_dose,
+    steps_of,
+    template_steps,
+    weight_of,
+)
 from dashboard.patient.view import PatientView, parse_day
 from jobs import taper
 from models.errors import ActionRefused

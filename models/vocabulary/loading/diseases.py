@@ -1,10 +1,11 @@
-"""Lines about the disease: events, diagnoses, autoantibodies and what these warn of."""
+"""Lines about the disease: events, diagnoses, autoantibodies; and the answers that people give to alerts."""
 
 from collections.abc import Mapping
 
 from models.vocabulary.loading.lines import Line, VocabularyError, refer
 from models.vocabulary.rows import (
     WARNS_OF,
+    Answer,
     AntibodyWarning,
     Autoantibody,
     Diagnosis,
@@ -80,3 +81,12 @@ def read_warning(line: Line, sources: Mapping[str, Source], antibodies: Mapping[
     )
     refer(line, "antibody", (row.antibody,), antibodies)
     return row
+
+
+def read_answer(line: Line) -> Answer:
+    """A line of answers.csv."""
+    kinds = line.many("kinds")
+    refer(line, "kinds", kinds, ("acknowledge", "outcome", "snooze", "decline"))
+    if not kinds:
+        line.fail("kinds is empty")
+    return Answer(code=line.text("code"), label=line.text("label"), kinds=kinds)  # type: ignore[arg-type]  # checked

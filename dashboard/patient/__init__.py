@@ -15,6 +15,9 @@ BODY = "patient-body"
 LATE = "patient-late"
 GRAPH = "patient-graph"
 
+ABOVE_DIALOGS = {"zIndex": 430}
+"""Where lists and calendars of a form open: above its dialog or drawer."""
+
 
 def stamp_of(here: Current) -> str:
     """Differs each time, so that the page draws itself again."""

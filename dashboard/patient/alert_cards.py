@@ -11,8 +11,9 @@ from dash import html
 from dashboard.components.badges import STATE_WORDS, severity_badge, tag
 from dashboard.components.dates import clock_time, short_day
 from dashboard.components.formats import counted
+from dashboard.components.reasons import rule_of
 from dashboard.components.states import section
-from dashboard.patient.evidence import arrows, question_title, rules_by_key, thing_label, why_details
+from dashboard.patient.evidence import arrows, question_title, thing_label, why_details
 from dashboard.patient.view import PatientView, shown_alerts
 from models.alert import Alert, AlertEvent
 from models.alert_lifecycle import needs_a_look
@@ -83,7 +84,7 @@ def alert_card(
     alert: Alert, told: Sequence[AlertEvent], view: PatientView, zone: ZoneInfo, today: dt.date, *, acts: bool
 ) -> html.Article:
     """One alert: why, what to do first, what can be done about it, and everything it rests on."""
-    rule = rules_by_key().get(alert.rule)
+    rule = rule_of(alert.rule)
     state = view.states[alert.id or 0]
     title = question_title(alert.rule, alert.subject)
     marks: list[Any] = []
@@ -163,7 +164,6 @@ def _history(told: Iterable[AlertEvent], zone: ZoneInfo, today: dt.date) -> Iter
 
 
 def _said_then(view: PatientView) -> html.Section:
-    known = rules_by_key()
     rows = [
         html.Article(
             [
@@ -177,7 +177,7 @@ def _said_then(view: PatientView) -> html.Section:
                 html.P(arrows(row["explanation"]), className="why-text"),
                 why_details(
                     evidence=row["evidence"],
-                    rule=known[row["rule"]],
+                    rule=rule_of(row["rule"]),
                     clears_when=row["clears_when"] or "",
                     today=view.as_of,
                 ),

@@ -9,19 +9,15 @@ from dash import dcc, html
 from dashboard.components.badges import mark_tag
 from dashboard.components.dates import short_day
 from dashboard.components.formats import number, times_limit
-from jobs.rule import Rule, all_rules
+from dashboard.components.reasons import rule_title
+from jobs.phrasing import day_of
+from jobs.rule import Rule
 from models.vocabulary import drug, events, measures, tests
-
-
-def rules_by_key() -> dict[str, Rule]:
-    """Every rule by its key."""
-    return {rule.key: rule for rule in all_rules()}
 
 
 def question_title(rule: str, subject: str) -> str:
     """A rule's title, and what it looked at unless the title says so already."""
-    known = rules_by_key().get(rule)
-    title = known.title if known else rule.replace("-", " ").capitalize()
+    title = rule_title(rule)
     about = thing_label(subject).split(" (")[0]
     return title if not about or about.lower() in title.lower() else f"{title} · {about}"
 
@@ -100,7 +96,7 @@ def evidence_table(evidence: Sequence[Mapping[str, Any]], today: dt.date) -> Any
                 [
                     html.Tr(
                         [
-                            html.Td(short_day(day_of(fact.get("date")), today), className="nowrap"),
+                            html.Td(short_day(day_of(fact.get("date") or None), today), className="nowrap"),
                             html.Td(fact_name(fact)),
                             html.Td(fact_value(fact), className="num"),
                             html.Td(_fact_limit(fact), className="num"),
@@ -146,8 +142,3 @@ def _fact_limit(fact: Mapping[str, Any]) -> str:
         return ""
     times = times_limit(value, limit) if isinstance(value, int | float) else ""
     return f"{number(limit, 2)}" + (f" ({times})" if times else "")
-
-
-def day_of(text: Any) -> dt.date | None:
-    """The day of a text in ISO 8601, if there is any."""
-    return dt.date.fromisoformat(str(text)[:10]) if text else None

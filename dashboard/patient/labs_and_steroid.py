@@ -9,9 +9,10 @@ from dash import html
 from dashboard.components.dates import day_and_ago, short_day
 from dashboard.components.formats import number
 from dashboard.components.states import section
-from dashboard.patient.evidence import day_of, thing_label
+from dashboard.patient.evidence import thing_label
 from dashboard.patient.taken import said_of
 from dashboard.patient.view import Course, PatientView, is_supportive
+from jobs.phrasing import day_of
 from jobs.taper import plan_standing
 from models.vocabulary import drug, no_monitoring
 
@@ -66,7 +67,7 @@ def _lab(row: Mapping[str, Any], today: dt.date) -> html.Tr:
     state = "cannot_tell" if row["state"] == "cannot_tell" else str(numbers.get("due_state", ""))
     word = "cannot tell" if state == "cannot_tell" else DUE_WORDS.get(state, state)
     late = row["state"] == "met"
-    last = day_of(numbers.get("last_day")) if numbers.get("measured") else None
+    last = day_of(numbers.get("last_day") or None) if numbers.get("measured") else None
     why = f"every {int(numbers.get('interval_days') or 0)} days for {numbers.get('treatment', '')}"
     note = row["cannot_tell_because"] or numbers.get("note") or ""
     return html.Tr(

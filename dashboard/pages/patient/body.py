@@ -11,7 +11,7 @@ from dashboard.components.graph import graph
 from dashboard.components.states import empty_state, notice
 from dashboard.figures.timeline import timeline
 from dashboard.figures.timeline.data import starting_range
-from dashboard.patient import GRAPH, LATE, WHO_ACTS, own_thresholds, taken
+from dashboard.patient import ABOVE_DIALOGS, GRAPH, LATE, WHO_ACTS, own_thresholds, taken
 from dashboard.patient.advice import response_section
 from dashboard.patient.alert_cards import alerts_section, could_not_tell_section
 from dashboard.patient.antibodies import antibodies_section
@@ -170,12 +170,11 @@ def _waiting() -> Any:
 
 def dialogs() -> list[Any]:
     """All of them."""
-    popup = {"zIndex": 430}
     code = dmc.Select(
-        id="patient-act-code", label="Reason", data=[], size="sm", allowDeselect=False, comboboxProps=popup
+        id="patient-act-code", label="Reason", data=[], size="sm", allowDeselect=False, comboboxProps=ABOVE_DIALOGS
     )
     until = dmc.DateInput(
-        id="patient-act-until", label="Until", valueFormat="YYYY-MM-DD", size="sm", popoverProps=popup
+        id="patient-act-until", label="Until", valueFormat="YYYY-MM-DD", size="sm", popoverProps=ABOVE_DIALOGS
     )
     note = dmc.Textarea(id="patient-act-note", label="Note", size="sm", autosize=True, minRows=2, value="")
     act = html.Div(
@@ -205,7 +204,12 @@ def dialogs() -> list[Any]:
     decide = html.Div(
         [
             dmc.Select(
-                id="patient-decision", label="Decided", data=[], size="sm", allowDeselect=False, comboboxProps=popup
+                id="patient-decision",
+                label="Decided",
+                data=[],
+                size="sm",
+                allowDeselect=False,
+                comboboxProps=ABOVE_DIALOGS,
             ),
             html.Div(
                 dmc.Select(
@@ -213,7 +217,7 @@ def dialogs() -> list[Any]:
                     label="Reason",
                     data=[{"value": key, "label": row.label} for key, row in answers("decline").items()],
                     size="sm",
-                    comboboxProps=popup,
+                    comboboxProps=ABOVE_DIALOGS,
                 ),
                 id="patient-decision-reason-box",
             ),

@@ -18,6 +18,7 @@ from dashboard.pages.rule.examples import examples_part
 from dashboard.pages.rule.thresholds import thresholds_part
 from dashboard.pages.rule.words import CHANGE, STATUS, as_sentence, value_words
 from dashboard.pages.rules.rule_list import RECENT_DAYS, status_tag
+from dashboard.pages.rules.words import where_found
 from dashboard.secure import DECIDERS, Current
 from jobs.rule import Rule, Source
 from jobs.thresholds import thresholds_on
@@ -43,7 +44,7 @@ def sources_part(found: tuple[Source, ...]) -> Any:
             ([html.Span(one.title), html.Span(one.says, className="sub block") if one.says else None], "wide"),
             str(one.year or ""),
             (mark_tag(one.mark), ""),
-            (_where(one.where), "wide"),
+            (where_found(one.where), "wide"),
         ]
         for one in found
     ]
@@ -51,12 +52,6 @@ def sources_part(found: tuple[Source, ...]) -> Any:
         [html.H2("Sources"), table(["Title", "Year", "Known", "Where"], lines, label="Sources", kind="cards")],
         className="part",
     )
-
-
-def _where(where: str) -> Any:
-    if where.startswith("https://"):
-        return html.A(where.removeprefix("https://"), href=where, rel="noreferrer", target="_blank")
-    return where
 
 
 HISTORY_SHOWN = 100

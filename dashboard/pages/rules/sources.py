@@ -43,7 +43,7 @@ def source_table(here: Current) -> Any:
                         words.get(row.kind, row.kind),
                         kind="warn" if row.kind in ("educational-page", "secondary", "project") else "",
                     ),
-                    html.Span(where_found(row), className="sub block"),
+                    html.Span(where_found(row.where), className="sub block"),
                 ],
                 "wide",
             ),
@@ -95,7 +95,7 @@ def _due_for_review(today: date) -> Any:
 
 
 def _source(row: Source) -> Any:
-    return [html.Span(row.title), html.Span(where_found(row), className="sub block")]
+    return [html.Span(row.title), html.Span(where_found(row.where), className="sub block")]
 
 
 def _checked(check: SourceCheck | None, today: date) -> Any:

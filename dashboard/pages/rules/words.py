@@ -7,7 +7,6 @@ from dash import html
 from models.vocabulary import (
     ACTIVE_TREATMENT,
     ANY_IMMUNOSUPPRESSANT,
-    Source,
     drug,
     measures,
     sources,
@@ -47,11 +46,11 @@ def source_cell(source_id: str) -> Any:
     return html.Span(shown)
 
 
-def where_found(row: Source) -> Any:
+def where_found(where: str) -> Any:
     """Where a source is to be found."""
-    if row.where.startswith("https://"):
-        return html.A(row.where.removeprefix("https://"), href=row.where, rel="noreferrer", target="_blank")
-    return row.where
+    if where.startswith("https://"):
+        return html.A(where.removeprefix("https://"), href=where, rel="noreferrer", target="_blank")
+    return where
 
 
 def remark(text: str) -> Any:

@@ -8,12 +8,11 @@ from dash import html
 
 from dashboard.components.badges import mark_tag
 from dashboard.components.formats import number
+from dashboard.patient import ABOVE_DIALOGS
 from dashboard.patient.view import PatientView
 from jobs.scores.exact import ScoreInputError
 from jobs.scores.steroid_equivalence import equivalence_table, prednisone_equivalent
 from models.vocabulary import frequencies
-
-_POPUP = {"zIndex": 430}
 
 
 def prednisone_tab(view: PatientView) -> Any:
@@ -50,7 +49,7 @@ def prednisone_tab(view: PatientView) -> Any:
                         value=form["drug"],
                         size="sm",
                         allowDeselect=False,
-                        comboboxProps=_POPUP,
+                        comboboxProps=ABOVE_DIALOGS,
                     ),
                     dmc.TextInput(
                         id="calc-dose",
@@ -67,7 +66,7 @@ def prednisone_tab(view: PatientView) -> Any:
                         value=form["unit"],
                         size="sm",
                         allowDeselect=False,
-                        comboboxProps=_POPUP,
+                        comboboxProps=ABOVE_DIALOGS,
                     ),
                     dmc.Select(
                         id="calc-frequency",
@@ -76,7 +75,7 @@ def prednisone_tab(view: PatientView) -> Any:
                         value=form["frequency"],
                         size="sm",
                         allowDeselect=False,
-                        comboboxProps=_POPUP,
+                        comboboxProps=ABOVE_DIALOGS,
                     ),
                 ],
                 className="form-row",

@@ -14,6 +14,7 @@ from dashboard.components.badges import mark_tag
 from dashboard.components.dates import short_day
 from dashboard.components.formats import counted, number
 from dashboard.components.graph import COLOURS, GRID, INK, graph
+from dashboard.patient import ABOVE_DIALOGS
 from dashboard.patient.advice import disease_class, score_text, usual_baseline
 from dashboard.patient.view import PatientView, as_day, gather, rows_of
 from dashboard.secure import Current
@@ -58,7 +59,6 @@ def measure_names(keys: Iterable[str]) -> str:
 
 
 VISITS_SHOWN = 10
-_POPUP = {"zIndex": 430}
 
 
 def response_tab(view: PatientView, *, decides: bool) -> Any:
@@ -104,7 +104,7 @@ def response_tab(view: PatientView, *, decides: bool) -> Any:
                         value=baseline.isoformat(),
                         size="sm",
                         allowDeselect=False,
-                        comboboxProps=_POPUP,
+                        comboboxProps=ABOVE_DIALOGS,
                     ),
                     dmc.Select(
                         id="calc-class",
@@ -116,7 +116,7 @@ def response_tab(view: PatientView, *, decides: bool) -> Any:
                         value=kind,
                         size="sm",
                         allowDeselect=False,
-                        comboboxProps=_POPUP,
+                        comboboxProps=ABOVE_DIALOGS,
                     ),
                 ],
                 className="form-row",

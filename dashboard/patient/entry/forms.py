@@ -8,6 +8,7 @@ import dash_mantine_components as dmc
 from dash import html
 
 from dashboard.components.formats import number
+from dashboard.patient import ABOVE_DIALOGS
 from models.event import CONFIRMED
 from models.vocabulary import (
     INTENTS,
@@ -36,7 +37,6 @@ DRUG_FIELDS: Mapping[str, tuple[str, ...]] = {
     "stop": ("current", "end_date"),
 }
 DOSE_UNITS = ("mg", "g", "mg/kg", "g/kg", "mg/m2")
-_POPUP = {"zIndex": 430}
 
 
 def field_id(kind: str, field: str) -> str:
@@ -52,7 +52,7 @@ def choice_field(kind: str, field: str, label: str, data: Any, value: str | None
         data=data,
         value=value,
         size="sm",
-        comboboxProps=_POPUP,
+        comboboxProps=ABOVE_DIALOGS,
         **({"searchable": True} | more),
     )
 
@@ -66,7 +66,7 @@ def day_field(kind: str, field: str, label: str, value: dt.date | None, **more: 
         valueFormat="YYYY-MM-DD",
         size="sm",
         clearable=value is None,
-        popoverProps=_POPUP,
+        popoverProps=ABOVE_DIALOGS,
         **more,
     )
 

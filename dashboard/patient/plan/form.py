@@ -8,6 +8,7 @@ from dash import html
 
 from dashboard.components.dates import short_day
 from dashboard.components.formats import counted, number
+from dashboard.patient import ABOVE_DIALOGS
 from dashboard.patient.plan.preview import preview, steps_table
 from dashboard.patient.plan.steps import OWN, offered, usual_begin, usual_rounding, usual_template
 from dashboard.patient.view import PatientView
@@ -15,7 +16,6 @@ from jobs import taper
 
 ROUNDINGS = {"0": "as computed", "0.5": "0.5 mg", "1": "1 mg", "2.5": "2.5 mg", "5": "5 mg"}
 FIELDS = ("template", "dose", "from", "begin", "round", "own")
-_POPUP = {"zIndex": 430}
 
 
 def panel(view: PatientView, *, decides: bool) -> list[Any]:
@@ -42,7 +42,7 @@ def panel(view: PatientView, *, decides: bool) -> list[Any]:
                 value=template,
                 size="sm",
                 allowDeselect=False,
-                comboboxProps=_POPUP,
+                comboboxProps=ABOVE_DIALOGS,
             ),
             html.Div(
                 [
@@ -63,7 +63,7 @@ def panel(view: PatientView, *, decides: bool) -> list[Any]:
                         value=usual_rounding(template),
                         size="sm",
                         allowDeselect=False,
-                        comboboxProps=_POPUP,
+                        comboboxProps=ABOVE_DIALOGS,
                     ),
                 ],
                 id="taper-template-box",
@@ -113,7 +113,7 @@ def panel(view: PatientView, *, decides: bool) -> list[Any]:
 
 def _day(id: str, label: str, value: dt.date) -> Any:
     return dmc.DateInput(
-        id=id, label=label, value=value.isoformat(), valueFormat="YYYY-MM-DD", size="sm", popoverProps=_POPUP
+        id=id, label=label, value=value.isoformat(), valueFormat="YYYY-MM-DD", size="sm", popoverProps=ABOVE_DIALOGS
     )
 
 

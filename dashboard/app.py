@@ -2,7 +2,7 @@
 
 How to add a page
 -----------------
-One file in `dashboard/pages/`; it is found by folder. It declares:
+One file in `dashboard/pages/`, or a folder where a page has several parts; it is found by folder. It declares:
 
     PAGE = Page("/jobs", "Jobs", READERS, nav=60)      # path, name, who may see it, place in the top bar (0: not there)
 

@@ -16,7 +16,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
 from sqlmodel import Session, select
 
-from models.errors import ActionRefused, MyopanelError
+from models.errors import ActionRefused
 from models.user import ROLES, AuditEvent, User, UserSession
 
 SHORTEST_PASSWORD = 8
@@ -26,10 +26,6 @@ LONGEST_LOCK = dt.timedelta(minutes=15)
 
 PEOPLE = ("nurse", "physician", "admin", "viewer")
 """Roles that sign in to the pages; a `service` only ever carries a bearer token."""
-
-
-class SignInRefused(MyopanelError):
-    """A wrong name or password, or an account that is locked or disabled. Never says which of the first three."""
 
 
 @dataclass(frozen=True)

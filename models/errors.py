@@ -32,10 +32,6 @@ class ActionRefused(UsageError):
     """An action on an alert, threshold or account that the rules of the house do not allow."""
 
 
-class NotPermitted(MyopanelError):
-    """The signed-in user's role does not allow this."""
-
-
 def told(error: BaseException) -> str:
     """An exception in a form that may be kept and shown: its type and its message without quoted words and numbers.
 

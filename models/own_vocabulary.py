@@ -21,7 +21,7 @@ from sqlmodel import Field, SQLModel
 from models.clock import clinic_date
 from models.errors import told
 from models.vocabulary import OwnLine, Vocabulary, VocabularyError, holding, with_own
-from models.vocabulary.loader import BEGINS
+from models.vocabulary.loading.lines import BEGINS
 from models.vocabulary.own import KINDS, Kind, lines_of
 
 log = logging.getLogger(__name__)

@@ -84,20 +84,6 @@ class Doubtful(NamedTuple):
     reason: str
 
 
-def implausible(reading: Reading, earlier: Sequence[Reading], age: int | None) -> str | None:
-    """Why a reading cannot be right, in words; None where it can.
-
-    `earlier` are the plausible readings of the same measure before it, oldest first; `age` is in completed years on the
-    day of the reading, None where unknown.
-    """
-    bounds = BOUNDS.get(reading.measure)
-    if bounds is None:
-        return None
-    if (out := _out_of_bounds(reading, bounds, age)) is not None:
-        return out
-    return _jump(reading, earlier[-1], bounds.times) if earlier and bounds.times is not None else None
-
-
 def plausible(readings: Sequence[Reading], birth_date: dt.date | None) -> tuple[Sequence[Reading], list[Doubtful]]:
     """The readings of one measure, oldest first, divided into those that can be and those that are held back.
 

@@ -15,7 +15,7 @@ import orjson
 from flask.typing import ResponseReturnValue
 from sqlmodel import Session, col, select
 
-from dashboard.api.fhir import OUR_ANSWERS, patient_reference_id
+from dashboard.api.fhir.resources import OUR_ANSWERS, patient_reference_id
 from dashboard.secure import READERS, Current, SecureDash, current, roles
 from jobs.assessing import ask
 from jobs.cards import Card, answer_of, situation_of

@@ -5,7 +5,6 @@ from dash import html
 from dashboard.components.accessible import aria
 
 SEVERITY_WORDS = {"urgent": "Today", "action": "This week", "watch": "Next visit", "cannot_tell": "Cannot tell"}
-SEVERITY_RANK = {"urgent": 4, "action": 3, "watch": 2, "cannot_tell": 1}
 
 STATE_WORDS = {
     "open": "Open",

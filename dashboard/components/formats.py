@@ -2,13 +2,7 @@
 
 from jobs.phrasing import amount as number
 
-__all__ = ["counted", "number", "times_limit", "with_unit"]
-
-
-def with_unit(value: float | None, unit: str, digits: int = 1) -> str:
-    """`340 U/L`; empty for None."""
-    text = number(value, digits)
-    return f"{text} {unit}".strip() if text else ""
+__all__ = ["counted", "number", "times_limit"]
 
 
 def times_limit(value: float | None, limit: float | None) -> str:

@@ -15,7 +15,7 @@ from dashboard.components.badges import mark_tag, severity_badge, tag
 from dashboard.components.dates import short_day
 from dashboard.components.formats import counted, number
 from dashboard.components.states import section
-from dashboard.patient.sections import fact_name, fact_value
+from dashboard.patient.evidence import fact_name, fact_value
 from dashboard.patient.view import PatientView, rows_of
 from jobs.scores.total_improvement_series import CORE_MEASURES, tis_series
 from models.suggestion import SuggestionAnswer

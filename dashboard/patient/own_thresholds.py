@@ -17,8 +17,8 @@ from dashboard.components.badges import mark_tag
 from dashboard.components.dates import short_day
 from dashboard.components.formats import counted, number
 from dashboard.components.states import section
-from dashboard.patient import CHANGED, REF
-from dashboard.patient.entry import ask_again
+from dashboard.patient import ABOVE_DIALOGS, CHANGED, REF
+from dashboard.patient.entry.saving import ask_again
 from dashboard.patient.view import PatientView, gather, parse_day
 from dashboard.secure import DECIDERS, Current, SecureDash, current
 from jobs.rule import all_rules
@@ -31,7 +31,6 @@ from models.patient_record import find
 LONGEST_DAYS = 366
 """A patient's own threshold is looked at again after a year at the latest [default]."""
 PROPOSED_DAYS = 90
-_POPUP = {"zIndex": 430}
 
 
 def own_section(view: PatientView, *, decides: bool) -> html.Section | None:
@@ -112,7 +111,7 @@ def form(today: dt.date) -> Any:
                 searchable=True,
                 size="sm",
                 maxDropdownHeight=320,
-                comboboxProps=_POPUP,
+                comboboxProps=ABOVE_DIALOGS,
             ),
             html.Div(id="own-now", role="status"),
             html.Div(
@@ -126,7 +125,7 @@ def form(today: dt.date) -> Any:
                         maxDate=(today + dt.timedelta(days=LONGEST_DAYS)).isoformat(),
                         valueFormat="YYYY-MM-DD",
                         size="sm",
-                        popoverProps=_POPUP,
+                        popoverProps=ABOVE_DIALOGS,
                     ),
                 ],
                 className="form-row",

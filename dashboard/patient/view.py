@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from dashboard.components.formats import number
-from dashboard.figures.timeline import TimelineData
+from dashboard.figures.timeline.data import TimelineData
 from dashboard.secure import Current
 from jobs.confirmation import Confirmation, confirmed
 from jobs.evaluation import evaluate

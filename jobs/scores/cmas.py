@@ -139,19 +139,3 @@ def _seconds(number: str, item: Item, given: object) -> tuple[Fraction | None, s
     if seconds < 0:
         return None, f"{name}: {written(seconds)} seconds is below 0."
     return seconds, ""
-
-
-def age_note(age_years: int | float) -> str | None:
-    """What to say beside a CMAS of someone of this age, or None. 52 is not the normal score of a young child."""
-    age = exact_number(age_years, "age_years")
-    if age < 0:
-        raise ScoreInputError("age_years", f"{written(age)} is negative")
-    if age < 4:
-        return "No normal values were read for children younger than 4; a healthy child of 4 averages 46.6 of 52."
-    if age < 5:
-        return "Healthy children of 4 average 46.6 of 52 (standard deviation 2.3); 52 is not the normal score at 4."
-    if age < 10:
-        return "Head lift and sit-ups depend on age between 4 and 9: less than 52 can be normal at this age."
-    if age >= 18:
-        return "CMAS is a paediatric instrument and was recorded for an adult."
-    return None

@@ -15,7 +15,8 @@ from models.vocabulary.conversion import (
     to_canonical,
 )
 from models.vocabulary.in_force import hold, holding, remembered, shipped, vocabulary, with_own
-from models.vocabulary.loader import TABLES_DIRECTORY, OwnLine, Vocabulary, VocabularyError, load
+from models.vocabulary.loader import TABLES_DIRECTORY, Vocabulary, load
+from models.vocabulary.loading.lines import OwnLine, VocabularyError
 from models.vocabulary.lookups import (
     CodeMismatch,
     action_limits,

@@ -11,7 +11,8 @@ from contextvars import ContextVar
 from functools import lru_cache, wraps
 from typing import Any, ParamSpec, TypeVar
 
-from models.vocabulary.loader import OwnLine, Vocabulary, load
+from models.vocabulary.loader import Vocabulary, load
+from models.vocabulary.loading.lines import OwnLine
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")

@@ -11,7 +11,8 @@ from typing import Literal
 
 from models.errors import ActionRefused
 from models.vocabulary.in_force import shipped, vocabulary
-from models.vocabulary.loader import OwnLine, Vocabulary
+from models.vocabulary.loader import Vocabulary
+from models.vocabulary.loading.lines import OwnLine
 from models.vocabulary.naming import name_key, unit_key
 from models.vocabulary.rows import ACTIVE_TREATMENT, ADULT, CHILD, DRUG_CLASSES
 

@@ -77,11 +77,6 @@ class Source:
     where: str
     kind: str
 
-    @property
-    def is_guideline(self) -> bool:
-        """Whether the source may be presented as a guideline."""
-        return self.kind == "guideline"
-
 
 @dataclass(frozen=True, eq=False)
 class SourceCheck:
@@ -198,10 +193,6 @@ class MonitoringRow:
     note: str
     begins: dt.date | None = None
     """The day from which a clinic's own row asks: nothing was missed before it. None for the program's."""
-
-    def covers_day(self, day: int) -> bool:
-        """Whether the row applies on the given day since start or dose increase (start is day 0)."""
-        return self.from_day <= day and (self.to_day is None or day <= self.to_day)
 
     def applies_to(self, drug: "Drug") -> bool:
         """Whether the row is a reason to test someone taking this drug."""
@@ -430,12 +421,6 @@ class CmasItem:
     thresholds_seconds: tuple[int, ...]
     mark: Mark
     source: str
-
-    def score_for(self, seconds: float) -> int:
-        """The points for a time in seconds; only timed items have them."""
-        if not self.timed:
-            raise ValueError(f"CMAS item {self.number} ({self.label}) is not timed")
-        return sum(seconds >= threshold for threshold in self.thresholds_seconds)
 
 
 @dataclass(frozen=True, eq=False)

@@ -47,7 +47,7 @@ def visited(clinic: Clinic, clinic_folder: Callable[..., Path]) -> Clinic:
 
 
 def test_the_response_is_shown_visit_by_visit_with_its_parts(visited: Clinic) -> None:
-    from dashboard.patient.calculators import response_result
+    from dashboard.patient.calculators.response import response_result
 
     said = words(response_result(view_of(looking(visited, "vera", "viewer")), "juvenile", days(-180)))
     # Of their ranges: both globals 30 %, CMAS 27 %, CHAQ 25 %, CK 30 %, extramuscular 30 %.
@@ -56,7 +56,7 @@ def test_the_response_is_shown_visit_by_visit_with_its_parts(visited: Clinic) ->
 
 
 def test_an_incomplete_visit_stands_between_bounds_and_says_what_is_missing(visited: Clinic) -> None:
-    from dashboard.patient.calculators import series_of
+    from dashboard.patient.calculators.response import series_of
     from jobs.scores.total_improvement_series import scored
 
     last = scored(series_of(view_of(looking(visited, "vera", "viewer")), "juvenile", days(-180)), "juvenile").iloc[-1]
@@ -67,7 +67,7 @@ def test_an_incomplete_visit_stands_between_bounds_and_says_what_is_missing(visi
 
 def test_nobody_has_chosen_the_baseline_until_somebody_does(visited: Clinic) -> None:
     from dashboard.patient.advice import response_section
-    from dashboard.patient.calculators import keep_baseline
+    from dashboard.patient.calculators.response import keep_baseline
 
     here = looking(visited, "paul", "physician")
     assert "the first with a physician global" in words(response_section(view_of(here)))
@@ -81,7 +81,7 @@ def test_the_baseline_stays_when_an_older_visit_is_imported(
     visited: Clinic, clinic_folder: Callable[..., Path]
 ) -> None:
     from dashboard.patient.advice import usual_baseline
-    from dashboard.patient.calculators import keep_baseline
+    from dashboard.patient.calculators.response import keep_baseline
     from jobs.importers.load import import_paths
 
     here = looking(visited, "paul", "physician")
@@ -95,14 +95,14 @@ def test_the_baseline_stays_when_an_older_visit_is_imported(
     ("day", "reason", "said"), [(-120, " ", "why"), (-100, "x", "no visit"), (None, "x", "Choose the visit")]
 )
 def test_a_baseline_needs_a_visit_and_a_reason(visited: Clinic, day: int | None, reason: str, said: str) -> None:
-    from dashboard.patient.calculators import keep_baseline
+    from dashboard.patient.calculators.response import keep_baseline
 
     with pytest.raises(ActionRefused, match=said):
         keep_baseline(looking(visited, "paul", "physician"), "77", None if day is None else days(day), reason)
 
 
 def test_choosing_the_baseline_again_is_a_new_row_and_the_same_one_is_refused(visited: Clinic) -> None:
-    from dashboard.patient.calculators import keep_baseline
+    from dashboard.patient.calculators.response import keep_baseline
     from models.response_baseline import ResponseBaseline
 
     here = looking(visited, "paul", "physician")
@@ -128,7 +128,7 @@ def test_only_a_physician_or_an_administrator_freezes_the_baseline(visited: Clin
 
 
 def test_worsening_against_the_baseline_is_told_for_both_definitions(visited: Clinic) -> None:
-    from dashboard.patient.calculators import worsening_result
+    from dashboard.patient.calculators.response import worsening_result
 
     said = words(worsening_result(view_of(looking(visited, "vera", "viewer")), "juvenile", days(-120)))
     assert "Confirmed deterioration (ProDERM)" in said
@@ -137,7 +137,7 @@ def test_worsening_against_the_baseline_is_told_for_both_definitions(visited: Cl
 
 
 def test_a_visit_worse_for_the_first_time_waits_for_its_confirmation(visited: Clinic) -> None:
-    from dashboard.patient.calculators import worsening_result
+    from dashboard.patient.calculators.response import worsening_result
 
     said = words(worsening_result(view_of(looking(visited, "vera", "viewer")), "juvenile", days(-60)))
     assert "Cannot tell" in said
@@ -147,7 +147,7 @@ def test_a_visit_worse_for_the_first_time_waits_for_its_confirmation(visited: Cl
 
 
 def test_the_form_of_findings_begins_with_what_is_on_record_and_leaves_the_rest_unknown(visited: Clinic) -> None:
-    from dashboard.patient.calculators import on_record, onset_age
+    from dashboard.patient.calculators.classification import on_record, onset_age
 
     view = view_of(looking(visited, "vera", "viewer"))
     assert on_record(view) == {"anti_jo1": True, "raised_muscle_enzyme": True}
@@ -155,7 +155,7 @@ def test_the_form_of_findings_begins_with_what_is_on_record_and_leaves_the_rest_
 
 
 def test_an_incomplete_classification_says_what_is_not_known_and_the_bounds() -> None:
-    from dashboard.patient.calculators import classification_result
+    from dashboard.patient.calculators.classification import classification_result
 
     form = {"onset_age": 45, "biopsy": False, "findings": {"heliotrope": True, "gottron_sign": True}}
     said = words(classification_result(form))
@@ -167,7 +167,7 @@ def test_an_incomplete_classification_says_what_is_not_known_and_the_bounds() ->
 
 
 def test_an_impossible_age_is_told_and_not_computed_with() -> None:
-    from dashboard.patient.calculators import classification_result
+    from dashboard.patient.calculators.classification import classification_result
 
     assert "not an age" in words(classification_result({"onset_age": 300, "biopsy": False, "findings": {}}))
 
@@ -188,7 +188,7 @@ def test_an_impossible_age_is_told_and_not_computed_with() -> None:
     ],
 )
 def test_a_dose_in_prednisone(visited: Clinic, drug: str, dose: str, unit: str, frequency: str, said: str) -> None:
-    from dashboard.patient.calculators import prednisone_result
+    from dashboard.patient.calculators.prednisone import prednisone_result
 
     view = view_of(looking(visited, "vera", "viewer"))
     told = words(prednisone_result(view, {"drug": drug, "dose": dose, "unit": unit, "frequency": frequency}))

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from playwright.sync_api import Page
 from sqlmodel import Session, select
 
-from dashboard.pages import labs_due
+from dashboard.pages.labs_due import content, leaving_out
+from dashboard.pages.labs_due.leaving_out import ask_again
 from jobs.evaluation import evaluate
 from jobs.importers.load import import_paths
 from models.database import reading, writing
@@ -72,7 +73,7 @@ def served_labs(labs: Clinic) -> Iterator[str]:
 
 
 def shown(clinic: Clinic, name: str = "nora", **query: str) -> Any:
-    return labs_due.content(here(clinic, name), query)
+    return content(here(clinic, name), query)
 
 
 def listed(clinic: Clinic, **query: str) -> list[str]:
@@ -81,7 +82,7 @@ def listed(clinic: Clinic, **query: str) -> list[str]:
 
 def leave_out(clinic: Clinic, kind: str = "pause", **change: Any) -> Any:
     what: dict[str, Any] = {"mrn": "OVER", "chosen": ["ck"], "reason": "Patient away", "until": days(20).isoformat()}
-    return labs_due.leave_out(here(clinic), kind=kind, **(what | change))
+    return leaving_out.leave_out(here(clinic), kind=kind, **(what | change))
 
 
 # ------------------------------------------------------------------------------------------------------------ the list
@@ -183,7 +184,7 @@ def test_a_paused_test_is_not_asked_for_until_its_end_and_undo_asks_for_it_again
         pauses = session.exec(select(MonitoringPause)).all()
         assert {(one.reason, one.until, one.author) for one in pauses} == {("Patient away", days(20), "nora")}
         ids = [one.id or 0 for one in pauses]
-    assert labs_due.ask_again(here(labs), "pause", ids) == "Over"
+    assert ask_again(here(labs), "pause", ids) == "Over"
     assert listed(labs) == ["OVER", "GRACE"]
 
 
@@ -231,7 +232,7 @@ def test_taking_a_note_back_asks_again_and_keeps_what_was_believed_meanwhile(lab
         patient = patient_of(session, "OVER")
         ids = [one["id"] for one in excuses(session, patient.id or 0, TODAY)]
     later = NOW + dt.timedelta(hours=2)
-    labs_due.ask_again(here(labs, now=later), "not_done", ids)
+    ask_again(here(labs, now=later), "not_done", ids)
     with reading(labs.engine) as session:
         assert excuses(session, patient.id or 0, TODAY) == []
         assert len(session.exec(select(Observation).where(Observation.status == "not-done")).all()) == 1
@@ -247,9 +248,9 @@ def test_taking_back_twice_is_refused(labs: Clinic) -> None:
     leave_out(labs)
     with reading(labs.engine) as session:
         ids = [one.id or 0 for one in session.exec(select(MonitoringPause))]
-    labs_due.ask_again(here(labs), "pause", ids)
+    ask_again(here(labs), "pause", ids)
     with pytest.raises(ActionRefused, match="already"):
-        labs_due.ask_again(here(labs), "pause", ids)
+        ask_again(here(labs), "pause", ids)
 
 
 def test_who_left_a_test_out_is_on_record_without_any_value(labs: Clinic) -> None:
@@ -265,7 +266,7 @@ def test_the_form_shows_what_is_left_out_already_in_one_line(labs: Clinic) -> No
     with reading(labs.engine) as session:
         patient = patient_of(session, "OVER")
         known = excuses(session, patient.id or 0, TODAY)
-        form = labs_due.form("OVER", labs_rows(session, mrn="OVER"), known, TODAY)
+        form = leaving_out.form("OVER", labs_rows(session, mrn="OVER"), known, TODAY)
     assert "CK, CRP not possible 22 Nov (today): Patient declined (nora) Take back" in words(form)
 
 

@@ -8,7 +8,10 @@ import pytest
 from dashboard.figures.timeline import timeline
 from dashboard.pages import own_rows as page
 from dashboard.pages import rules as rules_page
-from dashboard.patient.entry import unit_options
+from dashboard.pages.own_rows import listing
+from dashboard.pages.own_rows.changing import begin, save_change
+from dashboard.pages.own_rows.forms import form_for
+from dashboard.patient.entry.forms import unit_options
 from dashboard.patient.view import gather, timeline_data
 from jobs.importers.canonical import ObservationRow
 from jobs.importers.load import record_facts
@@ -16,6 +19,7 @@ from models.database import reading, writing
 from models.errors import ActionRefused
 from models.own_vocabulary import versions, words_of
 from models.vocabulary import drug
+from models.vocabulary.own import FIELDS
 from tests.dashboard.conftest import NOW, TODAY, Clinic, days
 from tests.dashboard.shown import here, hrefs, rows, words
 
@@ -26,9 +30,9 @@ ROW = {"treatment": "methotrexate", "test": "nfl", "every": "84"}
 def do(clinic: Clinic, act: str, kind: str, row: str, said: dict[str, str], *, reason: str = "a reason") -> str:
     """Check a form and save it, as the buttons do."""
     what = {"act": act, "kind": kind, "row": row}
-    number = page.begin(here(clinic, "paul"), what, said, None, reason)
+    number = begin(here(clinic, "paul"), what, said, None, reason)
     wait(number)
-    return page.save_change(here(clinic, "paul"), what, said, None, reason, number)
+    return save_change(here(clinic, "paul"), what, said, None, reason, number)
 
 
 def wait(number: int) -> None:
@@ -38,7 +42,7 @@ def wait(number: int) -> None:
 
 
 def body(clinic: Clinic) -> Any:
-    return page.body(here(clinic, "paul"))
+    return listing.body(here(clinic, "paul"))
 
 
 def test_the_page_says_that_nothing_was_added_yet_and_the_rules_lead_to_it(clinic: Clinic) -> None:
@@ -71,15 +75,15 @@ def test_a_form_is_kept_only_as_it_was_checked(clinic: Clinic) -> None:
     what = {"act": "add", "kind": "measure", "row": ""}
     physician = here(clinic, "paul")
     with pytest.raises(ActionRefused, match="Check it first"):
-        page.save_change(physician, what, NFL, None, "a reason", None)
-    number = page.begin(physician, what, NFL, None, "a reason")
+        save_change(physician, what, NFL, None, "a reason", None)
+    number = begin(physician, what, NFL, None, "a reason")
     wait(number)
     with pytest.raises(ActionRefused, match="has changed since"):
-        page.save_change(physician, what, {**NFL, "unit": "ng/L"}, None, "a reason", number)
+        save_change(physician, what, {**NFL, "unit": "ng/L"}, None, "a reason", number)
     with pytest.raises(ActionRefused, match="needs a reason"):
-        page.begin(physician, what, NFL, None, " ")
+        begin(physician, what, NFL, None, " ")
     with pytest.raises(ActionRefused, match="only physicians and administrators"):
-        page.begin(here(clinic, "nora"), what, NFL, None, "a reason")
+        begin(here(clinic, "nora"), what, NFL, None, "a reason")
 
 
 def test_a_change_cannot_make_another_row_of_it(clinic: Clinic) -> None:
@@ -91,14 +95,14 @@ def test_a_change_cannot_make_another_row_of_it(clinic: Clinic) -> None:
 
 @pytest.mark.parametrize("kind", ["measure", "drug", "monitoring"])
 def test_every_form_has_its_fields_and_is_filled_in_where_a_row_is_changed(clinic: Clinic, kind: str) -> None:
-    title, form = page.form_for(here(clinic, "paul"), "add", kind, "")  # type: ignore[arg-type]
+    title, form = form_for(here(clinic, "paul"), "add", kind, "")  # type: ignore[arg-type]
     assert title.startswith("Add a")
-    assert all(field.label in str(form) for field in page.FIELDS[kind])
+    assert all(field.label in str(form) for field in FIELDS[kind])
     do(clinic, "add", "drug", "", {"key": "wonderdrug", "classes": "biologic"})
-    _, form = page.form_for(here(clinic, "paul"), "change", "drug", "wonderdrug")
+    _, form = form_for(here(clinic, "paul"), "change", "drug", "wonderdrug")
     assert "wonderdrug" in str(form)
     with pytest.raises(ActionRefused, match="not on record any more"):
-        page.form_for(here(clinic, "paul"), "end", "drug", "otherdrug")
+        form_for(here(clinic, "paul"), "end", "drug", "otherdrug")
 
 
 def test_an_own_measure_can_be_typed_in_and_is_a_series_of_the_chart(filled: Clinic) -> None:

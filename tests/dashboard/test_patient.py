@@ -249,7 +249,7 @@ def test_a_malformed_day_of_the_past_is_today(charted: Clinic) -> None:
 
 
 def test_the_table_holds_every_value_of_the_chart(charted: Clinic) -> None:
-    from dashboard.patient.sections import flowsheet
+    from dashboard.patient.sheets import flowsheet
 
     said = words(flowsheet(view_of(looking(charted, "nora", "nurse"))))
     for value in ("27", "24", "410 (2×)", "640 (3.2×)", "22 (1.6×)", "Weight 38 kg", "Difficulty swallowing", "40"):
@@ -260,7 +260,7 @@ def test_the_table_holds_every_value_of_the_chart(charted: Clinic) -> None:
 
 
 def test_a_score_typed_in_is_on_the_card_and_in_an_alert_at_once(here: "Current") -> None:
-    from dashboard.patient.entry import save_score
+    from dashboard.patient.entry.saving import save_score
 
     save_score(here, "77", {"measure": "cmas", "value": "20", "observed_at": TODAY.isoformat()}, [])
     view = view_of(here)
@@ -271,7 +271,7 @@ def test_a_score_typed_in_is_on_the_card_and_in_an_alert_at_once(here: "Current"
 
 
 def test_what_cannot_be_is_refused_at_its_field(here: "Current") -> None:
-    from dashboard.patient.entry import save_result, save_score
+    from dashboard.patient.entry.saving import save_result, save_score
     from jobs.importers.load import FactsRefused
 
     with pytest.raises(FactsRefused) as refused:
@@ -284,7 +284,8 @@ def test_what_cannot_be_is_refused_at_its_field(here: "Current") -> None:
 
 
 def test_the_items_of_a_cmas_make_its_total_and_are_kept(here: "Current") -> None:
-    from dashboard.patient.entry import save_score, total_of_items
+    from dashboard.patient.entry.items import total_of_items
+    from dashboard.patient.entry.saving import save_score
     from jobs.scores.cmas import ITEMS
     from models.observation import ObservationItem
 
@@ -301,7 +302,7 @@ def test_the_items_of_a_cmas_make_its_total_and_are_kept(here: "Current") -> Non
 
 
 def test_missing_items_leave_the_total_open() -> None:
-    from dashboard.patient.entry import total_of_items
+    from dashboard.patient.entry.items import total_of_items
 
     total, remarks, _ = total_of_items("mmt8", {("deltoid.right", "score"): 8})
     assert total is None
@@ -309,7 +310,7 @@ def test_missing_items_leave_the_total_open() -> None:
 
 
 def test_changing_a_dose_ends_the_statement_before_on_the_day_before(here: "Current") -> None:
-    from dashboard.patient.entry import save_drug
+    from dashboard.patient.entry.saving import save_drug
     from models.medication import MedicationStatement
 
     change(here, save_drug, "change", dose="20", unit="mg", frequency="daily", start_date=ago(0))
@@ -326,14 +327,14 @@ def test_changing_a_dose_ends_the_statement_before_on_the_day_before(here: "Curr
 
 
 def test_stopping_a_drug_keeps_it_with_its_last_day(here: "Current") -> None:
-    from dashboard.patient.entry import save_drug
+    from dashboard.patient.entry.saving import save_drug
 
     change(here, save_drug, "stop", end_date=ago(3))
     assert view_of(here).steroid["current"]["dose"] == 0
 
 
 def test_a_dose_cannot_change_before_it_began(here: "Current") -> None:
-    from dashboard.patient.entry import save_drug
+    from dashboard.patient.entry.saving import save_drug
     from jobs.importers.load import FactsRefused
 
     with pytest.raises(FactsRefused, match="began on"):
@@ -348,7 +349,7 @@ def change(here: "Current", save: Callable[..., None], mode: str, **cells: str) 
 
 
 def test_a_withdrawn_result_counts_nowhere_and_stays_on_record(here: "Current") -> None:
-    from dashboard.patient.entry import withdraw
+    from dashboard.patient.entry.saving import withdraw
     from models.patient_record import facts_on_file
 
     ck = int(view_of(here).readings("ck")["id"].iloc[-1])
@@ -362,7 +363,7 @@ def test_a_withdrawn_result_counts_nowhere_and_stays_on_record(here: "Current") 
 
 @pytest.mark.parametrize(("kind", "table"), [("m", "medications"), ("e", "events")])
 def test_a_withdrawn_drug_or_event_is_gone_from_the_chart(here: "Current", kind: str, table: str) -> None:
-    from dashboard.patient.entry import withdraw
+    from dashboard.patient.entry.saving import withdraw
 
     before = getattr(view_of(here).frames, table)
     withdraw(here, "77", kind, int(before["id"].iloc[0]), "entered twice")
@@ -370,7 +371,7 @@ def test_a_withdrawn_drug_or_event_is_gone_from_the_chart(here: "Current", kind:
 
 
 def test_a_correction_replaces_the_value_and_keeps_its_limit(here: "Current") -> None:
-    from dashboard.patient.entry import correct_value
+    from dashboard.patient.entry.saving import correct_value
 
     ck = int(view_of(here).readings("ck")["id"].iloc[-1])
     correct_value(here, "77", ck, "460", "misread")
@@ -380,7 +381,7 @@ def test_a_correction_replaces_the_value_and_keeps_its_limit(here: "Current") ->
 
 
 def test_taking_back_needs_a_reason_and_a_fact_of_this_patient(here: "Current") -> None:
-    from dashboard.patient.entry import withdraw
+    from dashboard.patient.entry.saving import withdraw
     from models.errors import ActionRefused
 
     ck = int(view_of(here).readings("ck")["id"].iloc[-1])
@@ -434,7 +435,7 @@ def test_deciding_against_a_suggestion_needs_a_coded_reason(here: "Current") -> 
 
 
 def test_an_alert_of_another_patient_cannot_be_reached_from_this_page(charted: Clinic, here: "Current") -> None:
-    from dashboard.pages.patient import do_to_alert
+    from dashboard.pages.patient.alerts import do_to_alert
     from models.errors import ActionRefused
 
     alert = charted.alert_ids()[0]
@@ -510,7 +511,7 @@ def test_the_medication_list_says_what_was_never_confirmed_and_a_viewer_confirms
 
 
 def test_one_drug_or_the_whole_list_is_confirmed_by_a_click_and_taken_back(here: "Current", charted: Clinic) -> None:
-    from dashboard.patient.entry import confirm_medication, withdraw
+    from dashboard.patient.entry.saving import confirm_medication, withdraw
     from dashboard.patient.taken import unconfirmed
 
     confirm_medication(here, "77", "methotrexate")
@@ -529,7 +530,7 @@ def test_one_drug_or_the_whole_list_is_confirmed_by_a_click_and_taken_back(here:
 
 
 def test_who_confirmed_and_when_is_kept_and_the_chart_is_not_crowded_by_it(here: "Current") -> None:
-    from dashboard.patient.entry import confirm_medication
+    from dashboard.patient.entry.saving import confirm_medication
     from dashboard.patient.view import timeline_data
     from models.event import CONFIRMED, ClinicalEvent
 

@@ -62,7 +62,7 @@ def steroid_answer(clinic: Clinic, mrn: str = "90") -> dict[str, Any]:
 
 
 def test_a_template_becomes_dated_steps_from_the_start_dose() -> None:
-    from dashboard.patient.plan import template_steps
+    from dashboard.patient.plan.steps import template_steps
 
     begin = TODAY + dt.timedelta(days=7)
     steps = template_steps("A", 60, TODAY, begin, None, 0)
@@ -77,7 +77,7 @@ def test_a_template_becomes_dated_steps_from_the_start_dose() -> None:
 
 
 def test_a_template_per_kg_is_rounded_to_what_tablets_allow_and_skips_steps_that_change_nothing() -> None:
-    from dashboard.patient.plan import template_steps
+    from dashboard.patient.plan.steps import template_steps
 
     steps = template_steps("JDM-PRINTO", 20, TODAY, TODAY, 20, 0.5)
     assert all((dose * 2) == int(dose * 2) for _, dose in steps)
@@ -85,7 +85,7 @@ def test_a_template_per_kg_is_rounded_to_what_tablets_allow_and_skips_steps_that
 
 
 def test_a_template_per_kg_needs_a_weight() -> None:
-    from dashboard.patient.plan import template_steps
+    from dashboard.patient.plan.steps import template_steps
 
     with pytest.raises(ActionRefused, match="weight"):
         template_steps("JDM-PRINTO", 20, TODAY, TODAY, None, 0)
@@ -106,7 +106,7 @@ def test_a_template_per_kg_needs_a_weight() -> None:
     ],
 )
 def test_own_steps_that_cannot_be_a_plan_are_refused_with_the_line(dosed: Clinic, text: str, said: str) -> None:
-    from dashboard.patient.plan import steps_of
+    from dashboard.patient.plan.steps import steps_of
 
     view = view_of(looking(dosed, "paul", "physician"), "90")
     with pytest.raises(ActionRefused, match=said):
@@ -125,7 +125,7 @@ def test_own_steps_that_cannot_be_a_plan_are_refused_with_the_line(dosed: Clinic
     ],
 )
 def test_a_form_that_is_no_plan_is_refused(dosed: Clinic, changed: dict[str, Any], said: str) -> None:
-    from dashboard.patient.plan import steps_of
+    from dashboard.patient.plan.steps import steps_of
 
     view = view_of(looking(dosed, "paul", "physician"), "90")
     with pytest.raises(ActionRefused, match=said):
@@ -133,7 +133,7 @@ def test_a_form_that_is_no_plan_is_refused(dosed: Clinic, changed: dict[str, Any
 
 
 def test_trying_out_shows_dates_milestones_and_the_other_templates_and_writes_nothing(dosed: Clinic) -> None:
-    from dashboard.patient.plan import preview
+    from dashboard.patient.plan.preview import preview
     from models.taper_plan import TaperPlan
 
     said = words(preview(view_of(looking(dosed, "vera", "viewer"), "90"), form(begin=TODAY.isoformat())))
@@ -157,7 +157,7 @@ def test_cuts_larger_than_a_template_step_are_pointed_out() -> None:
 
 
 def test_a_child_with_a_weight_is_offered_the_taper_of_the_trial(dosed: Clinic) -> None:
-    from dashboard.patient.plan import offered, usual_template
+    from dashboard.patient.plan.steps import offered, usual_template
 
     child = view_of(looking(dosed, "paul", "physician"), "77")
     assert usual_template(child) == "JDM-PRINTO"
@@ -175,8 +175,8 @@ def test_an_agreed_plan_stands_above_the_template_at_once(dosed: Clinic) -> None
 
 
 def test_the_page_says_in_words_how_far_the_dose_is_behind_the_plan(dosed: Clinic) -> None:
+    from dashboard.patient.labs_and_steroid import steroid_section
     from dashboard.patient.plan import save_plan
-    from dashboard.patient.sections import steroid_section
 
     own = f"{ago(30)} 60\n{ago(20)} 50\n{ago(6)} 40"
     here = looking(dosed, "paul", "physician")
@@ -222,8 +222,8 @@ def test_the_time_axis_goes_on_for_the_steps_ahead(dosed: Clinic) -> None:
 
 
 def test_the_steroid_card_draws_the_line_that_holds_for_the_patient(dosed: Clinic) -> None:
+    from dashboard.patient.labs_and_steroid import steroid_section
     from dashboard.patient.own_thresholds import save
-    from dashboard.patient.sections import steroid_section
 
     here = looking(dosed, "paul", "physician")
     assert "28-day line" in words(steroid_section(view_of(here, "90")))
@@ -246,7 +246,7 @@ def test_a_plan_is_seen_as_known_on_an_earlier_day(dosed: Clinic) -> None:
 
 
 def test_only_a_physician_or_an_administrator_agrees_on_a_plan(dosed: Clinic) -> None:
-    from dashboard.patient.plan import panel
+    from dashboard.patient.plan.form import panel
 
     view = view_of(looking(dosed, "nora", "nurse"), "90")
     assert list(buttons(panel(view, decides=False))) == []

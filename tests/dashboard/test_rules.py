@@ -11,6 +11,9 @@ from sqlmodel import select
 
 from dashboard.pages import rule as rule_page
 from dashboard.pages import rules as rules_page
+from dashboard.pages.rule import thresholds
+from dashboard.pages.rule.body import body as body_of
+from dashboard.pages.rule.examples import expected
 from jobs.provenance import due_for_review
 from jobs.rule import all_rules, rule
 from jobs.thresholds import thresholds_on
@@ -27,14 +30,14 @@ KEYS = [one.key for one in all_rules()]
 
 
 def body(clinic: Clinic, key: str, name: str = "paul") -> Any:
-    return rule_page.body(here(clinic, name), rule(key))
+    return body_of(here(clinic, name), rule(key))
 
 
 def change(clinic: Clinic, **what: Any) -> str:
     said: dict[str, Any] = {
         "what": "grace_days", "value": 3, "begins": None, "mrn": "", "until": None, "reason": "We see them weekly.",
     } | what  # fmt: skip
-    return rule_page.change(here(clinic, "paul"), rule("overdue-labs"), **said)
+    return thresholds.change(here(clinic, "paul"), rule("overdue-labs"), **said)
 
 
 def grace(clinic: Clinic, day: dt.date = TODAY, patient: int | None = None) -> int:
@@ -115,7 +118,7 @@ def test_an_unknown_rule_says_so(clinic: Clinic) -> None:
 
 def test_worked_examples_are_told_in_words() -> None:
     expect = {"subject": "cmas", "state": "met", "grade": "possible", "severity": "action", "since": 0, "due": -8}
-    assert rule_page.expected(expect) == "CMAS, met, possible, this week, since day 0, due day −8"
+    assert expected(expect) == "CMAS, met, possible, this week, since day 0, due day −8"
 
 
 # ------------------------------------------------------------------------------------------------------------ changing

@@ -9,7 +9,9 @@ import plotly.graph_objects as go
 import pytest
 
 from dashboard.figures import palette
-from dashboard.figures.timeline import GAP_DAYS, TimelineData, shown_range, starting_range, timeline
+from dashboard.figures.timeline import timeline
+from dashboard.figures.timeline.data import TimelineData, shown_range, starting_range
+from dashboard.figures.timeline.pane import GAP_DAYS
 
 TODAY = dt.date(2026, 11, 22)
 

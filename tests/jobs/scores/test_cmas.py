@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.scores.cmas import ITEMS, MAXIMUM, age_note, cmas
+from jobs.scores.cmas import ITEMS, MAXIMUM, cmas
 from jobs.scores.exact import ScoreInputError
 
 
@@ -98,18 +98,3 @@ def test_without_an_object_of_items_the_input_is_refused(document: Any) -> None:
 def test_the_total_is_the_sum_of_the_grades(grades: dict[str, int]) -> None:
     answer = cmas({"items": {number: {"score": grade} for number, grade in grades.items()}})
     assert answer["total"] == sum(grades.values())
-
-
-@pytest.mark.parametrize(
-    ("age", "says"),
-    [(3, "younger than 4"), (4, "46.6"), (4.9, "46.6"), (5, "depend on age"), (9.9, "depend on age"), (10, None),
-     (17.9, None), (18, "paediatric")],
-)  # fmt: skip
-def test_52_is_not_called_normal_for_young_children(age: float, says: str | None) -> None:
-    note = age_note(age)
-    assert (note is None) if says is None else (note is not None and says in note)
-
-
-def test_a_negative_age_is_refused() -> None:
-    with pytest.raises(ScoreInputError):
-        age_note(-1)

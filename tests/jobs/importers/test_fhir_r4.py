@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.engine import Engine
 from sqlmodel import Session, SQLModel, col, select
 
-from jobs.importers.coded import Limits, contradicts, limits_of_text
+from jobs.importers.coded import Limits, limits_of_text
 from jobs.importers.load import ImportReport, import_paths
 from models.database import engine_for
 from models.errors import UsageError
@@ -548,10 +548,3 @@ def test_a_procedure_entered_in_error_is_taken_back(engine: Engine, bring: Bring
 )
 def test_reference_ranges_as_laboratories_write_them(text: str, limits: Limits) -> None:
     assert limits_of_text(text) == limits
-
-
-def test_a_name_contradicts_only_where_it_is_another_measure() -> None:
-    assert contradicts("troponin_t", "Troponin I, high sensitivity")
-    assert contradicts("ck", "CK-MB")
-    assert not contradicts("ck", "CPK")
-    assert not contradicts("creatinine", "Serum creatinine")

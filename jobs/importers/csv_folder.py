@@ -6,6 +6,7 @@ closing mark would otherwise swallow all rows up to the next mark, and nobody wo
 
 import codecs
 import csv
+import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from jobs.importers.sheet import Record, Sheet, column_name, kind_of_header, kin
 from models.errors import UsageError
 
 DELIMITERS = (",", ";")
+_DECIMAL_POINT = re.compile(rb'(?:^|[;"<>])\s*[+-]?(?:\d+\.(?:\d{1,2}|\d{4,})|0\.\d+|\d{4,}\.\d+)\s*(?=[;"\r\n]|$)')
+
 LONGEST_RECORD_LINES = 200
 """A quoted cell may hold line breaks; one that has not ended after this many lines was never closed."""
 
@@ -44,7 +47,16 @@ class CsvFile:
                 sheet.warnings.append(f"{self.name}: the file is empty")
             else:
                 records = _records(stream, delimiter, len(header), lines_read)
-                sheet = Sheet(self.kind, self.name, tuple(header), records, decimal_comma=delimiter == ";")
+                # Where semicolons separate cells a comma may be the decimal mark, and then a point separates thousands.
+                semicolons = delimiter == ";"
+                sheet = Sheet(
+                    self.kind,
+                    self.name,
+                    tuple(header),
+                    records,
+                    decimal_comma=semicolons,
+                    thousands_point=semicolons and not _has_decimal_points(self.path),
+                )
             yield sheet
 
 
@@ -121,6 +133,12 @@ def _check_encoding(path: Path) -> None:
         while part := stream.read(1 << 20):
             decoder.decode(part)
         decoder.decode(b"", final=True)
+
+
+def _has_decimal_points(path: Path) -> bool:
+    """Whether some number of a file separated by semicolons has a point that can only be a decimal one: 12.5, 0.014."""
+    with path.open("rb") as stream:
+        return any(_DECIMAL_POINT.search(line) for line in stream)
 
 
 def _where_not_utf8(path: Path) -> str:

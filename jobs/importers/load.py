@@ -97,7 +97,12 @@ class _Import:
 
     def load(self, sheet: Sheet) -> None:
         """Read a sheet to its end; every row that is not blank is created, updated, unchanged or rejected."""
-        cells = Reading(self.store.timezone, self.store.now, decimal_comma=sheet.decimal_comma)
+        cells = Reading(
+            self.store.timezone,
+            self.store.now,
+            decimal_comma=sheet.decimal_comma,
+            thousands_point=sheet.thousands_point,
+        )
         read = _rows(sheet, cells)
         most = PEOPLE if sheet.kind == "patients" else BLOCK
         more = True
@@ -246,7 +251,7 @@ class _Import:
             if len(self.report.rejects) < REJECTS_REPORTED:
                 self.report.rejects.append(reject)
             if self.rejects is not None:
-                self.rejects.add(sheet.kind, reject, sent)
+                self.rejects.add(sheet.kind, reject, sent, sheet.rejected_under)
             if self.follow is not None:
                 self.follow(sheet.name, reject.line, "rejected")
 

@@ -10,6 +10,7 @@ from jobs.importers.fhir_r4 import find_resources
 from jobs.importers.hl7v2_oru import SUFFIXES as HL7_SUFFIXES
 from jobs.importers.hl7v2_oru import find_messages
 from jobs.importers.sheet import SheetSource
+from jobs.importers.workbook import SUFFIXES as WORKBOOK_SUFFIXES
 from models.errors import UsageError
 
 FORMATS = ("auto", "csv", "xlsx", "fhir", "hl7")
@@ -46,8 +47,7 @@ def find_sources(paths: list[Path], format: str, timezone: str) -> tuple[Sequenc
 
 _FORMAT_OF_SUFFIX = {
     ".csv": "csv",
-    ".xlsx": "xlsx",
-    ".xlsm": "xlsx",
+    **dict.fromkeys(WORKBOOK_SUFFIXES, "xlsx"),
     **dict.fromkeys(FHIR_SUFFIXES, "fhir"),
     **dict.fromkeys(HL7_SUFFIXES, "hl7"),
 }

@@ -46,7 +46,7 @@ class CsvFile:
                 sheet = Sheet(self.kind, self.name, COLUMNS[self.kind], iter(()), decimal_comma=False)
                 sheet.warnings.append(f"{self.name}: the file is empty")
             else:
-                records = _records(stream, delimiter, len(header), lines_read)
+                records = records_of(stream, delimiter, len(header), lines_read)
                 # Where semicolons separate cells a comma may be the decimal mark, and then a point separates thousands.
                 semicolons = delimiter == ";"
                 sheet = Sheet(
@@ -88,6 +88,16 @@ def find_csv(paths: Sequence[Path]) -> tuple[list[CsvFile], list[str]]:
     return sorted(files, key=lambda file: KINDS.index(file.kind)), warnings
 
 
+def has_our_columns(path: Path) -> bool:
+    """Whether a file is one of the CSV folder, by its name or its header."""
+    if kind_of_name(path.stem) is not None:
+        return True
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
+        header = _header(stream)[0]
+    # An empty file holds nothing that a mapping could help with.
+    return not header or kind_of_header(header) is not None
+
+
 def _in_folder(folder: Path) -> tuple[list[tuple[Kind, Path]], list[str]]:
     inside: list[tuple[Kind, Path]] = []
     ignored = []
@@ -121,7 +131,10 @@ def _refusing_other_encodings(path: Path) -> Iterator[None]:
     try:
         yield
     except UnicodeDecodeError as error:
-        raise UsageError(f"{path.name}: {_where_not_utf8(path)} is not UTF-8. Save the file as CSV UTF-8.") from error
+        raise UsageError(
+            f"{path.name}: {_where_not_utf8(path)} is not UTF-8. Save the file as CSV UTF-8, or import it "
+            "by a mapping (--propose)."
+        ) from error
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
 
@@ -172,7 +185,7 @@ def _split(line: str, delimiter: str) -> list[str]:
     return next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
 
 
-def _records(lines: Iterator[str], delimiter: str, width: int, line: int) -> Iterator[Record]:
+def records_of(lines: Iterator[str], delimiter: str, width: int, line: int) -> Iterator[Record]:
     """Records after the header. `line` is the number of lines read so far, `width` the number of columns."""
     put_back: deque[str] = deque()
     while True:

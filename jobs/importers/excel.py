@@ -40,6 +40,15 @@ class WorkbookSheet:
             yield sheet
 
 
+def has_our_sheets(path: Path) -> bool:
+    """Whether a workbook has a sheet named like a file of the CSV folder; one that cannot be opened says so later."""
+    try:
+        book = read_workbook(path, lambda _: False)
+    except UsageError:
+        return True
+    return any(kind_of_name(title) is not None for title in book.titles)
+
+
 def find_sheets(paths: list[Path]) -> tuple[list[WorkbookSheet], list[str]]:
     """The sheets of the workbooks in the order in which they have to be loaded, and warnings about the others.
 

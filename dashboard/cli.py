@@ -281,8 +281,12 @@ def db_restore(file: Annotated[Path, typer.Argument(metavar="FILE")]) -> None:
 
 @app.command("import")
 def import_facts(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="CSV folders, CSV files or workbooks.")],
-    source: Annotated[str, typer.Option("--from", metavar="FORMAT", help="auto, csv, xlsx, fhir or hl7.")] = "auto",
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", help="CSV folders, tables, workbooks, FHIR or HL7 files.")
+    ],
+    source: Annotated[
+        str, typer.Option("--from", metavar="FORMAT", help="auto, csv, xlsx, table, fhir or hl7.")
+    ] = "auto",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change; change nothing.")] = False,
     rejects: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the rejected rows here.")] = None,
     by: Annotated[
@@ -291,6 +295,14 @@ def import_facts(
     sender: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Who speaks (ids of results are the sender's own); else told by the file."),
+    ] = None,
+    mapping: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="What a table's columns mean: a file, or epic, redcap, steroid-diary."),
+    ] = None,
+    propose: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a guess of what a table's columns mean here; import nothing."),
     ] = None,
     no_evaluate: Annotated[
         bool, typer.Option("--no-evaluate", help="Leave the alerts of the patients concerned to the scheduler.")
@@ -307,6 +319,8 @@ def import_facts(
     engine = _engine(settings)
     if by is not None:
         _known_account(engine, by)
+    if propose is not None:
+        return _propose(engine, settings, now, paths, propose, mapping, sender, format)
     report = import_paths(
         engine,
         paths,
@@ -317,6 +331,7 @@ def import_facts(
         sender=sender,
         dry_run=dry_run,
         rejects_file=rejects,
+        mapping=mapping,
     )
     document = report.to_dict()
     for warning in document.get("warnings", []):
@@ -332,6 +347,31 @@ def import_facts(
     elif not no_evaluate:
         failed = _follow(engine, settings, now)
     return 1 if document["total"]["rejected"] or failed else 0
+
+
+def _propose(
+    engine: "Engine", settings: "Settings", now: dt.datetime, paths: Sequence[Path], target: Path, ready: str | None,
+    sender: str | None, format: Format,
+) -> int:  # fmt: skip
+    """Write a guess of what the columns of a table mean, and show the first facts as it reads them."""
+    from jobs.importers.tables import preview, proposed_mapping
+    from models.own_vocabulary import words_at
+
+    if len(paths) != 1:
+        raise UsageError("Name one file to propose a mapping for.")
+    if target.exists():
+        raise UsageError(f"{target} exists; a mapping that somebody may have answered is not written over.")
+    with words_at(engine, now, settings.timezone):
+        found = proposed_mapping(paths[0], ready, sender)
+        rows = preview(paths[0], found)
+    target.write_text(found.to_json(), encoding="utf-8")
+    for note in found.notes:
+        say(f"Note: {note}.")
+    for question in found.questions():
+        say(f"To answer in {target}: {question}")
+    print_rows(rows, format, ["line", "kind", "mrn", "what", "value", "unit", "date", "why"], document=rows)
+    say(f"Nothing was imported. Look through {target}, then: myopanel import {paths[0]} --mapping {target}")
+    return 0
 
 
 def _known_account(engine: "Engine", name: str) -> None:

@@ -17,6 +17,7 @@ from models.patient_summary import PatientGap, PatientLab, PatientSummary
 from models.response_baseline import ResponseBaseline
 from models.rule_setting import RuleSetting, RuleStatusChange
 from models.suggestion import SuggestionAnswer
+from models.table_mapping import KeptMapping
 from models.taper_plan import MonitoringPause, TaperPlan, TaperStep
 from models.user import AuditEvent, PatientReview, User, UserSession
 
@@ -35,6 +36,7 @@ __all__ = [
     "ImportFile",
     "Installation",
     "JobRun",
+    "KeptMapping",
     "Lease",
     "MedicationStatement",
     "MonitoringPause",

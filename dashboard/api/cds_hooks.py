@@ -22,7 +22,7 @@ from jobs.cards import Card, answer_of, situation_of
 from jobs.chart import chart_of
 from jobs.escalation import Proposal, all_escalations
 from jobs.importers.canonical import Refused
-from jobs.importers.fhir_r4 import drug_of, event_of, record_number
+from jobs.importers.fhir_r4 import Draft, drafts_of, event_of, record_number
 from jobs.rule import all_rules
 from jobs.suggest import PURPOSE, suggest
 from jobs.thresholds import advice_on, thresholds_on
@@ -320,43 +320,40 @@ def _selected(context: Mapping[str, Any], drafts: Sequence[Mapping[str, Any]]) -
 def _add_drafts(facts: PatientFacts, drafts: Sequence[Mapping[str, Any]], chosen: Sequence[bool]) -> set[int]:
     """Add the drafts to the patient's facts as given today; returns the (negative) numbers of the selected ones.
 
-    A draft's dose is not looked at: what does not go together does not in any dose.
+    A draft's dose is not looked at: what does not go together does not in any dose. How often it would be taken is; an
+    order that does not say is not taken for a daily one.
     """
     statements: list[Statement] = []
     happenings: list[Happening] = []
     selected: set[int] = set()
-    for place, (draft, is_chosen) in enumerate(zip(drafts, chosen, strict=True)):
-        number = -1 - place
+    number = 0
+    for draft, is_chosen in zip(drafts, chosen, strict=True):
         kind = draft.get("resourceType")
         try:
             if kind == "MedicationRequest":
-                name = _drafted_drug(draft)
-                statements.append(
-                    Statement(number, name, None, "mg", "daily", "", facts.today, None, "daily", "active")
-                )
+                for one in drafts_of(draft):
+                    number -= 1
+                    statements.append(_drafted(number, one, facts.today))
+                    if is_chosen:
+                        selected.add(number)
             elif kind in {"ServiceRequest", "Procedure"}:
                 event = event_of(draft.get("code")).key
+                number -= 1
                 happenings.append(Happening(number, event, facts.today, None, True, "ordered"))
-            else:
-                continue
+                if is_chosen:
+                    selected.add(number)
         except Refused:
             # An order for something this program does not know sets off nothing here.
             continue
-        if is_chosen:
-            selected.add(number)
     facts.statements = [*facts.statements, *statements]
     facts.happenings = [*facts.happenings, *happenings]
     return selected
 
 
-def _drafted_drug(draft: Mapping[str, Any]) -> str:
-    concept = draft.get("medicationCodeableConcept")
-    reference = draft.get("medicationReference")
-    if not isinstance(concept, dict):
-        concept = {"text": reference.get("display")} if isinstance(reference, dict) else {}
-    name, _ = drug_of(concept)
-    known = vocabulary.drug(name)
-    return known.key if known else name.lower()
+def _drafted(number: int, draft: Draft, today: int) -> Statement:
+    known = vocabulary.drug(draft.drug)
+    name = known.key if known else draft.drug.lower()
+    return Statement(number, name, None, "mg", draft.frequency, "", today, None, "daily", "active")
 
 
 # ------------------------------------------------------------------------------------------------------------- feedback

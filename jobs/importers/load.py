@@ -20,6 +20,7 @@ from sqlalchemy.engine import Engine
 from jobs.importers.canonical import COLUMNS, LONGEST_NAME, Reading, Refused, reader
 from jobs.importers.canonical.repeated import RepeatedCells
 from jobs.importers.loading.bulk import table_of
+from jobs.importers.loading.mappings import keep_mapping, kept_mappings
 from jobs.importers.loading.one_at_a_time import one_import_at_a_time
 from jobs.importers.loading.people import last_word_of
 from jobs.importers.loading.rejects import RejectsFile, rejects_file
@@ -28,6 +29,7 @@ from jobs.importers.loading.sources import FORMATS, find_sources
 from jobs.importers.loading.store import Said, Store
 from jobs.importers.loading.typed_in import record_facts, row_from_form
 from jobs.importers.sheet import Sheet, SheetSource
+from jobs.importers.tables import named_mapping
 from models.database import reading, writing
 from models.import_batch import ImportBatch, ImportFile, RejectedRow
 from models.own_vocabulary import words_at
@@ -97,7 +99,12 @@ class _Import:
 
     def load(self, sheet: Sheet) -> None:
         """Read a sheet to its end; every row that is not blank is created, updated, unchanged or rejected."""
-        cells = Reading(self.store.timezone, self.store.now, decimal_comma=sheet.decimal_comma)
+        cells = Reading(
+            self.store.timezone,
+            self.store.now,
+            decimal_comma=sheet.decimal_comma,
+            thousands_point=sheet.thousands_point,
+        )
         read = _rows(sheet, cells)
         most = PEOPLE if sheet.kind == "patients" else BLOCK
         more = True
@@ -246,7 +253,7 @@ class _Import:
             if len(self.report.rejects) < REJECTS_REPORTED:
                 self.report.rejects.append(reject)
             if self.rejects is not None:
-                self.rejects.add(sheet.kind, reject, sent)
+                self.rejects.add(sheet.kind, reject, sent, sheet.rejected_under)
             if self.follow is not None:
                 self.follow(sheet.name, reject.line, "rejected")
 
@@ -312,23 +319,33 @@ def import_paths(
     sender: str | None = None,
     dry_run: bool = False,
     rejects_file: str | Path | None = None,
+    mapping: str | None = None,
 ) -> ImportReport:
-    """Import CSV folders, single CSV files, workbooks, FHIR or HL7 files.
+    """Import CSV folders, single CSV files, workbooks, tables by a mapping, FHIR or HL7 files.
 
     Args:
-        format: `auto` (by the paths' suffixes), `csv`, `xlsx`, `fhir` or `hl7`.
+        format: `auto` (by the paths' suffixes and headers), `csv`, `xlsx`, `table`, `fhir` or `hl7`.
         timezone: the clinic's zone; times without an offset are in it.
         by: who imports. `sender`: who speaks; a `source_id` is the sender's own. By default whom a message names, and
             `csv` for tables.
         dry_run: write nothing; the counts are those that the import would have.
         rejects_file: where rejected rows are written as sent, with the reason.
+        mapping: what the columns of a table mean: a file, or the name of a ready one. It is kept for its source and
+            applied by itself to the next table with the same headings.
 
     Raises:
         UsageError: something cannot be read at all; nothing was changed.
     """
+    files = [Path(path) for path in paths]
     with words_at(engine, now, timezone):
-        sources, used_format, warnings = find_sources([Path(path) for path in paths], format, timezone)
-    return import_sources(
+        named = None if mapping is None else named_mapping(mapping, files)
+        sources, used_format, warnings = find_sources(
+            files,
+            format if named is None else "table",
+            timezone,
+            lambda: kept_mappings(engine) if named is None else [named],
+        )
+    report = import_sources(
         engine,
         sources,
         format=used_format,
@@ -341,6 +358,9 @@ def import_paths(
         rejects_file=rejects_file,
         warnings=warnings,
     )
+    if named is not None and not dry_run:
+        keep_mapping(engine, named, by=by, now=now)
+    return report
 
 
 def import_sources(

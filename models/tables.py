@@ -19,6 +19,7 @@ from models.rule_setting import RuleSetting, RuleStatusChange
 from models.suggestion import SuggestionAnswer
 from models.taper_plan import MonitoringPause, TaperPlan, TaperStep
 from models.user import AuditEvent, PatientReview, User, UserSession
+from models.waiting import SenderMapping, WaitingRow
 
 METADATA = SQLModel.metadata
 
@@ -53,10 +54,12 @@ __all__ = [
     "RuleInForce",
     "RuleSetting",
     "RuleStatusChange",
+    "SenderMapping",
     "SuggestionAnswer",
     "TaperPlan",
     "TaperStep",
     "User",
     "UserSession",
     "VocabularyTrial",
+    "WaitingRow",
 ]

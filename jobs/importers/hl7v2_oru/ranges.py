@@ -15,6 +15,10 @@ _AGE = re.compile(
 )
 
 
+_NO_UNIT = re.compile(r"[\s:;,()]")
+"""What stands behind a range and is no unit: an age, a sex, a second range."""
+
+
 class Range(NamedTuple):
     """The limits that count, and whether the text says more than they do and has to be kept."""
 
@@ -28,7 +32,7 @@ def range_of(text: str, sex: str) -> Range:
     if not said:
         return Range(Limits(), False)
     plain = limits_of_text(said)
-    if plain.low or plain.high:
+    if (plain.low or plain.high) and not _NO_UNIT.search(plain.unit):
         usable = _usable(plain)
         return Range(usable, usable != plain)
     by_sex = _by_sex(said)

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.engine import Engine
+from sqlmodel import Session, select
 
 from jobs.importers.decisions import Decision, Key
 from jobs.importers.identity import EVERY_NUMBER, OURS
@@ -17,6 +18,7 @@ from models.accounts import audit
 from models.database import reading, writing
 from models.errors import ActionRefused
 from models.own_vocabulary import words_at
+from models.user import User
 from models.waiting import (
     ANY,
     KINDS,
@@ -156,6 +158,7 @@ def decide(
     """
     tried = checked(engine, wanted, timezone=timezone, now=now)
     with writing(engine) as session:
+        by = decider(session, by)
         mapping = mapping_of(session, *tried.key)
         if mapping is None:
             mapping = SenderMapping(
@@ -178,6 +181,7 @@ def undecide(engine: Engine, mapping_id: int, *, by: str, now: dt.datetime) -> S
         ActionRefused: there is no such decision, or it has ended.
     """
     with writing(engine) as session:
+        by = decider(session, by)
         mapping = session.get(SenderMapping, mapping_id)
         if mapping is None or mapping.removed_at is not None:
             raise ActionRefused(f"There is no decision no. {mapping_id} in force.")
@@ -185,6 +189,21 @@ def undecide(engine: Engine, mapping_id: int, *, by: str, now: dt.datetime) -> S
         audit(session, by, "map removed", now=now, detail=f"decision {mapping_id} of kind {mapping.kind}")
         session.flush()
         return SenderMapping(**mapping.model_dump())
+
+
+def decider(session: Session, by: str) -> str:
+    """Who decides: any name, but not a disabled account nor one that may only look.
+
+    Raises:
+        ActionRefused: nobody, or one who may not.
+    """
+    name = by.strip()
+    if not name:
+        raise ActionRefused("Who decides? Give a user name.")
+    user = session.exec(select(User).where(User.name == name)).first()
+    if user is not None and (user.disabled_at is not None or user.role not in {"nurse", "physician", "admin"}):
+        raise ActionRefused(f"{name} may not decide this: nurses, physicians and administrators may.")
+    return name
 
 
 def flow_of_itself(

@@ -15,6 +15,9 @@ from models.import_batch import RejectedRow
 from models.waiting import WaitingRow
 
 
+_MAY_CHANGE = ("kind", "what", "why", "example", "file", "line", "sent", "mapping_id")
+
+
 class Arrived(NamedTuple):
     """A row of a message, and why it is no fact; None where it is one."""
 
@@ -112,7 +115,7 @@ class WaitingRoom:
             new[mark] = row
         elif not self.dry_run:
             table = table_of(WaitingRow)
-            kept = {name: row[name] for name in ("kind", "what", "why", "example", "sent", "mapping_id")}
+            kept = {name: row[name] for name in _MAY_CHANGE}
             connection.execute(sa.update(table).where(table.c.id == there.number).values(kept))
 
     @staticmethod

@@ -336,7 +336,7 @@ def _refuse_tomorrow(day: dt.date, settings: "Settings", now: dt.datetime) -> No
         )
 
 
-add_waiting_commands(app, settings=_settings, engine=_engine, follow=_follow)
+add_waiting_commands(app, settings=_settings, engine=_engine, follow=_follow, clock=utc_now)
 
 
 # ----------------------------------------------------------------------------------------------------------- the rules

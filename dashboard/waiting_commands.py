@@ -1,12 +1,12 @@
 """`myopanel waiting` and `myopanel map`: what arrived and waits for a decision, and the decisions, once per sender."""
 
+import datetime as dt
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dashboard.output import Format, print_rows, say
-from models.clock import utc_now
 from models.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def add_to(
     settings: "Callable[[], Settings]",
     engine: "Callable[[Settings], Engine]",
     follow: "Callable[[Engine, Settings, Any], bool]",
+    clock: "Callable[[], dt.datetime]",
 ) -> None:
     """Add the commands. `follow` brings the alerts of whoever has new facts up to date; whether a rule failed."""
     group = typer.Typer(no_args_is_help=True, help="Decide once for a sender what it means.")
@@ -72,7 +73,7 @@ def add_to(
         """Decide; all that waited for it flows at once, in the order in which it came."""
         from jobs.importers.loading.flow import Wanted, decide, preview
 
-        known, now = settings(), utc_now()
+        known, now = settings(), clock()
         database = engine(known)
         wanted = Wanted(sender.strip(), kind.strip(), what.strip(), to.strip(), unit.strip(), not_ours)
         named: Any = {"timezone": known.timezone, "by": _name(by), "now": now}
@@ -117,7 +118,7 @@ def add_to(
         """End a decision: what comes from now on waits again. What has flowed stays."""
         from jobs.importers.loading.flow import undecide
 
-        ended = undecide(engine(settings()), number, by=_name(by), now=utc_now())
+        ended = undecide(engine(settings()), number, by=_name(by), now=clock())
         say(f"Decision {number} ({ended.kind} {ended.what} of {ended.sender}) has ended; what has flowed stays.")
 
 

@@ -14,7 +14,6 @@ from models.column_types import IDENTITY_BYTES, digest
 from models.import_batch import RejectedRow
 from models.waiting import WaitingRow
 
-
 _MAY_CHANGE = ("kind", "what", "why", "example", "file", "line", "sent", "mapping_id")
 
 

@@ -386,7 +386,6 @@ def test_the_files_that_were_read_wrongly_once_are_read_as_expected(laboratory: 
         "code-urine.hl7": (0, 0, 1, 0),
         "correction-unreadable.hl7": (1, 1, 0, 0),
         "correction-under-another-code.hl7": (1, 1, 0, 0),
-        "latin1-undeclared.hl7": (1, 0, 0, 0),
         "one-report-empty.hl7": (1, 0, 0, 1),
         "one-number-two-days.hl7": (2, 0, 0, 0),
         "other-hospital.hl7": (0, 0, 1, 0),

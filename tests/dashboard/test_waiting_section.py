@@ -1,7 +1,8 @@
 """What waits, on the imports page: each thing once per sender, a preview that changes nothing, and the decision."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlmodel import select
@@ -17,6 +18,9 @@ from models.waiting import waiting_groups
 from tests.dashboard.conftest import NOW, Clinic, call
 from tests.dashboard.shown import here, rows, words
 from tests.jobs.importers.conftest import result
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 WHAT = {"sender": "hl7:LAB:H", "kind": "code", "what": "CKX"}
 
@@ -38,9 +42,9 @@ def waiting(clinic: Clinic, tmp_path: Path) -> Clinic:
     return clinic
 
 
-def _values(clinic: Clinic) -> list[float | None]:
+def _values(clinic: Clinic) -> list[float]:
     with reading(clinic.engine) as session:
-        return sorted(session.exec(select(Observation.value)).all())
+        return sorted(value for value in session.exec(select(Observation.value)) if value is not None)
 
 
 def test_a_clinic_that_gets_no_messages_sees_no_section(clinic: Clinic) -> None:
@@ -98,6 +102,24 @@ def test_a_decision_that_says_nothing_is_refused(waiting: Clinic) -> None:
 def test_only_who_may_import_may_decide(waiting: Clinic, name: str, status: int) -> None:
     assert _ask(waiting, section.OUTCOME, name, to="ck").status_code == status
     assert (rows(section.waiting_list(here(waiting, name)))[0][-1] == "Decide") is (status == 200)
+
+
+def test_a_nurse_looks_decides_and_sees_it_leave_the_list_in_the_browser(
+    page: "Page", filled: Clinic, open_as: Callable[..., "Page"], tmp_path: Path
+) -> None:
+    with writing(filled.engine) as session:
+        session.add(Patient(mrn="M1", created_at=NOW, updated_at=NOW))
+    _bring(filled, tmp_path, result(code="CKX^CK ultra^L"))
+    open_as("nora", "/imports")
+    page.get_by_role("button", name="Decide", exact=True).click()
+    page.get_by_role("textbox", name="Means").click()
+    page.get_by_role("option", name="Creatine kinase").click()
+    page.get_by_role("button", name="Show what would flow").click()
+    page.get_by_text("1 row would be read again: 1 created").wait_for()
+    page.get_by_role("button", name="Decide for this sender").click()
+    page.get_by_text("1 row read again: 1 created").wait_for()
+    page.get_by_text("Nothing waits.").wait_for()
+    assert 412 in _values(filled)
 
 
 def _ask(clinic: Clinic, output: str, name: str, *, to: str) -> Any:

@@ -18,6 +18,7 @@ from typer.exceptions import TyperException
 
 from dashboard import __version__
 from dashboard.output import Format, out, print_json, print_rows, say
+from dashboard.waiting_commands import add_to as add_waiting_commands
 from models.clock import clinic_date, end_of_day, utc_now
 from models.errors import ActionRefused, MyopanelError, UnknownPatient, UsageError
 
@@ -338,7 +339,7 @@ def import_facts(
         say(f"Warning: {warning}")
     for reject in document["rejects"] if format is not Format.JSON else []:
         say(f"Rejected: {reject['file']} line {reject['line']}: {reject['why']}")
-    counts = ["name", "read", "created", "updated", "unchanged", "rejected"]
+    counts = ["name", *document["total"]]
     rows = [*document["files"], {"name": "total", **document["total"]}]
     print_rows(rows, format, counts, document=document)
     failed = False
@@ -415,6 +416,9 @@ def _refuse_tomorrow(day: dt.date, settings: "Settings", now: dt.datetime) -> No
             f"--as-of: {day.isoformat()} lies after today ({today.isoformat()} in {settings.timezone}); nothing was "
             "changed. To see what time alone will bring, use --dry-run."
         )
+
+
+add_waiting_commands(app, settings=_settings, engine=_engine, follow=_follow, clock=utc_now)
 
 
 # ----------------------------------------------------------------------------------------------------------- the rules

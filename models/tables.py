@@ -20,6 +20,7 @@ from models.suggestion import SuggestionAnswer
 from models.table_mapping import KeptMapping
 from models.taper_plan import MonitoringPause, TaperPlan, TaperStep
 from models.user import AuditEvent, PatientReview, User, UserSession
+from models.waiting import SenderMapping, WaitingRow
 
 METADATA = SQLModel.metadata
 
@@ -55,10 +56,12 @@ __all__ = [
     "RuleInForce",
     "RuleSetting",
     "RuleStatusChange",
+    "SenderMapping",
     "SuggestionAnswer",
     "TaperPlan",
     "TaperStep",
     "User",
     "UserSession",
     "VocabularyTrial",
+    "WaitingRow",
 ]

@@ -1,14 +1,16 @@
 """Which format the files of an import have, and the tables in them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 
 from jobs.importers.csv_folder import find_csv, has_our_columns
 from jobs.importers.excel import find_sheets, has_our_sheets
 from jobs.importers.fhir_r4 import SUFFIXES as FHIR_SUFFIXES
 from jobs.importers.fhir_r4 import find_resources
+from jobs.importers.hl7v2_oru import FORMAT as HL7
 from jobs.importers.hl7v2_oru import SUFFIXES as HL7_SUFFIXES
-from jobs.importers.hl7v2_oru import find_messages
+from jobs.importers.hl7v2_oru import find_messages, kept_messages
 from jobs.importers.sheet import SheetSource
 from jobs.importers.tables import SUFFIXES as TABLE_SUFFIXES
 from jobs.importers.tables import TableMappings, find_tables
@@ -52,6 +54,20 @@ def find_sources(
     else:
         sources, warnings = find_csv(paths)
     return sources, used, warnings
+
+
+Kept = tuple[int, str]
+"""The line a row had in its file, and the row as it was kept."""
+
+_READ_AGAIN: Mapping[str, Callable[[str, str, Iterable[Kept]], SheetSource]] = {HL7: kept_messages}
+
+
+def kept_sources(sender: str, rows: Iterable[tuple[str, str, int, str]]) -> list[SheetSource]:
+    """Rows of a sender that waited (format, file, line, as sent), in their order, as sheets to be read again."""
+    return [
+        _READ_AGAIN[format](file, sender, [(line, sent) for _, _, line, sent in some])
+        for (format, file), some in groupby(rows, key=lambda row: (row[0], row[1]))
+    ]
 
 
 _FORMAT_OF_SUFFIX = {

@@ -17,6 +17,7 @@ from dashboard.components.states import empty_state
 from dashboard.secure import READERS, Current, SecureDash, current
 from jobs.health import health
 from models.accounts import audit
+from models.alert_lifecycle import present_day
 from models.database import reading, writing
 from models.panel import nav_counts, search_patients
 
@@ -211,7 +212,7 @@ def register(app: SecureDash) -> None:
     def show_bar(pathname: str | None, _tick: int | None, _refresh: Any) -> tuple[Any, Any, str, Any]:
         here = current()
         with reading(here.engine) as session:
-            counts = nav_counts(session, here.today)
+            counts = nav_counts(session, present_day(session, here.now, here.settings.timezone))
         found = app.page_at(pathname or "/")
         links = [
             dcc.Link(

@@ -613,13 +613,17 @@ def do_to_alert(
         elif act == "snooze":
             alert_lifecycle.snooze(session, alert_id, by, until=until, today=today, now=now, reason=code, note=said)
         elif act == "resolve":
-            alert_lifecycle.resolve(session, alert_id, by, outcome=code, now=now, note=said)
+            alert_lifecycle.resolve(session, alert_id, by, outcome=code, today=today, now=now, note=said)
         elif act == "comment":
             alert_lifecycle.comment(session, alert_id, by, note=said, now=now)
         elif act == "seen":
-            alert_lifecycle.mark_seen(session, alert_id, by, now=now, note=said)
+            alert_lifecycle.mark_seen(session, alert_id, by, today=today, now=now, note=said)
         elif act == "undo":
-            alert_lifecycle.reopen(session, alert_id, by, now=now, note=said)
+            last = alert_lifecycle.last_action(alert_lifecycle.history(session, [alert_id])[alert_id])
+            if last is not None:
+                alert_lifecycle.undo(session, last.id or 0, by, now=now, note=said)
+            else:
+                alert_lifecycle.reopen(session, alert_id, by, now=now, note=said)
         else:
             raise ActionRefused(f"There is no action {act!r}.")
         audit(session, by, f"alert {act}", now=now, patient_id=alert.patient_id, detail=f"alert {alert_id}")

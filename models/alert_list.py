@@ -329,26 +329,32 @@ DONE_SHOWN = 500
 """At most so many alerts that were dealt with on a day are listed."""
 
 
-def done_since(session: Session, today: dt.date, since: dt.datetime, *, by: str | None = None) -> list[dict[str, Any]]:
-    """What people did since a moment and can still take back, newest first: rows as of `alert_rows`, with `action`.
+def actions_since(session: Session, since: dt.datetime, *, by: str | None = None) -> dict[int, AlertEvent]:
+    """By alert, the last thing that a person did to it since a moment and that can still be taken back.
 
     Args:
         by: only what this person did.
     """
     lately = (
-        sa.select(sa.distinct(col(AlertEvent.alert_id)))
+        sa.select(col(AlertEvent.alert_id))
+        .distinct()
         # Spelled as the index of people's events is, so that SQLite uses it.
         .where(sa.text("alert_event.by <> 'myopanel'"), col(AlertEvent.at) >= since)
     )
     touched = [int(row[0]) for row in session.execute(lately)]
-    newest: dict[int, AlertEvent] = {}
+    found: dict[int, AlertEvent] = {}
     for number, events in history(session, touched).items():
         action = last_action(events)
         if action is not None and action.at >= since and by in {None, action.by}:
-            newest[number] = action
-    chosen = sorted(newest, key=lambda number: (newest[number].at, newest[number].id or 0), reverse=True)[:DONE_SHOWN]
-    rows = {row["id"]: row for row in alert_rows(session, today, ids=chosen)}
-    return [rows[number] | {"action": newest[number]} for number in chosen if number in rows]
+            found[number] = action
+    return found
+
+
+def done_rows(session: Session, today: dt.date, actions: Mapping[int, AlertEvent]) -> list[dict[str, Any]]:
+    """The alerts of `actions_since`, newest first: rows as of `alert_rows`, each with its `action`."""
+    chosen = sorted(actions, key=lambda number: (actions[number].at, actions[number].id or 0), reverse=True)
+    rows = {row["id"]: row for row in alert_rows(session, today, ids=chosen[:DONE_SHOWN])}
+    return [rows[number] | {"action": actions[number]} for number in chosen if number in rows]
 
 
 def newest_event(session: Session) -> int:

@@ -430,7 +430,8 @@ def alerts(
             ],
             today,
             last_reviews(session.connection(), people),
-            stands=places(session.connection(), people),
+            # What somebody has in hand, or what ended, is ordered by what it says itself, as on its tab.
+            stands=places(session.connection(), people) if state in {"open", "all"} else None,
         )
         rows = [alert_document(row["alert"], row["mrn"], events.get(row["id"], []), today) for row in ordered]
     print_rows(

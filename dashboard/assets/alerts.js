@@ -14,7 +14,7 @@
   var AT_ONCE = { acknowledge: 1, seen: 1 };  // the others need words, a day or a person
   var TWICE = 350;   // milliseconds within which a second press of the same key is the first one's echo
   var KEPT = 600000; // how long what was done is offered for taking back beside the list; later from "Done today"
-  var busy = {}, seen = null;
+  var busy = {}, seen = null, leaving = 0;
   var PEOPLE = 200;  // patients asked for at a time
 
   function page() { return document.querySelector('[data-keys="alerts"]'); }
@@ -33,7 +33,7 @@
         onClick: function (event) {
           event.stopPropagation();
           if (event.metaKey || event.ctrlKey || event.shiftKey) { return; }
-          event.preventDefault(); window.myopanelGo(path);
+          event.preventDefault(); leaving = Date.now(); window.myopanelGo(path);
         }
       }, d.n),
       h("span", { className: "c-sub" }, d.m + " · " + d.x.replace(/_.*/, "")));
@@ -230,6 +230,8 @@
       return window.dash_clientside.no_update;
     },
     clicked: function (cell) {
+      // The name leads to the patient; the grid hears of the click all the same.
+      if (Date.now() - leaving < 400) { return window.dash_clientside.no_update; }
       if (cell && cell.rowId !== undefined && cell.colId !== "actions" && cell.colId !== "ag-Grid-SelectionColumn") { open(cell.rowId); }
       return window.dash_clientside.no_update;
     },

@@ -67,8 +67,10 @@
     return made;
   }
   function close(box) {
+    // Its own cross closes this one only; Escape would close the one below as well.
+    var cross = box.querySelector(".mantine-Modal-close, .mantine-Drawer-close");
     letThrough = true;
-    try { box.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", code: "Escape", bubbles: true, cancelable: true })); } finally { letThrough = false; }
+    try { if (cross) { cross.click(); return; } box.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", code: "Escape", bubbles: true, cancelable: true })); } finally { letThrough = false; }
   }
 
   window.addEventListener("keydown", function (event) {
@@ -79,6 +81,11 @@
     if (event.key === "Escape" && !open && box.hasAttribute("data-typed")) {
       event.preventDefault(); event.stopImmediatePropagation();
       if (box.querySelector(".ask-discard")) { box.querySelector(".ask-discard button").click(); } else { ask(box, true); }
+      return;
+    }
+    if (event.key === "Escape" && !open && document.querySelectorAll("[role=dialog]").length > 1) {
+      event.preventDefault(); event.stopImmediatePropagation();
+      close(box);
       return;
     }
     if (event.key !== "Enter" || event.isComposing || event.defaultPrevented || dialog(el) !== box) { return; }

@@ -24,13 +24,13 @@ from models.alert_list import TO_DO, actions_since, alert_counts, alert_page, al
 from models.assessment import Assessment, EvaluationRun
 from models.database import engine_for, reading, writing
 from models.job_run import OutboxMessage
-from models.list_order import Danger
+from models.list_order import Danger, in_order
 from models.panel import Asked, nav_counts, panel_counts
 from models.patient import Patient
 from models.patient_record import mark_reviewed
 from models.patient_summary import mark
 from models.settings import Settings
-from models.standing import settle
+from models.standing import last_reviews, settle
 from tests.dashboard.conftest import NOW, PASSWORD, PEOPLE, TODAY, TOKEN, Clinic, Clock, days, keep_summaries
 
 TOLD: dict[str, dict[str, Any]] = {
@@ -310,7 +310,9 @@ def test_a_filter_of_the_panel_keeps_the_order_and_counts_its_rows(awkward: Clin
 
 
 @pytest.mark.parametrize("show", ["acknowledged", "snoozed", "covered", "settled", "new"])
-def test_what_the_database_orders_and_what_we_order_are_the_same(awkward: Clinic, show: str) -> None:
+def test_what_the_database_orders_and_what_we_order_are_the_same(
+    awkward: Clinic, show: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     with writing(awkward.engine) as session:
         # Everybody into one view, so that its order has something to say.
         for alert in session.exec(select(Alert).join(Patient).where(Patient.status == "active")):
@@ -330,7 +332,9 @@ def test_what_the_database_orders_and_what_we_order_are_the_same(awkward: Clinic
         mark(session.connection(), *awkward.patients.values())
     settle(awkward.engine, TODAY)
     with reading(awkward.engine) as session:
-        python = [row["id"] for row in alert_rows(session, TODAY) if row["view"] == show]
+        rows = [row for row in alert_rows(session, TODAY) if row["view"] == show]
+        reviewed = last_reviews(session.connection(), list(awkward.patients.values()))
+        python = [row["id"] for row in in_order(rows, TODAY, reviewed)]
         parts: list[int] = []
         start, more = 0, True
         while more:
@@ -339,6 +343,8 @@ def test_what_the_database_orders_and_what_we_order_are_the_same(awkward: Clinic
             start += 2
     assert len(python) > 10
     assert parts == python
+    if show in {"acknowledged", "snoozed"}:
+        assert [one["id"] for one in commanded(awkward, capsys, monkeypatch, "alerts", "--state", show)] == parts
 
 
 # ------------------------------------------------------------------------------------------------ nothing jumps

@@ -10,6 +10,7 @@
   var TITLES = { acknowledge: "Acknowledge", snooze: "Snooze", assign: "Assign", resolve: "Resolve", comment: "Comment", seen: "Mark as seen", "take-over": "Take over" };
   var FIELDS = { acknowledge: ["reason", "note"], snooze: ["snooze-reason", "until", "note"], assign: ["to", "note"], resolve: ["outcome", "note"], comment: ["note"], seen: ["note"], "take-over": [] };
   var who = "all", show = "todo";
+  var PHONE_ACTS = 76;
   var WIDE = 1180;   // pixels from which all actions stand in the row
   var AT_ONCE = { acknowledge: 1, seen: 1 };  // the others need words, a day or a person
   var TWICE = 350;   // milliseconds within which a second press of the same key is the first one's echo
@@ -47,7 +48,7 @@
   function what(d) {
     return h("div", { style: { display: "flex", gap: 10, alignItems: "flex-start", minWidth: 0 } },
       h("span", { className: "sev sev-" + d.s, style: { height: 20 }, title: WORDS[d.s] }, h("span", { className: "sev-icon", "aria-hidden": true }), h("span", { className: "only-read" }, WORDS[d.s] + ": ")),
-      h("div", { className: "c-two" }, h("span", { title: d.t }, d.t), h("span", { className: "c-sub", title: d.f }, d.f ? "First: " + d.f : "")));
+      h("div", { className: "c-two" }, h("span", { className: "c-wrap", title: d.t }, d.t), h("span", { className: "c-sub", title: d.f }, d.f ? (show === "done" ? "" : "First: ") + d.f : "")));
   }
 
   cells.AlertSince = function (props) {
@@ -71,7 +72,8 @@
     }
     function doing(kind) { return function () { begin(kind, [d]); }; }
     if (show === "done") { return h("div", { className: "row-actions" }, button("Undo", function () { takeBack({ events: [d.u] }, [d]); })); }
-    var more = narrow ? [button("⋯", function () { open(d.id); }, "More", "more")] : [];
+    // On a telephone the row itself opens what else can be done.
+    var more = narrow && !window.myopanelNarrow() ? [button("⋯", function () { open(d.id); }, "More", "more")] : [];
     if (d.v === "settled") { return h("div", { className: "row-actions" }, [button("Seen", doing("seen"), "Mark as seen")].concat(more)); }
     var first = d.v === "acknowledged" ? [] : [button("Ack", doing("acknowledge"), "Acknowledge")];
     if (narrow) { return h("div", { className: "row-actions" }, first.concat(more)); }
@@ -188,18 +190,25 @@
       // A group of what is new exists for some days after an upgrade only.
       if (key === "new") { el.hidden = show !== "new" && !counts["new"]; }
     });
+    document.querySelectorAll("[data-alerts-not]").forEach(function (el) { el.hidden = el.getAttribute("data-alerts-not") === show; });
     document.querySelectorAll("[data-alerts-only]").forEach(function (el) { el.hidden = el.getAttribute("data-alerts-only") !== show; });
     if (api.getDisplayedRowCount()) { api.hideOverlay(); } else { api.showNoRowsOverlay(); }
     api.refreshCells({ columns: ["patient"], force: true });
   }
 
-  funcs.alertsRowHeight = function () { return window.myopanelNarrow() ? 77 : 57; };
+  // What decides is not cut: a reason that needs it gets a second line.
+  funcs.alertsRowHeight = function (d) {
+    var width = window.innerWidth, phone = window.myopanelNarrow();
+    var room = width - (phone ? 42 + PHONE_ACTS : 42 + 200 + (width > WIDE ? 190 + 110 + 268 : 168 + 80 + 112)) - 44;
+    var lines = d && d.t && d.t.length * 7.4 > room ? 2 : 1;
+    return (phone ? 77 : 57) + (lines - 1) * 20;
+  };
   function fit(api) {
     var width = window.innerWidth, phone = window.myopanelNarrow();
     api.setColumnsVisible(["patient", "owner", "since"], !phone);
     api.applyColumnState({ state: [
-      { colId: "since", width: width > WIDE ? 190 : 130 }, { colId: "owner", width: width > WIDE ? 110 : 80 },
-      { colId: "actions", width: width > WIDE ? 268 : phone ? 68 : 112 }
+      { colId: "since", width: width > WIDE ? 190 : 168 }, { colId: "owner", width: width > WIDE ? 110 : 80 },
+      { colId: "actions", width: width > WIDE ? 268 : phone ? PHONE_ACTS : 112 }
     ] });
     api.resetRowHeights();
     api.refreshCells({ columns: ["t", "actions"], force: true });
@@ -257,6 +266,9 @@
   // ------------------------------------------------------------------------------------------------------- acting
   function begin(kind, rows, inWords) {
     rows = rows.filter(function (d) { return !busy[d.id]; });
+    if (kind === "undo") { takeBack({ events: rows.map(function (d) { return d.u; }).filter(Boolean) }, rows); return; }
+    // What was done today is only taken back there, unless its drawer is open.
+    if (show === "done" && !document.querySelector("[data-alerts-drawer]")) { return; }
     if (!mayAct() || !rows.length || !TITLES[kind]) { return; }
     if (kind === "take-over") { rows = rows.filter(function (d) { return d.v === undefined || d.v === "new"; }); if (!rows.length) { return; } }
     if ((AT_ONCE[kind] && !inWords) || (kind === "take-over" && rows[0].id !== "rest")) { send(kind, rows, {}, false); return; }
@@ -381,9 +393,10 @@
     takeBack(one.undo.undo, one.undo.rows);
   }
   function takeBack(undo, rows) {
-    if (rows.some(function (d) { return busy[d.id]; })) { return; }
+    if (!mayAct() || !rows.length || rows.some(function (d) { return busy[d.id]; })) { return; }
     rows.forEach(function (d) { busy[d.id] = true; });
     redraw(rows);
+    if (grid()) { step(grid(), rows); grid().deselectAll(); }
     post("/alerts/undo", undo).then(function (told) {
       refusals(told.refused);
       if (told.said) { done = done.filter(function (one) { return one.undo; }); done.push({ what: (rows.length === 1 && rows[0].n ? rows[0].n + ": taken back" : told.said) + " · saved " + told.at, undo: null }); }
@@ -451,7 +464,12 @@
     var modal = document.getElementById("alerts-apply");
     if (modal || event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName) && event.target.type !== "checkbox") { return; }
     var key = event.key;
-    if (key === "u") { event.preventDefault(); if (!event.repeat) { undoLast(); } return; }
+    if (key === "u") {
+      event.preventDefault();
+      if (event.repeat) { return; }
+      if (show === "done" && targets().length) { begin("undo", targets()); } else { undoLast(); }
+      return;
+    }
     if (key === "a" || key === "A" || key === "s" || (key === "t" && show === "new")) {
       event.preventDefault();
       // Held down, or bounced: the alert below, which nobody has read, must not be acknowledged by the echo.

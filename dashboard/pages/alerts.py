@@ -210,18 +210,23 @@ def _row(row: dict[str, Any], here: Current, today: dt.date) -> dict[str, Any]:
         "s": row["severity"],
         "v": view,
         "t": short_reason(row, today, since=False),
-        "f": row["suggested_action"] if view not in {"settled"} else "look once: it ended by itself",
-        "h": _note(row, here, today),
+        "f": _first(row, here, today),
+        "h": "" if row.get("action") else _note(row, here, today),
         "d": short_day(row["since"], today),
         "o": row["owner"] or "",
     } | ({"u": row["action"].id} if row.get("action") else {})
 
 
+def _first(row: dict[str, Any], here: Current, today: dt.date) -> str:
+    """The first thing to do; of what was done today, what that was."""
+    action = row.get("action")
+    if action is not None:
+        return f"{action.event.capitalize()} by {action.by} {clock_time(action.at, here.settings.zone, today)}"
+    return str(row["suggested_action"]) if row["view"] != "settled" else "look once: it ended by itself"
+
+
 def _note(row: dict[str, Any], here: Current, today: dt.date) -> str:
     """What else must be known before acting, in a few words."""
-    if row.get("action"):
-        action = row["action"]
-        return f"{action.event} by {action.by} {clock_time(action.at, here.settings.zone, today)}"
     if row["withdrawn_at"]:
         return "withdrawn: its result was corrected"
     if row["needs_a_look"]:
@@ -260,7 +265,7 @@ def _grid(here: Current) -> Any:
 
     acting = here.may(ACTORS)
     options: dict[str, Any] = {
-        "getRowHeight": {"function": "alertsRowHeight()"},
+        "getRowHeight": {"function": "alertsRowHeight(params.data)"},
         "headerHeight": 32,
         "animateRows": False,
         "ensureDomOrder": True,
@@ -315,10 +320,17 @@ def _bulk() -> Any:
     return html.Div(
         [
             html.Span("", className="said", **data(alerts_selected="")),
-            _act_button("acknowledge", "Acknowledge", key="a"),
-            _act_button("snooze", "Snooze", key="s"),
-            _act_button("assign", "Assign"),
-            _act_button("resolve", "Resolve"),
+            html.Span(
+                [
+                    _act_button("acknowledge", "Acknowledge", key="a"),
+                    _act_button("snooze", "Snooze", key="s"),
+                    _act_button("assign", "Assign"),
+                    _act_button("resolve", "Resolve"),
+                ],
+                className="acts",
+                **data(alerts_not="done"),
+            ),
+            html.Span(_act_button("undo", "Undo", key="u"), **data(alerts_only="done"), hidden=True),
             html.Span(_act_button("take-over", "Take over", key="t"), **data(alerts_only="new"), hidden=True),
             _act_button("clear", "Clear"),
         ],

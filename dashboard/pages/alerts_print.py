@@ -6,7 +6,7 @@ from dash import dcc, html
 
 from dashboard.components.accessible import data
 from dashboard.components.badges import SEVERITY_WORDS
-from dashboard.components.dates import clock_time, short_day
+from dashboard.components.dates import short_day
 from dashboard.components.formats import counted
 from dashboard.components.reasons import short_reason
 from dashboard.components.states import empty_state, page_head
@@ -38,27 +38,31 @@ def layout(**query: str) -> Any:
         counts = alert_counts(session, today, owner=owner)
         rows, more = alert_page(session, today, views_of(show), 0, MOST_PATIENTS, owner=owner)
     back = "&".join(f"{name}={query[name]}" for name in ("who", "show") if query.get(name))
-    head = [
-        html.Button("Print", type="button", className="button print-page no-print"),
-        dcc.Link("Back to the list", href=f"/alerts?{back}" if back else "/alerts", className="no-print"),
-    ]
+    head = html.Div(
+        [
+            html.Button("Print", type="button", className="button print-page"),
+            dcc.Link("Back to the list", href=f"/alerts?{back}" if back else "/alerts"),
+        ],
+        className="print-line no-print",
+    )
     whose = f", {WHOSE[query['who']]}" if query.get("who") in WHOSE else ""
     told = f"{counted(counts.alerts[show], 'alert')} of {counted(counts.patients[show], 'patient')}"
     left_out = f"; the first {counted(MOST_PATIENTS, 'patient')} are printed" if more else ""
-    stamp = f"as of {clock_time(here.now, here.settings.zone, today)}, for {here.user.shown_name}"
+    moment = here.now.astimezone(here.settings.zone)
+    stamp = f"as of {moment.day} {moment:%b %Y %H:%M}, for {here.user.shown_name}"
+    heading = page_head(f"Alerts: {title}{whose}")
     if not rows:
-        return html.Div(
-            [page_head(f"Alerts: {title}{whose}", None, head), empty_state("Nothing here", stamp)], className="page"
-        )
+        return html.Div([heading, head, empty_state("Nothing here", stamp)], className="page")
     return html.Div(
         [
-            page_head(f"Alerts: {title}{whose}", None, head),
+            heading,
+            head,
             html.P([html.B(told), f"{left_out}, {stamp}"], className="quiet"),
             table(
                 ["Patient", "What, and the first thing to do", "Since", "Owner", "Done"],
                 _lines(rows, today),
                 label="Alerts, in the order of the list",
-                kind="paper",
+                kind="paper cards",
             ),
         ],
         className="page records",
@@ -76,7 +80,9 @@ def _lines(rows: list[dict[str, Any]], today: Any) -> list[list[Any]]:
             [
                 html.B(SEVERITY_WORDS[row["severity"]] + ": "),
                 short_reason(row, today, since=False),
-                html.Span(f"First: {row['suggested_action']}", className="sub") if row["suggested_action"] else None,
+                html.Div(f"First: {row['suggested_action']}", className="quiet small")
+                if row["suggested_action"]
+                else None,
             ],
             **data(alert=str(row["id"])),
         )

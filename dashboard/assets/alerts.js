@@ -244,6 +244,17 @@
       if (cell && cell.rowId !== undefined && cell.colId !== "actions" && cell.colId !== "ag-Grid-SelectionColumn") { open(cell.rowId); }
       return window.dash_clientside.no_update;
     },
+    // Whoever read the drawer stands in its row again.
+    closed: function (opened) {
+      var tries = 0;
+      (function back() {
+        var api = grid();
+        if (opened || !api) { return; }
+        if (document.querySelector("[role=dialog]") && tries < 60) { tries += 1; setTimeout(back, 30); return; }
+        stay(api, focused(api));
+      })();
+      return window.dash_clientside.no_update;
+    },
     save: function (clicks, command, reason, snoozeReason, outcome, until, to, note) {
       if (clicks && command) {
         send(command.kind, command.rows, { reason: reason, "snooze-reason": snoozeReason, outcome: outcome, until: until, to: to, note: note }, true);

@@ -467,6 +467,12 @@ def register(app: SecureDash) -> None:
         prevent_initial_call=True,
     )
     app.clientside_callback(
+        ClientsideFunction("myopanelAlerts", "closed"),
+        Output("alerts-filtered", "tabIndex"),
+        Input("alerts-drawer", "opened"),
+        prevent_initial_call=True,
+    )
+    app.clientside_callback(
         ClientsideFunction("myopanelAlerts", "save"),
         Output("alerts-filtered", "className"),
         Input("alerts-apply", "n_clicks"),
@@ -551,17 +557,18 @@ def _drawer(
             acting = [_act_button("seen", "Seen", main=True), _act_button("comment", "Comment")]
         elif row["state"] != "resolved":
             acting = [
-                _act_button("acknowledge", "Acknowledge", key="a", main=True),
                 _act_button("snooze", "Snooze", key="s"),
                 _act_button("assign", "Assign"),
                 _act_button("resolve", "Resolve"),
                 _act_button("comment", "Comment"),
             ]
+            if row["state"] != "acknowledged":
+                acting.insert(0, _act_button("acknowledge", "Acknowledge", key="a", main=True))
             if row["view"] == "new":
-                acting.insert(4, _act_button("take-over", "Take over", key="t"))
+                acting.insert(-1, _act_button("take-over", "Take over", key="t"))
         else:
             acting = [_act_button("comment", "Comment")]
-        acting += _taking_back(happened, here, today)
+        acting = [*_taking_back(happened, here, today), *acting]
     return html.Div(
         [
             html.Div(

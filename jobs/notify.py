@@ -20,6 +20,7 @@ from sqlmodel import Session, col, select
 
 from models.alert_lifecycle import present_day
 from models.alert_list import (
+    TO_DO,
     AlertCounts,
     Group,
     alert_counts,
@@ -76,7 +77,7 @@ def write_digest(session: Session, as_of: dt.date, now: dt.datetime, settings: S
     changes nothing. Returns how many messages are new. Also an empty list is told: silence would be ambiguous.
     """
     today = present_day(session, now, settings.timezone)
-    counts = alert_counts(session, today)
+    counts = alert_counts(session, today, people_of=(*TO_DO, "settled"))
     common = [
         *_in_danger(danger_counts(session, today)),
         *_by_severity(counts),

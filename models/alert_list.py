@@ -18,7 +18,7 @@ from models.list_order import WATCH, Danger, asks, floor, in_order
 from models.list_order_sql import change_of_alert, class_of_alert
 from models.medication import MedicationStatement
 from models.observation import Observation
-from models.patient import Patient, ids_of_left, name_of
+from models.patient import LEFT, Patient, ids_of_left, name_of
 from models.patient_summary import PatientSummary, chunks
 from models.standing import last_reviews, places
 from models.user import PatientReview
@@ -42,6 +42,8 @@ _COLUMNS = (
     _A.set_aside, _A.ended_at, _P.mrn, _P.given_name, _P.family_name, _P.diagnosis, _P.clinician,
 )  # fmt: skip
 _RUNNING = sa.and_(_A.ended_at.is_(None), _P.status == "active")
+# Of some patients, along their index: the index of all that runs is the clinic's, and no database should take it.
+_RUNNING_OF = sa.and_(sa.func.coalesce(_A.ended_at, sa.null()).is_(None), _P.status.not_in(LEFT))
 _UNSEEN = sa.and_(_A.ended_at.is_not(None), _A.seen_at.is_(None), _A.resolved_at.is_(None))
 
 
@@ -74,7 +76,7 @@ def _ordered(session: Session, found: Sequence[Any], today: dt.date, *, stands: 
 
 def asking_of(session: Session, patient_id: int, today: dt.date) -> list[dict[str, Any]]:
     """The alerts of one patient that ask for something now, in their order; rows as of `alert_rows`."""
-    found = session.execute(_joined(sa.and_(_A.ended_at.is_(None), _A.patient_id == patient_id))).all()
+    found = session.execute(_joined(sa.and_(_RUNNING_OF, _A.patient_id == patient_id))).all()
     return [row for row in _ordered(session, found, today) if asks(row)]
 
 
@@ -126,33 +128,46 @@ def _whose(owner: str | None) -> Any:
 
 @dataclass(frozen=True)
 class AlertCounts:
-    """How many alerts stand in each of `VIEWS`, and of how many patients; `todo` is all of `TO_DO`."""
+    """How many alerts stand in each of `VIEWS` (`todo`: in all of `TO_DO`), and of how many patients in those asked."""
 
     alerts: Counter[str]
     patients: Counter[str]
 
 
-def alert_counts(session: Session, today: dt.date, *, owner: str | None = None) -> AlertCounts:
-    """What every page, print, message and tab counts. `owner`: see `alert_page`."""
-    listed_alerts = _listed(today, owner)
-    query = sa.select(
-        listed_alerts.c.view, sa.func.count(), sa.func.count(sa.distinct(listed_alerts.c.patient_id))
-    ).group_by(listed_alerts.c.view)
-    alerts, patients = Counter[str](), Counter[str]()
-    for name, count, people in session.execute(query):
-        alerts[str(name)], patients[str(name)] = int(count), int(people)
-    alerts["todo"], patients["todo"] = todo_counts(session, today, owner=owner)
+def alert_counts(
+    session: Session, today: dt.date, *, owner: str | None = None, people_of: Sequence[str] = ("todo",)
+) -> AlertCounts:
+    """What every page, print, message and tab counts.
+
+    Args:
+        owner: see `alert_page`.
+        people_of: the views of which patients are counted too: of each, somebody stands in several.
+    """
+    inside = _listed(today, owner)
+    query = sa.select(inside.c.view, sa.func.count()).group_by(inside.c.view)
+    alerts = Counter({str(name): int(count) for name, count in session.execute(query)})
+    alerts["todo"] = sum(alerts[view] for view in TO_DO)
     unseen = sa.select(_A.patient_id).where(_UNSEEN, _whose(owner)).limit(UNSEEN_SHOWN).subquery()
     settled = sa.select(sa.func.count(), sa.func.count(sa.distinct(unseen.c.patient_id))).select_from(unseen)
-    alerts["settled"], patients["settled"] = (int(count) for count in session.execute(settled).one())
+    alerts["settled"], people = (int(count) for count in session.execute(settled).one())
+    patients = Counter({"settled": people} if "settled" in people_of else {})
+    for name in people_of:
+        if name not in {"settled", "done"}:
+            patients[name] = _counted(session, today, owner, name)[1]
     return AlertCounts(alerts, patients)
 
 
-def todo_counts(session: Session, today: dt.date, *, owner: str | None = None) -> tuple[int, int]:
-    """How many alerts ask for something now, and of how many patients."""
-    asking = _listed(today, owner)
-    query = sa.select(sa.func.count(), sa.func.count(sa.distinct(asking.c.patient_id)))
-    count, people = session.execute(query.where(asking.c.view.in_(TO_DO))).one()
+def todo_count(session: Session, today: dt.date) -> int:
+    """How many alerts ask for something now."""
+    inside = _listed(today, None)
+    query = sa.select(sa.func.count()).where(inside.c.view.in_(TO_DO))
+    return int(session.execute(query).scalar_one())
+
+
+def _counted(session: Session, today: dt.date, owner: str | None, name: str) -> tuple[int, int]:
+    inside = _listed(today, owner)
+    query = sa.select(sa.func.count(), sa.func.count(sa.distinct(inside.c.patient_id)))
+    count, people = session.execute(query.where(inside.c.view.in_(TO_DO if name == "todo" else (name,)))).one()
     return int(count), int(people)
 
 
@@ -204,11 +219,12 @@ def alert_page(
         who = list(dict.fromkeys(row["patient_id"] for row in rows))
         kept = set(who[start : start + people])
         return [row for row in rows if row["patient_id"] in kept], len(who) > start + people
-    inside = sa.and_(_RUNNING, _view(today).in_(list(views)), _whose(owner))
+    inside = sa.and_(_RUNNING_OF, _view(today).in_(list(views)), _whose(owner))
     if set(views) <= set(TO_DO):
         who = _people_by_place(session, today, inside, start, people + 1)
     else:
-        who = _people_by_worst(session, today, inside, start, people + 1)
+        all_of_them = sa.and_(_RUNNING, _view(today).in_(list(views)), _whose(owner))
+        who = _people_by_worst(session, today, all_of_them, start, people + 1)
     found = [
         row
         for part in chunks(who[:people])

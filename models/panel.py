@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from models.alert_list import todo_counts
+from models.alert_list import todo_count
 from models.assessment import Assessment
 from models.labs_due import Wanted, patients_to_take
 from models.list_order import CANNOT_TELL, NOTHING, Asks, floor
@@ -78,7 +78,7 @@ def nav_counts(session: Session, today: dt.date) -> dict[str, int]:
     Alerts: what its page lists under "To do". Labs due: the patients whom its page lists to take blood from.
     """
     return {
-        "Alerts": todo_counts(session, today)[0],
+        "Alerts": todo_count(session, today),
         "Labs due": patients_to_take(session, Wanted(), today),
     }
 

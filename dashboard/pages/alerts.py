@@ -150,7 +150,8 @@ def list_rows(session: Session, here: Current, today: dt.date) -> list[dict[str,
 
 def content(here: Current, query: Mapping[str, str]) -> dict[str, Any]:
     """A part of the list: `rows` of so many patients, whether there are `more`, and the `counts` of every view."""
-    show = query.get("show", "todo")
+    shown = {"todo", *ALL_VIEWS, DONE_VIEW[0]}
+    show = query.get("show", "todo") if query.get("show") in shown else "todo"
     owner = owner_of(here, query)
     with reading(here.engine) as session:
         today = present_day(session, here.now, here.settings.timezone)
@@ -158,7 +159,7 @@ def content(here: Current, query: Mapping[str, str]) -> dict[str, Any]:
     with reading(here.engine) as session:
         # Before anything else is read: whatever happens after it was not seen by whoever acts on this list.
         seen = newest_event(session)
-        counts = alert_counts(session, today, owner=owner)
+        counts = alert_counts(session, today, owner=owner, people_of=(show,))
         done = actions_since(session, start_of_day(here.today, here.settings.timezone), by=owner or None)
         if show == DONE_VIEW[0]:
             found, more = done_rows(session, today, done), False

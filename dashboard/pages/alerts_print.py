@@ -35,7 +35,7 @@ def layout(**query: str) -> Any:
         today = present_day(session, here.now, here.settings.timezone)
     settle(here.engine, today)
     with reading(here.engine) as session:
-        counts = alert_counts(session, today, owner=owner)
+        counts = alert_counts(session, today, owner=owner, people_of=(show,))
         rows, more = alert_page(session, today, views_of(show), 0, MOST_PATIENTS, owner=owner)
     back = "&".join(f"{name}={query[name]}" for name in ("who", "show") if query.get(name))
     head = html.Div(

@@ -33,10 +33,13 @@
     var box = dialog(event.target);
     if (box && event.target.matches("input, textarea") && event.isTrusted) { box.setAttribute("data-typed", ""); }
   }, true);
-  // Saved, or on its way: there is nothing to lose any more.
+  // On its way: there is nothing to lose any more, unless it was refused and the dialog still stands.
   document.addEventListener("click", function (event) {
     var button = event.target.closest && event.target.closest("button.button"), box = dialog(button);
-    if (box) { box.removeAttribute("data-typed"); ask(box, false); }
+    if (!box || !box.hasAttribute("data-typed")) { return; }
+    box.removeAttribute("data-typed");
+    ask(box, false);
+    setTimeout(function () { if (box.isConnected) { box.setAttribute("data-typed", ""); } }, 1500);
   });
 
   function ask(box, wanted) {

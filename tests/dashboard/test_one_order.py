@@ -376,6 +376,18 @@ def test_acting_on_one_alert_never_makes_the_others_jump_and_taking_it_back_neit
     assert order(awkward) == EXPECTED
 
 
+def test_on_the_patients_page_too_an_alert_dealt_with_today_stays_where_it_was(awkward: Clinic) -> None:
+    def cards() -> list[int]:
+        view = gather(here(awkward), "heart-this-week")
+        assert view is not None
+        return [alert.id or 0 for alert, _ in shown_alerts(view)]
+
+    before = cards()
+    with writing(awkward.engine) as session:
+        acknowledge(session, before[0], "nora", today=TODAY, now=NOW)
+    assert cards() == before
+
+
 def test_once_all_are_dealt_with_the_patient_leaves_and_tomorrow_the_rest_stands_by_itself(awkward: Clinic) -> None:
     with writing(awkward.engine) as session:
         acknowledge(session, the_alert(session, "heart-this-week", "s"), "nora", today=TODAY, now=NOW)

@@ -487,31 +487,37 @@ def alerts(
     from models.database import reading
     from models.list_order import in_order
     from models.patient import Patient
-    from models.standing import last_reviews
+    from models.standing import last_reviews, places, settle
 
     if state not in {*STATES, "all"}:
         raise UsageError(f"--state is one of {', '.join(STATES)} or all, not {state!r}.")
     settings = _settings()
-    with reading(_engine(settings)) as session:
+    engine = _engine(settings)
+    with reading(engine) as session:
+        today = present_day(session, utc_now(), settings.timezone)
+    settle(engine, today)
+    with reading(engine) as session:
         query = select(Alert, Patient.mrn).join(Patient, col(Patient.id) == col(Alert.patient_id))
         if state in RUNNING:
-            query = query.where(col(Alert.ended_at).is_(None))
+            query = query.where(col(Alert.ended_at).is_(None), col(Patient.status) == "active")
         if patient is not None:
             if session.exec(select(Patient.id).where(Patient.mrn == patient)).first() is None:
                 raise UnknownPatient(patient)
             query = query.where(Patient.mrn == patient)
-        today = present_day(session, utc_now(), settings.timezone)
         found = [(one, mrn) for one, mrn in session.exec(query) if state in {"all", state_of(one, today)}]
         # A table has no column for what happened to each, and a clinic's open alerts have a long history.
         told = [one.id for one, _ in found if one.id is not None] if format is not Format.TABLE else []
         events = history(session, told)
-        seen = last_reviews(session.connection(), sorted({one.patient_id for one, _ in found}))
+        people = sorted({one.patient_id for one, _ in found})
         ordered = in_order(
             [
                 one.model_dump() | {"state": state_of(one, today), "aside": aside(one), "alert": one, "mrn": mrn}
                 for one, mrn in found
             ],
-            seen,
+            today,
+            last_reviews(session.connection(), people),
+            # What somebody has in hand, or what ended, is ordered by what it says itself, as on its tab.
+            stands=places(session.connection(), people) if state in {"open", "all"} else None,
         )
         rows = [alert_document(row["alert"], row["mrn"], events.get(row["id"], []), today) for row in ordered]
     print_rows(
@@ -523,6 +529,25 @@ def alerts(
     new = sum(row["new_with"] is not None for row in rows)
     if new:
         say(f"{new} of them are new with a version or a rule switched on (column new_with) and wait as one group.")
+
+
+@app.command()
+def panel(format: FormatOption = Format.TABLE) -> None:
+    """Every active patient, worst first, as on the page: what they ask for, and how many alerts ask for it."""
+    _short()
+    from models.alert_lifecycle import present_day
+    from models.database import reading
+    from models.panel import panel_documents
+    from models.standing import settle
+
+    settings = _settings()
+    engine = _engine(settings)
+    with reading(engine) as session:
+        today = present_day(session, utc_now(), settings.timezone)
+    settle(engine, today)
+    with reading(engine) as session:
+        rows = panel_documents(session, today)
+    print_rows(rows, format, ["mrn", "name", "asks", "alerts", "running", "diagnosis", "site"], empty="No patient.")
 
 
 def _act(alert_id: int, by: str, verb: Callable[["Session", dt.date, dt.datetime], "Alert"]) -> None:
@@ -582,7 +607,7 @@ def alert_assign(
 
     if to is None:
         raise UsageError("--to: to whom? (--to '' gives it back to everybody)")
-    _act(alert_id, by, lambda s, _, now: assign(s, alert_id, by, to=to, now=now, note=note))
+    _act(alert_id, by, lambda s, today, now: assign(s, alert_id, by, to=to, today=today, now=now, note=note))
 
 
 @alert.command("resolve")
@@ -596,7 +621,11 @@ def alert_resolve(
     """Over, with an outcome."""
     from models.alert_lifecycle import resolve
 
-    _act(alert_id, by, lambda s, _, now: resolve(s, alert_id, by, outcome=outcome or reason, now=now, note=note))
+    _act(
+        alert_id,
+        by,
+        lambda s, today, now: resolve(s, alert_id, by, outcome=outcome or reason, today=today, now=now, note=note),
+    )
 
 
 @alert.command("take-over")

@@ -13,7 +13,7 @@ from typing import Any
 import flask
 import orjson
 from flask.typing import ResponseReturnValue
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from dashboard.api.fhir.resources import OUR_ANSWERS, patient_reference_id
 from dashboard.secure import READERS, Current, SecureDash, current, roles
@@ -29,7 +29,8 @@ from jobs.thresholds import advice_on, thresholds_on
 from models import vocabulary
 from models.accounts import audit
 from models.alert import Alert
-from models.alert_lifecycle import present_day, record, state_of
+from models.alert_lifecycle import present_day, record
+from models.alert_list import asking_of
 from models.database import reading, writing
 from models.errors import MyopanelError
 from models.patient import STATUSES, Patient
@@ -125,16 +126,25 @@ def _cards(here: Current, service: Mapping[str, Any], sent: Mapping[str, Any]) -
             return {"cards": []}
         today = present_day(session, here.now, here.settings.timezone)
         if service["id"] == PATIENT_VIEW:
-            cards = list(_alert_cards(here, session, patient, today))
+            weighed = list(_alert_cards(here, session, patient, today))
         else:
-            cards = list(_order_cards(here, session, patient, today, context))
+            weighed = [(_weight(card), card) for card in _order_cards(here, session, patient, today, context)]
     if service["id"] == PATIENT_VIEW:
-        cards += _suggestion_cards(here, patient, today)
+        weighed += [(_weight(card), card) for card in _suggestion_cards(here, patient, today)]
     with writing(here.engine) as session:
         detail = f"CDS Hooks {service['hook']}"
         audit(session, here.user.name, "read patient", now=here.now, patient_id=patient.id, detail=detail)
-    order = list(INDICATORS.values())
-    return {"cards": sorted(cards, key=lambda card: order.index(card["indicator"]))}
+    # Alerts stay as the list has them; a suggestion stands behind the alerts that weigh as much as it does.
+    return {"cards": [card for _, card in sorted(weighed, key=lambda pair: pair[0])]}
+
+
+IN_DANGER = -1
+"""Before everything, whenever it is to be done: sorting by the indicator alone would put danger that is for this week
+behind what is merely for today."""
+
+
+def _weight(card: Mapping[str, Any]) -> int:
+    return list(INDICATORS.values()).index(card["indicator"])
 
 
 def _patient(session: Session, context: Mapping[str, Any], prefetch: Any) -> Patient | None:
@@ -194,25 +204,29 @@ def _card(
     return card
 
 
-def _alert_cards(here: Current, session: Session, patient: Patient, today: dt.date) -> Iterator[dict[str, Any]]:
+def _alert_cards(
+    here: Current, session: Session, patient: Patient, today: dt.date
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """A card for each alert that asks for something now, in the order of the list, with its weight.
+
+    What somebody has seen, put off, or what a more general alert covers, and what waits with many others that a version
+    brought, is on the list and not in the way.
+    """
     titles = {rule.key: rule.title for rule in all_rules()}
-    running = select(Alert).where(Alert.patient_id == patient.id, col(Alert.ended_at).is_(None)).order_by(col(Alert.id))
-    for alert in session.exec(running):
-        # What somebody has seen, put off, or what a more general alert covers, is on the list and not in the way.
-        if state_of(alert, today) != "open" or alert.covered_by is not None:
-            continue
-        title = titles.get(alert.rule, alert.rule)
-        first = re.split(r"(?<=\.)\s", alert.explanation, maxsplit=1)[0]
-        since = f"Since {alert.since.isoformat()}." if alert.since else ""
+    for alert in asking_of(session, patient.id or 0, today):
+        title = titles.get(alert["rule"], alert["rule"])
+        first = re.split(r"(?<=\.)\s", alert["explanation"], maxsplit=1)[0]
+        since = f"Since {alert['since'].isoformat()}." if alert["since"] else ""
         detail = [
-            alert.explanation,
-            f"**Consider:** {alert.suggested_action}" if alert.suggested_action else "",
-            " ".join(filter(None, (since, f"Clears when {alert.clears_when}." if alert.clears_when else ""))),
+            alert["explanation"],
+            f"**Consider:** {alert['suggested_action']}" if alert["suggested_action"] else "",
+            " ".join(filter(None, (since, f"Clears when {alert['clears_when']}." if alert["clears_when"] else ""))),
             f"*{PURPOSE}*",
         ]
-        source = f"Myopanel: {title}, version {alert.rule_version}"
-        indicator = INDICATORS.get(alert.severity, "info")
-        yield _card(here, patient, f"alert-{alert.id}", f"{title}: {first}", indicator, detail, source, "alert")
+        source = f"Myopanel: {title}, version {alert['rule_version']}"
+        indicator = INDICATORS.get(alert["severity"], "info")
+        card = _card(here, patient, f"alert-{alert['id']}", f"{title}: {first}", indicator, detail, source, "alert")
+        yield IN_DANGER if alert["danger"] else _weight(card), card
 
 
 def _suggestion_cards(here: Current, patient: Patient, today: dt.date) -> list[dict[str, Any]]:

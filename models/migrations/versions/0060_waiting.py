@@ -10,7 +10,7 @@ from alembic import op
 from models.column_types import IDENTITY_BYTES, Digest, Instant
 
 revision = "0060"
-down_revision = "0045"
+down_revision = "0050"
 branch_labels = None
 depends_on = None
 

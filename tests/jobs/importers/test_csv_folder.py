@@ -141,7 +141,7 @@ def test_an_empty_file_has_no_rows(folder: Path, imported: Importer) -> None:
 
 
 def test_a_file_of_no_known_kind_is_wrong_usage(tmp_path: Path, imported: Importer) -> None:
-    with pytest.raises(UsageError, match="neither its name nor its header"):
+    with pytest.raises(UsageError, match="not those of the CSV folder, and no mapping fits"):
         imported(write(tmp_path, "a,b\n1,2\n", "export.csv"))
 
 

@@ -35,7 +35,7 @@ def everybody(engine: Engine, folder: Path) -> Iterator[PatientFacts]:
     import_paths(engine, [folder], timezone="UTC", by="test", now=NOW)
     thresholds = Thresholds({rule.key: rule.defaults() for rule in all_rules()}, {}, {})
     with reading(engine) as session:
-        for one in read_patients(session.connection(), AS_OF, timezone="UTC", statuses=STATUSES, horizon_days=None):
+        for one in read_patients(session.connection(), AS_OF, timezone="UTC", statuses=STATUSES):
             if one.status == "active":
                 asked = ask(one, thresholds, {rule.key for rule in all_rules()})
                 assert not asked.failed

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from models.settings import Settings
 
 
+_opened: "list[Engine]" = []
+"""What the command at work has opened. It is closed at its end, also where several commands run in one process."""
+
+
 def _short() -> None:
     """For commands that end within a second: what starting builds stays, and looking for garbage in it is a tenth."""
     gc.disable()
@@ -115,6 +119,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(f"Error: {trouble}")
         return 2
     finally:
+        while _opened:
+            _opened.pop().dispose()
         if collecting:
             gc.enable()
     return result if isinstance(result, int) else 0
@@ -183,6 +189,7 @@ def _engine(settings: "Settings") -> "Engine":
     from models.database import open_database
 
     engine = open_database(settings.database_url)
+    _opened.append(engine)
     from models.own_vocabulary import clinic_vocabulary
     from models.vocabulary import hold
 

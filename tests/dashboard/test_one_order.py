@@ -8,13 +8,12 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from dashboard.patient.sections import shown_alerts
 from sqlmodel import Session, select
 
 from dashboard.cli import main
 from dashboard.components.formats import counted
 from dashboard.pages import alerts, alerts_print, panel
-from dashboard.patient.view import gather
+from dashboard.patient.view import gather, shown_alerts
 from dashboard.secure import Current
 from jobs.notify import write_digest
 from models.accounts import Principal, add_user

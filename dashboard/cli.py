@@ -18,6 +18,7 @@ from typer.exceptions import TyperException
 
 from dashboard import __version__
 from dashboard.output import Format, out, print_json, print_rows, say
+from dashboard.waiting_commands import add_to as add_waiting_commands
 from models.clock import clinic_date, end_of_day, utc_now
 from models.errors import ActionRefused, MyopanelError, UnknownPatient, UsageError
 
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
     from jobs.own_rows import Change
     from models.alert import Alert
     from models.settings import Settings
+
+
+_opened: "list[Engine]" = []
+"""What the command at work has opened. It is closed at its end, also where several commands run in one process."""
 
 
 def _short() -> None:
@@ -114,6 +119,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(f"Error: {trouble}")
         return 2
     finally:
+        while _opened:
+            _opened.pop().dispose()
         if collecting:
             gc.enable()
     return result if isinstance(result, int) else 0
@@ -182,6 +189,7 @@ def _engine(settings: "Settings") -> "Engine":
     from models.database import open_database
 
     engine = open_database(settings.database_url)
+    _opened.append(engine)
     from models.own_vocabulary import clinic_vocabulary
     from models.vocabulary import hold
 
@@ -281,8 +289,12 @@ def db_restore(file: Annotated[Path, typer.Argument(metavar="FILE")]) -> None:
 
 @app.command("import")
 def import_facts(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="CSV folders, CSV files or workbooks.")],
-    source: Annotated[str, typer.Option("--from", metavar="FORMAT", help="auto, csv, xlsx, fhir or hl7.")] = "auto",
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", help="CSV folders, tables, workbooks, FHIR or HL7 files.")
+    ],
+    source: Annotated[
+        str, typer.Option("--from", metavar="FORMAT", help="auto, csv, xlsx, table, fhir or hl7.")
+    ] = "auto",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change; change nothing.")] = False,
     rejects: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the rejected rows here.")] = None,
     by: Annotated[
@@ -291,6 +303,14 @@ def import_facts(
     sender: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Who speaks (ids of results are the sender's own); else told by the file."),
+    ] = None,
+    mapping: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="What a table's columns mean: a file, or epic, redcap, steroid-diary."),
+    ] = None,
+    propose: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a guess of what a table's columns mean here; import nothing."),
     ] = None,
     no_evaluate: Annotated[
         bool, typer.Option("--no-evaluate", help="Leave the alerts of the patients concerned to the scheduler.")
@@ -307,6 +327,8 @@ def import_facts(
     engine = _engine(settings)
     if by is not None:
         _known_account(engine, by)
+    if propose is not None:
+        return _propose(engine, settings, now, paths, propose, mapping, sender, format)
     report = import_paths(
         engine,
         paths,
@@ -317,13 +339,14 @@ def import_facts(
         sender=sender,
         dry_run=dry_run,
         rejects_file=rejects,
+        mapping=mapping,
     )
     document = report.to_dict()
     for warning in document.get("warnings", []):
         say(f"Warning: {warning}")
     for reject in document["rejects"] if format is not Format.JSON else []:
         say(f"Rejected: {reject['file']} line {reject['line']}: {reject['why']}")
-    counts = ["name", "read", "created", "updated", "unchanged", "rejected"]
+    counts = ["name", *document["total"]]
     rows = [*document["files"], {"name": "total", **document["total"]}]
     print_rows(rows, format, counts, document=document)
     failed = False
@@ -332,6 +355,31 @@ def import_facts(
     elif not no_evaluate:
         failed = _follow(engine, settings, now)
     return 1 if document["total"]["rejected"] or failed else 0
+
+
+def _propose(
+    engine: "Engine", settings: "Settings", now: dt.datetime, paths: Sequence[Path], target: Path, ready: str | None,
+    sender: str | None, format: Format,
+) -> int:  # fmt: skip
+    """Write a guess of what the columns of a table mean, and show the first facts as it reads them."""
+    from jobs.importers.tables import preview, proposed_mapping
+    from models.own_vocabulary import words_at
+
+    if len(paths) != 1:
+        raise UsageError("Name one file to propose a mapping for.")
+    if target.exists():
+        raise UsageError(f"{target} exists; a mapping that somebody may have answered is not written over.")
+    with words_at(engine, now, settings.timezone):
+        found = proposed_mapping(paths[0], ready, sender)
+        rows = preview(paths[0], found)
+    target.write_text(found.to_json(), encoding="utf-8")
+    for note in found.notes:
+        say(f"Note: {note}.")
+    for question in found.questions():
+        say(f"To answer in {target}: {question}")
+    print_rows(rows, format, ["line", "kind", "mrn", "what", "value", "unit", "date", "why"], document=rows)
+    say(f"Nothing was imported. Look through {target}, then: myopanel import {paths[0]} --mapping {target}")
+    return 0
 
 
 def _known_account(engine: "Engine", name: str) -> None:
@@ -375,6 +423,9 @@ def _refuse_tomorrow(day: dt.date, settings: "Settings", now: dt.datetime) -> No
             f"--as-of: {day.isoformat()} lies after today ({today.isoformat()} in {settings.timezone}); nothing was "
             "changed. To see what time alone will bring, use --dry-run."
         )
+
+
+add_waiting_commands(app, settings=_settings, engine=_engine, follow=_follow, clock=utc_now)
 
 
 # ----------------------------------------------------------------------------------------------------------- the rules
@@ -443,31 +494,37 @@ def alerts(
     from models.database import reading
     from models.list_order import in_order
     from models.patient import Patient
-    from models.standing import last_reviews
+    from models.standing import last_reviews, places, settle
 
     if state not in {*STATES, "all"}:
         raise UsageError(f"--state is one of {', '.join(STATES)} or all, not {state!r}.")
     settings = _settings()
-    with reading(_engine(settings)) as session:
+    engine = _engine(settings)
+    with reading(engine) as session:
+        today = present_day(session, utc_now(), settings.timezone)
+    settle(engine, today)
+    with reading(engine) as session:
         query = select(Alert, Patient.mrn).join(Patient, col(Patient.id) == col(Alert.patient_id))
         if state in RUNNING:
-            query = query.where(col(Alert.ended_at).is_(None))
+            query = query.where(col(Alert.ended_at).is_(None), col(Patient.status) == "active")
         if patient is not None:
             if session.exec(select(Patient.id).where(Patient.mrn == patient)).first() is None:
                 raise UnknownPatient(patient)
             query = query.where(Patient.mrn == patient)
-        today = present_day(session, utc_now(), settings.timezone)
         found = [(one, mrn) for one, mrn in session.exec(query) if state in {"all", state_of(one, today)}]
         # A table has no column for what happened to each, and a clinic's open alerts have a long history.
         told = [one.id for one, _ in found if one.id is not None] if format is not Format.TABLE else []
         events = history(session, told)
-        seen = last_reviews(session.connection(), sorted({one.patient_id for one, _ in found}))
+        people = sorted({one.patient_id for one, _ in found})
         ordered = in_order(
             [
                 one.model_dump() | {"state": state_of(one, today), "aside": aside(one), "alert": one, "mrn": mrn}
                 for one, mrn in found
             ],
-            seen,
+            today,
+            last_reviews(session.connection(), people),
+            # What somebody has in hand, or what ended, is ordered by what it says itself, as on its tab.
+            stands=places(session.connection(), people) if state in {"open", "all"} else None,
         )
         rows = [alert_document(row["alert"], row["mrn"], events.get(row["id"], []), today) for row in ordered]
     print_rows(
@@ -479,6 +536,25 @@ def alerts(
     new = sum(row["new_with"] is not None for row in rows)
     if new:
         say(f"{new} of them are new with a version or a rule switched on (column new_with) and wait as one group.")
+
+
+@app.command()
+def panel(format: FormatOption = Format.TABLE) -> None:
+    """Every active patient, worst first, as on the page: what they ask for, and how many alerts ask for it."""
+    _short()
+    from models.alert_lifecycle import present_day
+    from models.database import reading
+    from models.panel import panel_documents
+    from models.standing import settle
+
+    settings = _settings()
+    engine = _engine(settings)
+    with reading(engine) as session:
+        today = present_day(session, utc_now(), settings.timezone)
+    settle(engine, today)
+    with reading(engine) as session:
+        rows = panel_documents(session, today)
+    print_rows(rows, format, ["mrn", "name", "asks", "alerts", "running", "diagnosis", "site"], empty="No patient.")
 
 
 def _act(alert_id: int, by: str, verb: Callable[["Session", dt.date, dt.datetime], "Alert"]) -> None:
@@ -538,7 +614,7 @@ def alert_assign(
 
     if to is None:
         raise UsageError("--to: to whom? (--to '' gives it back to everybody)")
-    _act(alert_id, by, lambda s, _, now: assign(s, alert_id, by, to=to, now=now, note=note))
+    _act(alert_id, by, lambda s, today, now: assign(s, alert_id, by, to=to, today=today, now=now, note=note))
 
 
 @alert.command("resolve")
@@ -552,7 +628,11 @@ def alert_resolve(
     """Over, with an outcome."""
     from models.alert_lifecycle import resolve
 
-    _act(alert_id, by, lambda s, _, now: resolve(s, alert_id, by, outcome=outcome or reason, now=now, note=note))
+    _act(
+        alert_id,
+        by,
+        lambda s, today, now: resolve(s, alert_id, by, outcome=outcome or reason, today=today, now=now, note=note),
+    )
 
 
 @alert.command("take-over")

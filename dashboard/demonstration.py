@@ -128,10 +128,10 @@ def _act(session: Session, day: dt.date, now: dt.datetime) -> None:
                 note="visit booked",
             )
         elif turn == 6 and alert.owner is None:
-            assign(session, alert.id, "nora", to="paul", now=now)
+            assign(session, alert.id, "nora", to="paul", today=day, now=now)
         elif turn == 8 and alert.rule == "overdue-labs" and (day - alert.opened_for).days >= 7:
             comment(session, alert.id, "nora", note="telephoned; blood test booked this week", now=now)
-            resolve(session, alert.id, "nora", outcome="contacted-patient", now=now)
+            resolve(session, alert.id, "nora", outcome="contacted-patient", today=day, now=now)
 
 
 def _print_sign_ins(address: str, password: str) -> None:

@@ -17,6 +17,7 @@ from dashboard.components.states import empty_state
 from dashboard.secure import READERS, Current, SecureDash, current
 from jobs.health import health
 from models.accounts import audit
+from models.alert_lifecycle import present_day
 from models.database import reading, writing
 from models.panel import nav_counts, search_patients
 
@@ -29,6 +30,8 @@ BANNER = "shell-banner"
 SEARCH = "shell-search"
 TICK = "shell-tick"
 TITLE = "shell-title"
+LOADING = "shell-loading"
+SAID = "shell-said"
 REFRESH = "shell-refresh"
 """A store: whatever changes an alert writes to it, and the counts in the top bar follow at once."""
 
@@ -140,6 +143,17 @@ def layout() -> Any:
             ),
             html.Div(id=BANNER),
             html.Main(id=PAGE, tabIndex="-1"),
+            # Over the page that is being left, from the click until the new one stands.
+            html.Div(
+                [
+                    html.P(id="shell-loading-what", role="status"),
+                    html.Div([html.I() for _ in range(6)], className="bones", **aria(hidden="true")),
+                    html.Div(id="shell-loading-late", hidden=True),
+                ],
+                id=LOADING,
+                className="loading",
+            ),
+            html.Div(id=SAID, className="saved", role="status"),
         ],
         theme=THEME,
         defaultColorScheme="auto",
@@ -175,8 +189,13 @@ def register(app: SecureDash) -> None:
     @app.callback(
         Output(PAGE, "children"), Output(TITLE, "data"), Input(URL, "pathname"), State(URL, "search"), roles=READERS
     )
-    def show_page(pathname: str | None, search: str | None) -> tuple[Any, str]:
-        found = app.page_at(pathname or "/")
+    def show_page(pathname: str | None, search: str | None) -> tuple[Any, list[str]]:
+        content, title = _page_at(pathname or "/", search or "")
+        # With the address it belongs to: what arrives late, of a page left since, is never taken for the new one.
+        return content, [title, pathname or "/"]
+
+    def _page_at(pathname: str, search: str) -> tuple[Any, str]:
+        found = app.page_at(pathname)
         if found is not None and not current().may(found[0].roles):
             closed = empty_state(
                 "This page is not open to you",
@@ -185,7 +204,7 @@ def register(app: SecureDash) -> None:
                 href="/",
             )
             return html.Div(closed, className="page"), "Not open to you · Myopanel"
-        shown = app.render(pathname or "/", search or "")
+        shown = app.render(pathname, search)
         if shown is None:
             missing = empty_state(
                 "There is no such page", "The address may be old or mistyped.", action="Go to the panel", href="/"
@@ -197,6 +216,7 @@ def register(app: SecureDash) -> None:
     app.clientside_callback(
         ClientsideFunction("myopanel", "setTitle"), Output(TITLE, "modified_timestamp"), Input(TITLE, "data")
     )
+    app.clientside_callback(ClientsideFunction("myopanel", "saved"), Output(SAID, "title"), Input(REFRESH, "data"))
 
     @app.callback(
         Output(NAV, "children"),
@@ -211,7 +231,7 @@ def register(app: SecureDash) -> None:
     def show_bar(pathname: str | None, _tick: int | None, _refresh: Any) -> tuple[Any, Any, str, Any]:
         here = current()
         with reading(here.engine) as session:
-            counts = nav_counts(session, here.today)
+            counts = nav_counts(session, present_day(session, here.now, here.settings.timezone))
         found = app.page_at(pathname or "/")
         links = [
             dcc.Link(

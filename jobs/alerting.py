@@ -380,6 +380,8 @@ def _still_met(
         alert.set_aside = by is not None and (touched or alert.set_aside) and can_wait(alert.severity, alert.danger)
         alert.brought_by = by or alert.brought_by
     if corrected:
+        # What they saw was wrong: nobody has seen what it says now.
+        alert.handled_at = alert.handled_on = None
         # Whoever saw it judged by a value that was wrong: it comes back, whichever way the correction went.
         said = f"{'; '.join(corrected)} since {who} saw it"
         record(session, alert, "corrected", SYSTEM, now, note=said, detail=detail)

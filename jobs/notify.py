@@ -8,7 +8,6 @@ between handing the message over and noting it makes it be sent again, with the 
 
 import datetime as dt
 import smtplib
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage
@@ -19,13 +18,22 @@ import sqlalchemy as sa
 from sqlalchemy.engine import CursorResult, Engine
 from sqlmodel import Session, col, select
 
-from models.alert import Alert
-from models.alert_lifecycle import aside, needs_a_look, present_day, running_alerts, state_of
-from models.alert_list import Group, waiting_group
-from models.assessment import Assessment
+from models.alert_lifecycle import present_day
+from models.alert_list import (
+    TO_DO,
+    AlertCounts,
+    Group,
+    alert_counts,
+    danger_counts,
+    escalated_count,
+    todo_by_owner,
+    waiting_group,
+)
 from models.clock import clinic_date
 from models.database import reading, writing
 from models.job_run import OutboxMessage
+from models.list_order import Danger
+from models.panel import Asked, nav_counts, panel_counts
 from models.settings import Settings
 from models.user import User
 
@@ -69,22 +77,23 @@ def write_digest(session: Session, as_of: dt.date, now: dt.datetime, settings: S
     changes nothing. Returns how many messages are new. Also an empty list is told: silence would be ambiguous.
     """
     today = present_day(session, now, settings.timezone)
-    alerts = [alert for alert in running_alerts(session) if alert.covered_by is None]
-    waiting = [alert for alert in alerts if state_of(alert, today) == "open" and not aside(alert)]
-    group = waiting_group(session)
-    unseen = session.exec(select(Alert).where(col(Alert.ended_at).is_not(None), col(Alert.seen_at).is_(None))).all()
+    counts = alert_counts(session, today, people_of=(*TO_DO, "settled"))
     common = [
-        *_by_severity(waiting),
-        Sentence(sum(alert.escalation > 0 for alert in waiting), "of them was", "of them were", "escalated"),
-        *_of_group(group, today, settings),
+        *_in_danger(danger_counts(session, today)),
+        *_by_severity(counts),
+        Sentence(escalated_count(session, today), "of them was", "of them were", "escalated"),
+        *_of_group(waiting_group(session), today, settings),
+        _told(counts, "settled", "alert", "alerts", "settled by itself and not yet looked at"),
         Sentence(
-            sum(needs_a_look(alert) for alert in unseen), "alert", "alerts", "settled by itself and not yet looked at"
+            nav_counts(session, today)["Labs due"],
+            "patient has",
+            "patients have",
+            "blood tests that are due to be taken",
         ),
-        Sentence(_overdue(session), "laboratory test is", "laboratory tests are", "overdue"),
-        Sentence(_could_not_tell(session), "patient", "patients", "about whom a rule could not tell"),
+        Sentence(panel_counts(session, Asked()).cannot_tell, "patient", "patients", "about whom a rule could not tell"),
     ]
     told: dict[str | None, list[Sentence]] = {None: common}
-    for owner, count in Counter(alert.owner for alert in waiting if alert.owner).items():
+    for owner, count in todo_by_owner(session, today).items():
         told[owner] = [*common, Sentence(count, "alert is", "alerts are", "assigned to you")]
     return write_to(
         session,
@@ -146,13 +155,29 @@ def address(settings: Settings) -> str:
     return settings.public_address.rstrip("/") or f"http://{settings.host}:{settings.port}"
 
 
-def _by_severity(alerts: Sequence[Alert]) -> list[Sentence]:
-    counted = Counter(alert.severity for alert in alerts)
+_ENDANGERED = {Danger.HEART: "the heart", Danger.BREATHING: "breathing", Danger.SWALLOWING: "swallowing"}
+
+
+def _in_danger(counts: Mapping[Danger, int]) -> list[Sentence]:
+    """Danger first, in the order of the list."""
+    return [
+        Sentence(count, "alert says", "alerts say", f"that {_ENDANGERED[danger]} may be in danger")
+        for danger, count in counts.items()
+    ]
+
+
+def _by_severity(counts: AlertCounts) -> list[Sentence]:
     by_when = {"urgent": "today", "action": "this week", "watch": "by the next visit"}
     return [
-        Sentence(counted[severity], "alert is", "alerts are", f"to be looked at {when}")
+        _told(counts, severity, "alert is", "alerts are", f"to be looked at {when}")
         for severity, when in by_when.items()
     ]
+
+
+def _told(counts: AlertCounts, view: str, one: str, many: str, rest: str) -> Sentence:
+    """The count of a view of Alerts, in alerts and in patients, as its page shows it."""
+    people = counts.patients[view]
+    return Sentence(counts.alerts[view], one, many, f"{rest} ({people} {'patient' if people == 1 else 'patients'})")
 
 
 def _of_group(group: Group | None, today: dt.date, settings: Settings) -> list[Sentence]:
@@ -163,20 +188,6 @@ def _of_group(group: Group | None, today: dt.date, settings: Settings) -> list[S
     waited = f", waiting for {days} {'day' if days == 1 else 'days'}" if days > 0 else ""
     rest = f"{group.said}, none of them for today; one group to look through{waited}"
     return [Sentence(group.alerts, "alert is", "alerts are", rest)]
-
-
-def _overdue(session: Session) -> int:
-    wanted = sa.select(sa.func.count(col(Assessment.id))).where(
-        col(Assessment.rule) == "overdue-labs", col(Assessment.state) == "met", col(Assessment.status) == "active"
-    )
-    return int(session.execute(wanted).scalar_one())
-
-
-def _could_not_tell(session: Session) -> int:
-    wanted = sa.select(sa.func.count(sa.distinct(col(Assessment.patient_id)))).where(
-        col(Assessment.state) == "cannot_tell", col(Assessment.status) == "active"
-    )
-    return int(session.execute(wanted).scalar_one())
 
 
 # ------------------------------------------------------------------------------------------------------------- sending

@@ -107,6 +107,10 @@ class Alert(SQLModel, table=True):
         default=None,
         description="What made it be asked: `version 0.2.0`, or `switched on`; empty: something about the patient.",
     )
+    handled_at: dt.datetime | None = Field(
+        default=None, description="When a person last acted on it; empty again where what they saw was wrong."
+    )
+    handled_on: dt.date | None = Field(default=None, description="The day of the list on which that was.")
     set_aside: bool = Field(
         default=False,
         sa_column_kwargs={"server_default": "0"},
@@ -118,7 +122,17 @@ class AlertEvent(SQLModel, table=True):
     """Something that happened to an alert: who, when, why. Append-only."""
 
     __tablename__ = "alert_event"
-    __table_args__ = (sa.Index("ix_alert_event_alert", "alert_id", "id"),)
+    __table_args__ = (
+        sa.Index("ix_alert_event_alert", "alert_id", "id"),
+        # What people did lately: beside what the jobs write, that is little.
+        sa.Index(
+            "ix_alert_event_by_person",
+            "at",
+            "alert_id",
+            sqlite_where=sa.text("by <> 'myopanel'"),
+            postgresql_where=sa.text("by <> 'myopanel'"),
+        ),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     alert_id: int = Field(foreign_key="alert.id", ondelete="RESTRICT")

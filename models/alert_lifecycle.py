@@ -107,6 +107,20 @@ def find(session: Session, alert_id: int) -> Alert:
     return alert
 
 
+def _held(session: Session, alert_id: int) -> Alert:
+    """The alert, which nobody else changes until this transaction ends: of two people acting at once one comes second.
+
+    Raises:
+        ActionRefused: there is none.
+    """
+    # SQLite lets in one writer at a time anyway.
+    query = select(Alert).where(col(Alert.id) == alert_id).with_for_update().execution_options(populate_existing=True)
+    alert = session.exec(query).first()
+    if alert is None:
+        raise ActionRefused(f"There is no alert {alert_id}.")
+    return alert
+
+
 def history(session: Session, alert_ids: list[int]) -> dict[int, list[AlertEvent]]:
     """All that happened to each of the alerts, oldest first."""
     events: dict[int, list[AlertEvent]] = {alert_id: [] for alert_id in alert_ids}
@@ -147,6 +161,71 @@ def record(
     session.add(entry)
     mark(session.connection(), alert.patient_id)
     return entry
+
+
+ACTIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "acknowledged": "acknowledged it",
+        "snoozed": "snoozed it",
+        "assigned": "assigned it",
+        "resolved": "resolved it",
+        "seen": "marked it as seen",
+        "taken over": "took it over into the list",
+    }
+)
+"""Events of a person that can be taken back, each in words."""
+_BY_ITSELF = ("opened", "lapsed", "returned", "settled", "withdrawn", "worsened", "corrected")
+"""Events of the system after which what a person did before cannot simply be taken back."""
+_KEPT = (
+    "owner", "acknowledged_at", "acknowledged_by", "acknowledged_reason", "acknowledged_value", "lapses_on",
+    "snoozed_until", "snoozed_by", "resolved_at", "resolved_by", "outcome", "ended_at", "seen_at", "handled_at",
+    "handled_on", "set_aside",
+)  # fmt: skip
+"""Columns that an action may change, and that taking it back brings back."""
+_INSTANTS = tuple(name for name in _KEPT if name.endswith("_at"))
+_DAYS = ("lapses_on", "snoozed_until", "handled_on")
+
+
+def _done(
+    session: Session,
+    alert: Alert,
+    event: str,
+    by: str,
+    now: dt.datetime,
+    changes: Mapping[str, Any],
+    *,
+    reason: str | None = None,
+    note: str | None = None,
+    detail: Mapping[str, Any] | None = None,
+) -> Alert:
+    """Make the changes of an action; what they replace is kept in the history, so that it can be taken back exactly."""
+    before = {name: getattr(alert, name) for name in changes if getattr(alert, name) != changes[name]}
+    for name, value in changes.items():
+        setattr(alert, name, value)
+    session.add(alert)
+    kept = {name: value.isoformat() if isinstance(value, dt.date) else value for name, value in before.items()}
+    record(session, alert, event, by, now, reason=reason, note=note, detail={**(detail or {}), "before": kept})
+    return alert
+
+
+def _nobody_since(session: Session, alert: Alert, name: str, as_of_event: int | None) -> None:
+    """Whoever acts on what they saw is told where somebody else has acted meanwhile; their own slips do not count.
+
+    Raises:
+        ActionRefused: somebody has; who, and what they did.
+    """
+    if as_of_event is None:
+        return
+    others = select(AlertEvent).where(
+        col(AlertEvent.alert_id) == alert.id,
+        col(AlertEvent.id) > as_of_event,
+        col(AlertEvent.by).not_in([name, SYSTEM]),
+        col(AlertEvent.event).in_([*ACTIONS, "undone"]),
+    )
+    last = session.exec(others.order_by(col(AlertEvent.id).desc()).limit(1)).first()
+    if last is not None:
+        did = ACTIONS.get(last.event, "took an action back")
+        raise ActionRefused(f"{last.by} {did} while your list was open (alert {alert.id}). Nothing was changed.")
 
 
 def _answers() -> Collection[str]:
@@ -194,26 +273,46 @@ def acknowledge(
     now: dt.datetime,
     reason: str | None = None,
     note: str | None = None,
+    as_of_event: int | None = None,
 ) -> Alert:
     """Seen, and being dealt with. Lapses after some days without an outcome. A settled one is thereby looked at.
+
+    The same key pressed twice is one acknowledgement.
+
+    Args:
+        as_of_event: the newest event of the list that the person acts on; whoever acts second is told.
 
     Raises:
         ActionRefused: unknown alert, unknown code, already resolved, or an account that may not act.
     """
-    alert, name = find(session, alert_id), _actor(session, by)
+    alert, name = _held(session, alert_id), _actor(session, by)
     if needs_a_look(alert):
-        return mark_seen(session, alert_id, name, now=now, note=note)
+        return mark_seen(session, alert_id, name, today=today, now=now, note=note, as_of_event=as_of_event)
+    _nobody_since(session, alert, name, as_of_event)
     _running(alert, "acknowledged")
     code = _code(reason, "reviewed", "An acknowledgement")
-    alert.acknowledged_at, alert.acknowledged_by, alert.acknowledged_reason = now, name, code
-    alert.acknowledged_value = json.dumps(
-        {"severity": alert.severity, "grade": alert.grade, "numbers": json.loads(alert.numbers)}
-    )
-    alert.lapses_on = today + dt.timedelta(days=ACKNOWLEDGEMENT_LASTS.get(alert.severity, 14))
-    alert.snoozed_until = alert.snoozed_by = None
-    session.add(alert)
-    record(session, alert, "acknowledged", name, now, reason=code, note=note, detail={"lapses_on": alert.lapses_on})
-    return alert
+    again = (name, code, today) == (alert.acknowledged_by, alert.acknowledged_reason, alert.handled_on)
+    if again and note is None and state_of(alert, today) == "acknowledged":
+        return alert
+    lapses_on = today + dt.timedelta(days=ACKNOWLEDGEMENT_LASTS.get(alert.severity, 14))
+    changes = {
+        "acknowledged_at": now,
+        "acknowledged_by": name,
+        "acknowledged_reason": code,
+        "acknowledged_value": _as_seen(alert),
+        "lapses_on": lapses_on,
+        "snoozed_until": None,
+        "snoozed_by": None,
+        "handled_at": now,
+        "handled_on": today,
+    }
+    detail = {"lapses_on": lapses_on}
+    return _done(session, alert, "acknowledged", name, now, changes, reason=code, note=note, detail=detail)
+
+
+def _as_seen(alert: Alert) -> str:
+    """What was seen: worse than this brings it back."""
+    return json.dumps({"severity": alert.severity, "grade": alert.grade, "numbers": json.loads(alert.numbers)})
 
 
 def snooze(
@@ -226,13 +325,15 @@ def snooze(
     now: dt.datetime,
     reason: str | None = None,
     note: str | None = None,
+    as_of_event: int | None = None,
 ) -> Alert:
     """Out of the list until a day, at most `LONGEST_SNOOZE` of its severity; comes back earlier if it gets worse.
 
     Raises:
         ActionRefused: no end, an end that is not ahead or too far, or as for `acknowledge`.
     """
-    alert, name = find(session, alert_id), _actor(session, by)
+    alert, name = _held(session, alert_id), _actor(session, by)
+    _nobody_since(session, alert, name, as_of_event)
     _running(alert, "snoozed")
     if alert.settled_at is not None:
         raise ActionRefused(f"Alert {alert_id} has settled; there is nothing to snooze.")
@@ -247,30 +348,42 @@ def snooze(
             f"An alert of severity {alert.severity} may be snoozed for {most} days at most, until {last.isoformat()}."
         )
     code = _code(reason, "deferred", "A snooze")
-    alert.snoozed_until, alert.snoozed_by = until, name
-    alert.acknowledged_value = json.dumps(
-        {"severity": alert.severity, "grade": alert.grade, "numbers": json.loads(alert.numbers)}
-    )
-    session.add(alert)
-    record(session, alert, "snoozed", name, now, reason=code, note=note, detail={"until": until})
-    return alert
+    changes = {
+        "snoozed_until": until,
+        "snoozed_by": name,
+        "acknowledged_value": _as_seen(alert),
+        "handled_at": now,
+        "handled_on": today,
+    }
+    return _done(session, alert, "snoozed", name, now, changes, reason=code, note=note, detail={"until": until})
 
 
 def assign(
-    session: Session, alert_id: int, by: str, *, to: str | None, now: dt.datetime, note: str | None = None
+    session: Session,
+    alert_id: int,
+    by: str,
+    *,
+    to: str | None,
+    now: dt.datetime,
+    today: dt.date | None = None,
+    note: str | None = None,
+    as_of_event: int | None = None,
 ) -> Alert:
     """Give it to somebody; an empty `to` gives it back to everybody.
+
+    Without `today` it does not count as seen by whoever assigned it.
 
     Raises:
         ActionRefused: the new owner is an account that may not act, or as for `acknowledge`.
     """
-    alert, name = find(session, alert_id), _actor(session, by)
+    alert, name = _held(session, alert_id), _actor(session, by)
+    _nobody_since(session, alert, name, as_of_event)
     _running(alert, "assigned")
     owner = _actor(session, to) if to and to.strip() else None
-    alert.owner = owner
-    session.add(alert)
-    record(session, alert, "assigned", name, now, note=note, detail={"to": owner})
-    return alert
+    changes: dict[str, Any] = {"owner": owner}
+    if today is not None:
+        changes |= {"handled_at": now, "handled_on": today}
+    return _done(session, alert, "assigned", name, now, changes, note=note, detail={"to": owner})
 
 
 def resolve(
@@ -280,28 +393,119 @@ def resolve(
     *,
     outcome: str | None,
     now: dt.datetime,
+    today: dt.date | None = None,
     note: str | None = None,
+    as_of_event: int | None = None,
 ) -> Alert:
     """Over, with an outcome. If the same episode goes on being true, it stays quiet unless it gets worse.
+
+    With `today` the patient's other alerts keep their place for the day.
 
     Raises:
         ActionRefused: no outcome, or as for `acknowledge`.
     """
-    alert, name = find(session, alert_id), _actor(session, by)
+    alert, name = _held(session, alert_id), _actor(session, by)
+    _nobody_since(session, alert, name, as_of_event)
     _running(alert, "resolved")
     if not outcome:
         raise ActionRefused(f"An outcome closes an alert, not a click: give one of {', '.join(_answers())}.")
     code = _code(outcome, None, "Resolving")
-    alert.resolved_at, alert.resolved_by, alert.outcome = now, name, code
-    alert.acknowledged_value = json.dumps(
-        {"severity": alert.severity, "grade": alert.grade, "numbers": json.loads(alert.numbers)}
-    )
-    alert.ended_at = alert.ended_at or now
-    alert.seen_at = alert.seen_at or now
-    alert.snoozed_until = alert.snoozed_by = None
+    changes = {
+        "resolved_at": now,
+        "resolved_by": name,
+        "outcome": code,
+        "acknowledged_value": _as_seen(alert),
+        "ended_at": alert.ended_at or now,
+        "seen_at": alert.seen_at or now,
+        "snoozed_until": None,
+        "snoozed_by": None,
+        "handled_at": now,
+        "handled_on": today,
+    }
+    return _done(session, alert, "resolved", name, now, changes, reason=code, note=note)
+
+
+def last_action(events: Sequence[AlertEvent]) -> AlertEvent | None:
+    """The newest action of a person among an alert's events (oldest first) that can still be taken back, if any.
+
+    Not past a change that the system made since: what was acknowledged before it got worse is no longer so.
+    """
+    standing: list[AlertEvent] = []
+    for event in events:
+        if event.event in _BY_ITSELF:
+            standing = []
+        elif event.event in ACTIONS and event.by != SYSTEM:
+            standing.append(event)
+        elif event.event == "undone":
+            undone = json.loads(event.detail or "{}").get("undoes")
+            standing = [one for one in standing if one.id != undone] if undone else []
+    last = standing[-1] if standing else None
+    return last if last is not None and (last.event == "taken over" or "before" in json.loads(last.detail)) else None
+
+
+def undo(session: Session, event_id: int, by: str, *, now: dt.datetime, note: str | None = None) -> Alert:
+    """Take back an action by its event: everything is as it was before. The history keeps both.
+
+    Raises:
+        ActionRefused: somebody took it back already, the alert has changed since, or an account that may not act.
+    """
+    event = session.get(AlertEvent, event_id)
+    if event is None or event.event not in ACTIONS:
+        raise ActionRefused("There is no such action to take back.")
+    name = _actor(session, by)
+    alert = _held(session, event.alert_id)
+    events = history(session, [event.alert_id])[event.alert_id]
+    last = last_action(events)
+    if last is None or last.id != event_id:
+        raise ActionRefused(_why_not(events, event))
+    detail = json.loads(event.detail)
+    if event.event == "taken over":
+        if event.alert_id not in set_aside_again(session, name, now=now, alert_ids=[event.alert_id], undoes=event_id):
+            raise ActionRefused(f"Alert {alert.id} has changed since it was taken over; it stays in the list.")
+        return alert
+    before = {key: _stored(key, value) for key, value in detail["before"].items()}
+    if alert.ended_at is not None and before.get("ended_at", alert.ended_at) is None:
+        _no_newer_episode(session, alert)
+    for key, value in before.items():
+        setattr(alert, key, value)
     session.add(alert)
-    record(session, alert, "resolved", name, now, reason=code, note=note)
+    record(session, alert, "undone", name, now, note=note, detail={"undoes": event_id, "what": event.event})
     return alert
+
+
+def _stored(column: str, value: Any) -> Any:
+    if value is None or column not in (*_INSTANTS, *_DAYS):
+        return value
+    return dt.datetime.fromisoformat(value) if column in _INSTANTS else dt.date.fromisoformat(value)
+
+
+def _why_not(events: Sequence[AlertEvent], wanted: AlertEvent) -> str:
+    """Why an action cannot be taken back any more: who did what since."""
+    for event in events:
+        if event.event == "undone" and json.loads(event.detail or "{}").get("undoes") == wanted.id:
+            return f"{event.by} has taken this back already."
+    later = [one for one in events if (one.id or 0) > (wanted.id or 0)]
+    for event in reversed(later):
+        if event.event in ACTIONS and event.by != SYSTEM:
+            return f"{event.by} {ACTIONS[event.event]} since (alert {wanted.alert_id}). Take that back first."
+        if event.event in _BY_ITSELF:
+            return (
+                f"Alert {wanted.alert_id} has changed by itself since ({event.event}): there is nothing to take back."
+            )
+    return f"What was done to alert {wanted.alert_id} cannot be taken back any more."
+
+
+def _no_newer_episode(session: Session, alert: Alert) -> None:
+    newer = session.exec(
+        select(Alert.id).where(
+            Alert.patient_id == alert.patient_id,
+            Alert.rule == alert.rule,
+            Alert.subject == alert.subject,
+            col(Alert.ended_at).is_(None),
+        )
+    ).first()
+    if newer is not None:
+        raise ActionRefused(f"A newer episode (alert {newer}) is running.")
 
 
 def reopen(session: Session, alert_id: int, by: str, *, now: dt.datetime, note: str | None = None) -> Alert:
@@ -310,20 +514,11 @@ def reopen(session: Session, alert_id: int, by: str, *, now: dt.datetime, note: 
     Raises:
         ActionRefused: nothing to undo, or a newer episode of the same identity is running.
     """
-    alert, name = find(session, alert_id), _actor(session, by)
+    alert, name = _held(session, alert_id), _actor(session, by)
     if alert.withdrawn_at is not None or (alert.settled_at is not None and alert.resolved_at is None):
         raise ActionRefused(f"Alert {alert_id} ended by itself; there is nothing to undo.")
     if alert.resolved_at is not None:
-        newer = session.exec(
-            select(Alert.id).where(
-                Alert.patient_id == alert.patient_id,
-                Alert.rule == alert.rule,
-                Alert.subject == alert.subject,
-                col(Alert.ended_at).is_(None),
-            )
-        ).first()
-        if newer is not None:
-            raise ActionRefused(f"A newer episode (alert {newer}) is running.")
+        _no_newer_episode(session, alert)
         alert.resolved_at = alert.resolved_by = alert.outcome = None
         if alert.settled_at is None:
             alert.ended_at = None
@@ -332,6 +527,7 @@ def reopen(session: Session, alert_id: int, by: str, *, now: dt.datetime, note: 
         raise ActionRefused(f"Alert {alert_id} is open; there is nothing to undo.")
     alert.acknowledged_at = alert.acknowledged_by = alert.acknowledged_reason = None
     alert.snoozed_until = alert.snoozed_by = alert.lapses_on = None
+    alert.handled_at = alert.handled_on = None
     session.add(alert)
     record(session, alert, "undone", name, now, note=note)
     return alert
@@ -346,16 +542,25 @@ def take_over(session: Session, by: str, *, now: dt.datetime, alert_ids: Sequenc
     return _move(session, _actor(session, by), now, ASIDE, alert_ids, into_list=True)
 
 
-def set_aside_again(session: Session, by: str, *, now: dt.datetime, alert_ids: Sequence[int]) -> dict[int, int]:
+def set_aside_again(
+    session: Session, by: str, *, now: dt.datetime, alert_ids: Sequence[int], undoes: int | None = None
+) -> dict[int, int]:
     """Undo of `take_over`; returns whose alerts went back, by number. What became worse meanwhile stays."""
     untouched = sa.and_(
         _A.brought_by.is_not(None), _A.worsened_at.is_(None), _A.ended_at.is_(None), _A.severity != "urgent"
     )
-    return _move(session, _actor(session, by), now, untouched, alert_ids, into_list=False)
+    return _move(session, _actor(session, by), now, untouched, alert_ids, into_list=False, undoes=undoes)
 
 
 def _move(
-    session: Session, by: str, now: dt.datetime, which: Any, alert_ids: Sequence[int] | None, *, into_list: bool
+    session: Session,
+    by: str,
+    now: dt.datetime,
+    which: Any,
+    alert_ids: Sequence[int] | None,
+    *,
+    into_list: bool,
+    undoes: int | None = None,
 ) -> dict[int, int]:
     """In few statements, however many alerts a version brought."""
     query = sa.select(_A.id, _A.patient_id).where(which).order_by(_A.id)
@@ -370,7 +575,8 @@ def _move(
             sa.update(Alert).where(_A.id.in_(some)).values(set_aside=not into_list),
             execution_options={"synchronize_session": "fetch"},
         )
-        rows = [{"alert_id": number, "at": now, "event": event, "by": by, "detail": "{}"} for number in some]
+        detail = json.dumps({"undoes": undoes} if undoes else {})
+        rows = [{"alert_id": number, "at": now, "event": event, "by": by, "detail": detail} for number in some]
         session.execute(sa.insert(AlertEvent), rows)
     mark(session.connection(), *sorted(set(moved.values())))
     return moved
@@ -389,15 +595,24 @@ def comment(session: Session, alert_id: int, by: str, *, note: str | None, now: 
     return alert
 
 
-def mark_seen(session: Session, alert_id: int, by: str, *, now: dt.datetime, note: str | None = None) -> Alert:
-    """Somebody has looked at an alert that settled or was withdrawn by itself."""
-    alert, name = find(session, alert_id), _actor(session, by)
+def mark_seen(
+    session: Session,
+    alert_id: int,
+    by: str,
+    *,
+    now: dt.datetime,
+    today: dt.date | None = None,
+    note: str | None = None,
+    as_of_event: int | None = None,
+) -> Alert:
+    """Somebody has looked at an alert that settled or was withdrawn by itself. Twice is once."""
+    alert, name = _held(session, alert_id), _actor(session, by)
     if alert.ended_at is None:
         raise ActionRefused(f"Alert {alert_id} is still running: acknowledge, snooze or resolve it.")
+    _nobody_since(session, alert, name, as_of_event)
     if alert.seen_at is None:
-        alert.seen_at = now
-        session.add(alert)
-        record(session, alert, "seen", name, now, note=note)
+        changes = {"seen_at": now, "handled_at": now, "handled_on": today}
+        _done(session, alert, "seen", name, now, changes, note=note)
     return alert
 
 

@@ -11,16 +11,17 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from models.alert import Alert, AlertEvent
-from models.alert_lifecycle import ASIDE, aside, needs_a_look, state_of
+from models.alert_lifecycle import ASIDE, aside, history, last_action, needs_a_look, state_of
 from models.assessment import EvaluationRun
 from models.event import ClinicalEvent
-from models.list_order import WATCH, floor, in_order
+from models.list_order import WATCH, Danger, asks, floor, in_order
+from models.list_order_sql import change_of_alert, class_of_alert
 from models.medication import MedicationStatement
 from models.observation import Observation
-from models.panel import name_of
-from models.patient import Patient, ids_of_left
+from models.patient import LEFT, Patient, ids_of_left, name_of
 from models.patient_summary import PatientSummary, chunks
-from models.standing import last_reviews
+from models.standing import last_reviews, places
+from models.user import PatientReview
 
 UNSEEN_SHOWN = 2000
 """At most so many settled alerts that nobody has looked at are listed."""
@@ -30,16 +31,19 @@ TO_DO = ("urgent", "action", "watch")
 _A: Any = Alert
 _P: Any = Patient
 _ALERT_COLUMNS = (
-    "id", "patient_id", "rule", "subject", "severity", "grade", "danger", "since", "due", "explanation",
+    "id", "patient_id", "rule", "rule_version", "subject", "severity", "grade", "danger", "since", "due", "explanation",
     "suggested_action", "clears_when", "cannot_tell_because", "numbers", "evidence", "opened_at", "owner",
     "acknowledged_at", "acknowledged_by", "snoozed_until", "lapses_on", "worsened_at", "settled_at", "seen_at",
     "resolved_at", "withdrawn_at", "covered_by", "escalation", "previous_id", "brought_by",
+    "handled_at", "handled_on",
 )  # fmt: skip
 _COLUMNS = (
     *(getattr(_A, name) for name in _ALERT_COLUMNS),
     _A.set_aside, _A.ended_at, _P.mrn, _P.given_name, _P.family_name, _P.diagnosis, _P.clinician,
 )  # fmt: skip
 _RUNNING = sa.and_(_A.ended_at.is_(None), _P.status == "active")
+# Of some patients, along their index: the index of all that runs is the clinic's, and no database should take it.
+_RUNNING_OF = sa.and_(sa.func.coalesce(_A.ended_at, sa.null()).is_(None), _P.status.not_in(LEFT))
 _UNSEEN = sa.and_(_A.ended_at.is_not(None), _A.seen_at.is_(None), _A.resolved_at.is_(None))
 
 
@@ -52,19 +56,28 @@ def alert_rows(session: Session, today: dt.date, *, ids: Sequence[int] | None = 
     """
     if ids is None:
         unseen = _joined(_UNSEEN).order_by(_A.ended_at.desc()).limit(UNSEEN_SHOWN)
-        return _ordered(session, [*session.execute(_joined(_RUNNING)), *session.execute(unseen)], today)
+        everything = [*session.execute(_joined(_RUNNING)), *session.execute(unseen)]
+        return _ordered(session, everything, today, stands=True)
     found = [row for part in chunks(ids) for row in session.execute(_joined(_A.id.in_(part)))]
-    return _ordered(session, found, today)
+    return _ordered(session, found, today, stands=True)
 
 
 def _joined(condition: Any) -> Any:
     return sa.select(*_COLUMNS).join(_P, _P.id == _A.patient_id).where(condition)
 
 
-def _ordered(session: Session, found: Sequence[Any], today: dt.date) -> list[dict[str, Any]]:
+def _ordered(session: Session, found: Sequence[Any], today: dt.date, *, stands: bool = False) -> list[dict[str, Any]]:
+    """The rows in their order; `stands`: patients at the places that are kept, whatever is among the rows of theirs."""
     rows = [_alert_row(row, today) for row in found]
-    seen = last_reviews(session.connection(), sorted({row["patient_id"] for row in rows}))
-    return list(in_order(rows, seen))
+    people = sorted({row["patient_id"] for row in rows})
+    kept = places(session.connection(), people) if stands else None
+    return list(in_order(rows, today, last_reviews(session.connection(), people), stands=kept))
+
+
+def asking_of(session: Session, patient_id: int, today: dt.date) -> list[dict[str, Any]]:
+    """The alerts of one patient that ask for something now, in their order; rows as of `alert_rows`."""
+    found = session.execute(_joined(sa.and_(_RUNNING_OF, _A.patient_id == patient_id))).all()
+    return [row for row in _ordered(session, found, today) if asks(row)]
 
 
 def _alert_row(found: Any, today: dt.date) -> dict[str, Any]:
@@ -113,17 +126,82 @@ def _whose(owner: str | None) -> Any:
     return _A.owner == owner if owner else sa.or_(_A.owner.is_(None), _A.owner == "")
 
 
-def alert_counts(session: Session, today: dt.date, *, owner: str | None = None) -> Counter[str]:
-    """How many alerts stand in each of `VIEWS`. `owner`: see `alert_page`."""
-    view = _view(today)
-    query = sa.select(view, sa.func.count()).select_from(_A).where(_A.ended_at.is_(None), _whose(owner)).group_by(view)
-    counts = Counter({str(row[0]): int(row[1]) for row in session.execute(query)})
+@dataclass(frozen=True)
+class AlertCounts:
+    """How many alerts stand in each of `VIEWS` (`todo`: in all of `TO_DO`), and of how many patients in those asked."""
+
+    alerts: Counter[str]
+    patients: Counter[str]
+
+
+def alert_counts(
+    session: Session, today: dt.date, *, owner: str | None = None, people_of: Sequence[str] = ("todo",)
+) -> AlertCounts:
+    """What every page, print, message and tab counts.
+
+    Args:
+        owner: see `alert_page`.
+        people_of: the views of which patients are counted too: of each, somebody stands in several.
+    """
+    inside = _listed(today, owner)
+    query = sa.select(inside.c.view, sa.func.count()).group_by(inside.c.view)
+    alerts = Counter({str(name): int(count) for name, count in session.execute(query)})
+    alerts["todo"] = sum(alerts[view] for view in TO_DO)
+    unseen = sa.select(_A.patient_id).where(_UNSEEN, _whose(owner)).limit(UNSEEN_SHOWN).subquery()
+    settled = sa.select(sa.func.count(), sa.func.count(sa.distinct(unseen.c.patient_id))).select_from(unseen)
+    alerts["settled"], people = (int(count) for count in session.execute(settled).one())
+    patients = Counter({"settled": people} if "settled" in people_of else {})
+    for name in people_of:
+        if name not in {"settled", "done"}:
+            patients[name] = _counted(session, today, owner, name)[1]
+    return AlertCounts(alerts, patients)
+
+
+def todo_count(session: Session, today: dt.date) -> int:
+    """How many alerts ask for something now."""
+    inside = _listed(today, None)
+    query = sa.select(sa.func.count()).where(inside.c.view.in_(TO_DO))
+    return int(session.execute(query).scalar_one())
+
+
+def _counted(session: Session, today: dt.date, owner: str | None, name: str) -> tuple[int, int]:
+    inside = _listed(today, owner)
+    query = sa.select(sa.func.count(), sa.func.count(sa.distinct(inside.c.patient_id)))
+    count, people = session.execute(query.where(inside.c.view.in_(TO_DO if name == "todo" else (name,)))).one()
+    return int(count), int(people)
+
+
+def danger_counts(session: Session, today: dt.date) -> dict[Danger, int]:
+    """How many of the alerts that ask for something say that heart, breathing or swallowing is in danger."""
+    query = (
+        sa.select(_A.danger, sa.func.count())
+        .join(_P, _P.id == _A.patient_id)
+        .where(_RUNNING, _A.danger > 0, _view(today).in_(TO_DO))
+        .group_by(_A.danger)
+    )
+    found = {Danger(int(row[0])): int(row[1]) for row in session.execute(query)}
+    return {danger: found[danger] for danger in sorted(found, reverse=True)}
+
+
+def escalated_count(session: Session, today: dt.date) -> int:
+    """How many of the alerts that ask for something were escalated, because nobody had acted."""
+    query = sa.select(sa.func.count()).select_from(_A).join(_P, _P.id == _A.patient_id)
+    query = query.where(_RUNNING, _A.escalation > 0, _view(today).in_(TO_DO))
+    return int(session.execute(query).scalar_one())
+
+
+def todo_by_owner(session: Session, today: dt.date) -> dict[str, int]:
+    """How many of the alerts that ask for something are assigned to each person."""
+    query = sa.select(_A.owner, sa.func.count()).join(_P, _P.id == _A.patient_id)
+    query = query.where(_RUNNING, _A.owner.is_not(None), _A.owner != "", _view(today).in_(TO_DO)).group_by(_A.owner)
+    return {str(row[0]): int(row[1]) for row in session.execute(query)}
+
+
+def _listed(today: dt.date, owner: str | None) -> Any:
+    """Running alerts of patients under care with their view, read off the index of what runs."""
     # Alerts of who left end with the next evaluation.
-    for name, count in session.execute(query.where(_A.patient_id.in_(ids_of_left()))):
-        counts[str(name)] -= int(count)
-    unseen = sa.select(_A.id).where(_UNSEEN, _whose(owner)).limit(UNSEEN_SHOWN).subquery()
-    counts["settled"] = int(session.execute(sa.select(sa.func.count()).select_from(unseen)).scalar_one())
-    return counts
+    inside = sa.and_(_A.ended_at.is_(None), _whose(owner), _A.patient_id.not_in(ids_of_left()))
+    return sa.select(_A.patient_id, _view(today).label("view")).where(inside).subquery()
 
 
 def alert_page(
@@ -141,11 +219,12 @@ def alert_page(
         who = list(dict.fromkeys(row["patient_id"] for row in rows))
         kept = set(who[start : start + people])
         return [row for row in rows if row["patient_id"] in kept], len(who) > start + people
-    inside = sa.and_(_RUNNING, _view(today).in_(list(views)), _whose(owner))
+    inside = sa.and_(_RUNNING_OF, _view(today).in_(list(views)), _whose(owner))
     if set(views) <= set(TO_DO):
         who = _people_by_place(session, today, inside, start, people + 1)
     else:
-        who = _people_by_worst(session, inside, start, people + 1)
+        all_of_them = sa.and_(_RUNNING, _view(today).in_(list(views)), _whose(owner))
+        who = _people_by_worst(session, today, all_of_them, start, people + 1)
     found = [
         row
         for part in chunks(who[:people])
@@ -175,19 +254,29 @@ def _people_by_place(session: Session, today: dt.date, inside: Any, start: int, 
     return [int(row[0]) for row in session.execute(query)]
 
 
-def _people_by_worst(session: Session, inside: Any, start: int, count: int) -> list[int]:
-    """Patients with alerts in somebody's hands: danger, then severity, then the newest change first."""
-    worst = sa.case((_A.severity == "urgent", 3), (_A.severity == "action", 2), else_=1)
-    query = (
-        sa.select(_A.patient_id)
+def _people_by_worst(session: Session, today: dt.date, inside: Any, start: int, count: int) -> list[int]:
+    """Patients of whom nothing in these views asks: in the order of what their alerts say all the same."""
+    review: Any = PatientReview
+    looked = (
+        sa.select(review.patient_id, sa.func.max(review.at).label("at"))
+        .where(review.undone_at.is_(None))
+        .group_by(review.patient_id)
+        .subquery()
+    )
+    weight, changed = class_of_alert(_A, looked.c.at, today), change_of_alert(_A)
+    first = sa.func.row_number().over(partition_by=_A.patient_id, order_by=(weight.desc(), changed.desc(), _A.id))
+    each = (
+        sa.select(_A.patient_id, weight.label("weight"), changed.label("changed"), first.label("place"))
+        .select_from(_A)
         .join(_P, _P.id == _A.patient_id)
+        .outerjoin(looked, looked.c.patient_id == _A.patient_id)
         .where(inside)
-        .group_by(_A.patient_id)
-        .order_by(
-            sa.func.max(_A.danger * 4 + worst).desc(),
-            sa.func.max(sa.func.coalesce(_A.worsened_at, _A.opened_at)).desc(),
-            _A.patient_id,
-        )
+        .subquery()
+    )
+    query = (
+        sa.select(each.c.patient_id)
+        .where(each.c.place == 1)
+        .order_by(each.c.weight.desc(), each.c.changed.desc(), each.c.patient_id.desc())
         .offset(start)
         .limit(count)
     )
@@ -252,9 +341,46 @@ def waiting_group(session: Session) -> Group | None:
     )
 
 
+DONE_SHOWN = 500
+"""At most so many alerts that were dealt with on a day are listed."""
+
+
+def actions_since(session: Session, since: dt.datetime, *, by: str | None = None) -> dict[int, AlertEvent]:
+    """By alert, the last thing that a person did to it since a moment and that can still be taken back.
+
+    Args:
+        by: only what this person did.
+    """
+    lately = (
+        sa.select(col(AlertEvent.alert_id))
+        .distinct()
+        # Spelled as the index of people's events is, so that SQLite uses it.
+        .where(sa.text("alert_event.by <> 'myopanel'"), col(AlertEvent.at) >= since)
+    )
+    touched = [int(row[0]) for row in session.execute(lately)]
+    found: dict[int, AlertEvent] = {}
+    for number, events in history(session, touched).items():
+        action = last_action(events)
+        if action is not None and action.at >= since and by in {None, action.by}:
+            found[number] = action
+    return found
+
+
+def done_rows(session: Session, today: dt.date, actions: Mapping[int, AlertEvent]) -> list[dict[str, Any]]:
+    """The alerts of `actions_since`, newest first: rows as of `alert_rows`, each with its `action`."""
+    chosen = sorted(actions, key=lambda number: (actions[number].at, actions[number].id or 0), reverse=True)
+    rows = {row["id"]: row for row in alert_rows(session, today, ids=chosen[:DONE_SHOWN])}
+    return [rows[number] | {"action": actions[number]} for number in chosen if number in rows]
+
+
+def newest_event(session: Session) -> int:
+    """The number of the newest event of any alert: what somebody has seen of the list reaches as far."""
+    return int(session.execute(sa.select(sa.func.max(col(AlertEvent.id)))).scalar() or 0)
+
+
 def list_version(session: Session) -> str:
     """Changes whenever the nurse list may have changed: an event of an alert, or an evaluation that was reconciled."""
-    event = session.execute(sa.select(sa.func.max(col(AlertEvent.id)))).scalar() or 0
+    event = newest_event(session)
     run = session.execute(sa.select(sa.func.max(col(EvaluationRun.id)))).scalar() or 0
     return f"{event}.{run}"
 

@@ -2,11 +2,16 @@
 
 import datetime as dt
 
+import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
+
+from models.column_types import IDENTITY_BYTES, Digest
+
+_ONCE = sa.text("digest IS NOT NULL")
 
 
 class ImportBatch(SQLModel, table=True):
-    """One import: a folder, a workbook, a message. read = created + updated + unchanged + rejected."""
+    """One import: a folder, a workbook, a message. read = created + updated + unchanged + waiting + rejected."""
 
     __tablename__ = "import_batch"
 
@@ -21,6 +26,7 @@ class ImportBatch(SQLModel, table=True):
     created: int = 0
     updated: int = 0
     unchanged: int = 0
+    waiting: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     rejected: int = 0
     warnings: str = Field(default="[]", description="JSON list of sentences (unknown columns and the like).")
 
@@ -37,6 +43,7 @@ class ImportFile(SQLModel, table=True):
     created: int = 0
     updated: int = 0
     unchanged: int = 0
+    waiting: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     rejected: int = 0
 
 
@@ -44,6 +51,7 @@ class RejectedRow(SQLModel, table=True):
     """A row that was not taken over, kept whole with where it stood and why."""
 
     __tablename__ = "rejected_row"
+    __table_args__ = (sa.Index("ix_rejected_row_digest", "digest", sqlite_where=_ONCE, postgresql_where=_ONCE),)
 
     id: int | None = Field(default=None, primary_key=True)
     batch_id: int = Field(foreign_key="import_batch.id", index=True, ondelete="RESTRICT")
@@ -53,3 +61,8 @@ class RejectedRow(SQLModel, table=True):
     value: str = ""
     why: str
     row: str = Field(description="JSON of the row as it was sent.")
+    digest: bytes | None = Field(
+        default=None,
+        sa_type=Digest(IDENTITY_BYTES),
+        description="Of a message's row: recognises it when it is sent again, so that it is counted once.",
+    )

@@ -12,23 +12,24 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from models.alert import Alert
-from models.alert_lifecycle import ASIDE
+from models.alert_list import todo_count
 from models.assessment import Assessment
-from models.labs_due import patients_by_lab_states
-from models.list_order import ACTION, CANNOT_TELL, IN_HAND, NOTHING, URGENT, floor
-from models.patient import LEFT, Patient, ids_of_left
-from models.patient_summary import LATE, PatientGap, PatientSummary
+from models.labs_due import Wanted, patients_to_take
+from models.list_order import CANNOT_TELL, NOTHING, Asks, floor
+from models.patient import LEFT, Patient, ids_of_left, name_of
+from models.patient_summary import PatientGap, PatientSummary, chunks
+from models.standing import alerts_behind, quiet_word
 
 WAITING = "waiting"
 """The cause of patients whose newest facts no run has looked at: silence about them means nothing."""
 NEVER_EVALUATED, NOT_YET = "not evaluated yet", "newest facts not evaluated yet"
-BETWEEN: Mapping[str, tuple[int, int | None]] = {
-    "urgent": (floor(URGENT), None),
-    "action": (floor(ACTION), floor(URGENT)),
-    "watch": (floor(IN_HAND), floor(ACTION)),
+ASKING: Mapping[str, tuple[Asks, ...]] = {
+    "urgent": (Asks.TODAY,),
+    "action": (Asks.THIS_WEEK,),
+    "watch": (Asks.NEXT_VISIT, Asks.IN_HAND),
 }
-"""Places of patients to be seen to today, this week, at the next visit (or who are in somebody's hands)."""
+"""Patients to be seen to today, this week, at the next visit (or who are in somebody's hands)."""
+EVERYBODY = 2**31 - 1
 SORTS = ("patient", "dose", "labs", "seen")
 
 
@@ -74,24 +75,12 @@ class Counts:
 def nav_counts(session: Session, today: dt.date) -> dict[str, int]:
     """Counts of the top bar by page name.
 
-    Alerts: open ones for today and this week that no other covers (those for the next visit, and what came with a new
-    version, wait on their page).
-    Labs due: patients with overdue tests.
+    Alerts: what its page lists under "To do". Labs due: the patients whom its page lists to take blood from.
     """
-    open_now = sa.and_(
-        col(Alert.ended_at).is_(None),
-        col(Alert.severity).in_(["urgent", "action"]),
-        col(Alert.covered_by).is_(None),
-        sa.or_(col(Alert.snoozed_until).is_(None), col(Alert.snoozed_until) <= today),
-        sa.or_(col(Alert.acknowledged_at).is_(None), col(Alert.lapses_on) <= today),
-        sa.not_(ASIDE),
-    )
-    asking = sa.select(sa.func.count()).select_from(Alert).where(open_now)
-    # Alerts of who left end with the next evaluation.
-    gone = asking.where(col(Alert.patient_id).in_(ids_of_left()))
-    alerts = session.execute(asking).scalar_one() - session.execute(gone).scalar_one()
-    late = sum(count for bits, count in patients_by_lab_states(session).items() if bits & LATE)
-    return {"Alerts": alerts, "Labs due": late}
+    return {
+        "Alerts": todo_count(session, today),
+        "Labs due": patients_to_take(session, Wanted(), today),
+    }
 
 
 def search_patients(session: Session, text: str, *, limit: int = 8) -> list[dict[str, Any]]:
@@ -117,11 +106,6 @@ def search_patients(session: Session, text: str, *, limit: int = 8) -> list[dict
     ]
 
 
-def name_of(row: Any) -> str:
-    """Given and family name of a row of patients, or the record number where neither is known."""
-    return " ".join(part for part in (row.given_name, row.family_name) if part) or str(row.mrn)
-
-
 def _says(word: str, *, start_of_mrn: bool = False) -> Any:
     """Whether the name has a word, or the record number has it (or starts with it)."""
     plain = word.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
@@ -145,7 +129,7 @@ _ACTIVE = _P.status.not_in(LEFT)
 _HAS_GAP = sa.text("patient_summary.untold")
 _COLUMNS = (
     _P.id, _P.mrn, _P.given_name, _P.family_name, _P.diagnosis, _P.birth_date, _P.sex, _P.site, _P.clinician,
-    _P.revision, _P.evaluated_revision, _S.place, _S.untold, _S.reasons, _S.strength, _S.ck, _S.steroid_mg,
+    _P.revision, _P.evaluated_revision, _S.place, _S.asks, _S.untold, _S.reasons, _S.strength, _S.ck, _S.steroid_mg,
     _S.steroid_steps, _S.high_from, _S.last_visit, _S.last_lab, _S.next_lab_due,
 )  # fmt: skip
 
@@ -193,11 +177,8 @@ def _sections() -> list[tuple[Any, Any]]:
 
 def _chosen(asked: Asked, *columns: Any) -> Any:
     query = sa.select(*(columns or _COLUMNS)).select_from(_P)
-    if asked.severity in BETWEEN:
-        low, high = BETWEEN[asked.severity]
-        query = query.join(_S, _S.patient_id == _P.id).where(_S.place >= low)
-        if high is not None:
-            query = query.where(_S.place < high)
+    if asked.severity in ASKING:
+        query = query.join(_S, _S.patient_id == _P.id).where(_any_of(ASKING[asked.severity]))
     else:
         query = query.outerjoin(_S, _S.patient_id == _P.id)
     return query.where(_ACTIVE, *_conditions(asked))
@@ -256,7 +237,7 @@ def _order(asked: Asked) -> list[Any]:
     elif asked.sort == "seen":
         day = _S.last_visit
         first = [day.is_(None).desc(), day] if asked.descending else [day.is_(None), day.desc()]
-    elif asked.severity in BETWEEN:
+    elif asked.severity in ASKING:
         return [_S.place.desc(), _S.patient_id.desc()]
     else:
         kept = sa.func.coalesce(_S.place, floor(NOTHING))
@@ -265,10 +246,43 @@ def _order(asked: Asked) -> list[Any]:
     return [*first, _P.id]
 
 
+_ASKED = {
+    Asks.TODAY: "today",
+    Asks.THIS_WEEK: "this week",
+    Asks.NEXT_VISIT: "next visit",
+    Asks.IN_HAND: "in hand",
+    Asks.CANNOT_TELL: "cannot tell",
+    Asks.NOTHING: "nothing",
+}
+
+
+def panel_documents(session: Session, today: dt.date) -> list[dict[str, Any]]:
+    """Everybody in the order of the list, for a command: what they ask for, how many alerts ask, and how many run."""
+    people = panel_page(session, Asked(), 0, EVERYBODY)
+    documents = []
+    for part in chunks(people):
+        behind = alerts_behind(session.connection(), [row.id for row in part], more=("ended_at",))
+        for row in part:
+            running = [one for one in behind.get(row.id, {}).values() if one["ended_at"] is None]
+            asking = sum(not quiet_word(one, today) for one in running)
+            documents.append(
+                {
+                    "mrn": row.mrn,
+                    "name": name_of(row),
+                    "asks": "not evaluated" if row.place is None else _ASKED[Asks(row.asks)],
+                    "alerts": asking,
+                    "running": len(running),
+                    "diagnosis": row.diagnosis,
+                    "site": row.site,
+                }
+            )
+    return documents
+
+
 def panel_counts(session: Session, asked: Asked) -> Counts:
     """How many of the patients asked for there are, and how many of them want something."""
     if not asked.everybody:
-        sums = _sums(_S.place, _UNTOLD)
+        sums = _sums(_S.asks, _UNTOLD)
         return Counts(*(int(value or 0) for value in session.execute(_chosen(asked, *sums)).one()))
     row = session.execute(_counts_of_all()).one()
     patients, today, week, cannot_tell = (kept - int(gone or 0) for kept, gone in zip(row[:4], row[4:8], strict=True))
@@ -278,15 +292,9 @@ def panel_counts(session: Session, asked: Asked) -> Counts:
 @cache
 def _counts_of_all() -> Any:
     """Counts of everybody in one question, each read off an index; who left and was not evaluated since comes off."""
-    low, high = BETWEEN["action"]
-    kinds = (
-        sa.true(),
-        _S.place >= BETWEEN["urgent"][0],
-        sa.and_(_S.place >= low, _S.place < high),
-        _HAS_GAP,
-    )
+    kinds = (sa.true(), _S.asks == Asks.TODAY, _S.asks == Asks.THIS_WEEK, _HAS_GAP)
     kept = [sa.select(sa.func.count()).select_from(_S).where(kind).scalar_subquery() for kind in kinds]
-    gone = sa.select(*_sums(_S.place, _S.untold)).select_from(_S).where(_S.patient_id.in_(ids_of_left())).subquery()
+    gone = sa.select(*_sums(_S.asks, _S.untold)).select_from(_S).where(_S.patient_id.in_(ids_of_left())).subquery()
     # Of those who wait, the ones whose row does not say already that something is untold.
     waiting = (
         sa.select(
@@ -301,17 +309,21 @@ def _counts_of_all() -> Any:
     return sa.select(*kept, *gone.c, *waiting.c).select_from(gone.join(waiting, sa.true()))
 
 
-def _sums(place: Any, untold: Any) -> tuple[Any, ...]:
+def _sums(asks: Any, untold: Any) -> tuple[Any, ...]:
     def many(condition: Any) -> Any:
         return sa.func.sum(sa.case((condition, 1), else_=0))
 
-    low, high = BETWEEN["action"]
     return (
         sa.func.count(),
-        many(place >= BETWEEN["urgent"][0]),
-        many(sa.and_(place >= low, place < high)),
+        many(asks == Asks.TODAY),
+        many(asks == Asks.THIS_WEEK),
         many(untold),
     )
+
+
+def _any_of(asked: Sequence[Asks]) -> Any:
+    # One value reads its part of the index in the order of the list.
+    return _S.asks == asked[0] if len(asked) == 1 else _S.asks.in_(list(asked))
 
 
 def causes(session: Session) -> list[tuple[str, str, int]]:

@@ -57,3 +57,8 @@ class Patient(SQLModel, table=True):
 def ids_of_left() -> Any:
     """Patients who are no longer under the clinic's care, as a query of ids."""
     return sa.select(col(Patient.id)).where(col(Patient.status).in_(LEFT))
+
+
+def name_of(row: Any) -> str:
+    """Given and family name of a row of patients, or the record number where neither is known."""
+    return " ".join(part for part in (row.given_name, row.family_name) if part) or str(row.mrn)

@@ -10,13 +10,13 @@ import datetime as dt
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
-from models.list_order import CANNOT_TELL, NOTHING, floor
+from models.list_order import CANNOT_TELL, NOTHING, Asks, floor
 from models.rows import listed
 
 LAB_STATES = (
@@ -31,6 +31,7 @@ NOT_TAKEN = (*EXCUSED, "cannot_tell")
 LONG_AGO = dt.date(1970, 1, 1)
 """`stands_until` of a patient whose place has to be worked out again."""
 CHUNK = 500
+T = TypeVar("T")
 
 
 class PatientSummary(SQLModel, table=True):
@@ -39,6 +40,7 @@ class PatientSummary(SQLModel, table=True):
     __tablename__ = "patient_summary"
     __table_args__ = (
         sa.Index("ix_patient_summary_place", "place", "patient_id"),
+        sa.Index("ix_patient_summary_asks", "asks", "place", "patient_id"),
         sa.Index(
             "ix_patient_summary_untold",
             "patient_id",
@@ -57,6 +59,12 @@ class PatientSummary(SQLModel, table=True):
     revision: int = Field(default=0, description="The patient's revision it rests on.")
     digest: str = Field(default="", description="Of all that follows from facts and answers.")
     place: int = Field(default=0, sa_type=sa.BigInteger, description="In the order of the list (`models.list_order`).")
+    asks: int = Field(
+        default=0,
+        sa_type=sa.SmallInteger,
+        sa_column_kwargs={"server_default": "0"},
+        description="What the patient asks for now (`models.list_order.Asks`): what the lists count.",
+    )
     stands_until: dt.date | None = Field(
         default=None,
         description="When the calendar may change the place; long ago: work it out again.",
@@ -152,7 +160,8 @@ def write_summaries(
             changed.append({f"new_{name}": value for name, value in written.items()} | {"who": who})
         else:
             place = floor(CANNOT_TELL if row["untold"] else NOTHING)
-            fresh.append({"patient_id": who, "place": place, "stands_until": None, **written})
+            now = Asks.CANNOT_TELL if row["untold"] else Asks.NOTHING
+            fresh.append({"patient_id": who, "place": place, "asks": now, "stands_until": None, **written})
     if fresh:
         connection.execute(sa.insert(PatientSummary), fresh)
     if changed:
@@ -214,7 +223,7 @@ def forget_summaries(connection: sa.Connection, patient_ids: Sequence[int]) -> N
             connection.execute(sa.delete(kind).where(table.patient_id.in_(part)))
 
 
-def chunks(patient_ids: Sequence[int]) -> Iterable[Sequence[int]]:
+def chunks(patient_ids: Sequence[T]) -> Iterable[Sequence[T]]:
     """Parts that fit into one `IN (...)`."""
     for start in range(0, len(patient_ids), CHUNK):
         yield patient_ids[start : start + CHUNK]

@@ -50,6 +50,11 @@ class Settings(BaseSettings):
     smtp_host: str = Field("", description="Mail server for digests; empty: messages wait in the outbox and are shown.")
     smtp_port: int = Field(25, ge=1, le=65535, description="Port of the mail server.")
     mail_from: str = Field("myopanel@localhost", description="Sender address of digests.")
+    mrn_authorities: str = Field(
+        "",
+        description="Assigning authorities of our record numbers in messages, separated by commas; empty: the first "
+        "one a sender uses for a patient of ours, and another one waits to be mapped.",
+    )
     public_address: str = Field("", description="Address people use, for links in messages; empty: http://HOST:PORT.")
     behind_proxy: bool = Field(False, description="Trust one reverse proxy's forwarded address and scheme.")
 

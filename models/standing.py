@@ -19,7 +19,19 @@ from models.alert import Alert
 from models.alert_lifecycle import aside, state_of
 from models.assessment import Assessment
 from models.database import BUSY_SECONDS, WRITE, is_sqlite
-from models.list_order import CANNOT_TELL, IN_HAND, NOTHING, changed_at, floor, place_of
+from models.list_order import (
+    CANNOT_TELL,
+    IN_HAND,
+    NOTHING,
+    WATCH,
+    Asks,
+    asks_of,
+    floor,
+    is_held,
+    place_held,
+    place_of,
+    place_of_alert,
+)
 from models.patient_summary import PatientSummary, chunks
 from models.rows import listed
 from models.user import PatientReview
@@ -30,6 +42,7 @@ PATIENCE_MS = 250
 _ALERT = (
     "patient_id", "rule", "subject", "severity", "danger", "covered_by", "snoozed_until", "withdrawn_at", "resolved_at",
     "settled_at", "acknowledged_at", "lapses_on", "opened_at", "worsened_at", "owner", "set_aside", "brought_by",
+    "handled_at", "handled_on",
 )  # fmt: skip
 QUIET = ("acknowledged", "snoozed", "resolved")
 
@@ -95,13 +108,15 @@ def stand_again(connection: sa.Connection, patient_ids: Sequence[int], today: dt
     moved = []
     for part in chunks(patient_ids):
         behind = alerts_behind(connection, part)
+        resolved = _resolved_on(connection, part, today)
         seen = last_reviews(connection, part)
         for row in connection.execute(_standing_query(), {"ids": list(part)}):
             alerts = behind.get(row.patient_id, {})
-            place = _place(orjson.loads(row.reasons), alerts, row.untold, seen.get(row.patient_id), today)
-            until = _next_change(alerts.values(), today)
-            if (place, until) != (row.place, row.stands_until):
-                moved.append({"who": row.patient_id, "new_place": place, "until": until})
+            done = [*alerts.values(), *resolved.get(row.patient_id, ())]
+            place, asks = _place(orjson.loads(row.reasons), alerts, done, row.untold, seen.get(row.patient_id), today)
+            until = _next_change(done, today)
+            if (place, asks, until) != (row.place, row.asks, row.stands_until):
+                moved.append({"who": row.patient_id, "new_place": place, "new_asks": asks, "until": until})
     if moved:
         connection.execute(_moving(), moved, execution_options={"synchronize_session": False})
 
@@ -109,7 +124,7 @@ def stand_again(connection: sa.Connection, patient_ids: Sequence[int], today: dt
 @lru_cache(maxsize=1)
 def _standing_query() -> sa.Select[Any]:
     table: Any = PatientSummary
-    columns = (table.patient_id, table.reasons, table.untold, table.place, table.stands_until)
+    columns = (table.patient_id, table.reasons, table.untold, table.place, table.asks, table.stands_until)
     return sa.select(*columns).where(table.patient_id.in_(listed("ids")))
 
 
@@ -117,36 +132,86 @@ def _standing_query() -> sa.Select[Any]:
 def _moving() -> sa.Update:
     table: Any = PatientSummary
     query = sa.update(PatientSummary).where(table.patient_id == sa.bindparam("who"))
-    return query.values(place=sa.bindparam("new_place"), stands_until=sa.bindparam("until"))
+    return query.values(
+        place=sa.bindparam("new_place"), asks=sa.bindparam("new_asks"), stands_until=sa.bindparam("until")
+    )
 
 
 def _place(
     reasons: Sequence[Mapping[str, Any]],
     alerts: Mapping[tuple[str, str], Mapping[str, Any]],
+    done: Iterable[Mapping[str, Any]],
     untold: bool,
-    seen_at: dt.datetime | None,
+    reviewed_at: dt.datetime | None,
     today: dt.date,
-) -> int:
+) -> tuple[int, Asks]:
+    """Where a patient stands, and what they ask for now. `done`: alerts among which some were dealt with today."""
     # An alert whose question nobody can answer any more goes on asking.
-    places = [
-        place_of(alert["severity"], alert["danger"], changed_at(alert), seen_at)
-        for alert in alerts.values()
-        if not quiet_word(alert, today)
+    awake = [alert for alert in alerts.values() if not quiet_word(alert, today)]
+    places = [place_of_alert(alert, reviewed_at, today) for alert in awake]
+    asked = [asks_of(alert["severity"]) for alert in awake]
+    for reason in reasons:
+        if (reason["rule"], reason["subject"]) not in alerts:
+            places.append(place_of(reason["severity"], 0, None, reviewed_at))
+            asked.append(asks_of(reason["severity"]))
+    held = [
+        place_of_alert(alert, reviewed_at, today)
+        for alert in done
+        if is_held({"state": state_of(cast(Alert, _Row(alert)), today), "handled_on": alert["handled_on"]}, today)
     ]
-    places += [
-        place_of(reason["severity"], 0, None, seen_at)
-        for reason in reasons
-        if (reason["rule"], reason["subject"]) not in alerts
-    ]
-    if places:
-        return max(places)
-    return floor(IN_HAND if reasons else CANNOT_TELL if untold else NOTHING)
+    place = place_held(places, held)
+    if place:
+        return place, max(asked)
+    if reasons:
+        return floor(IN_HAND), Asks.IN_HAND
+    return (floor(CANNOT_TELL), Asks.CANNOT_TELL) if untold else (floor(NOTHING), Asks.NOTHING)
 
 
 def _next_change(alerts: Iterable[Mapping[str, Any]], today: dt.date) -> dt.date | None:
-    """The first day on which a snooze ends or an acknowledgement lapses."""
-    ahead = [day for row in alerts for day in (row["snoozed_until"], row["lapses_on"]) if day is not None]
+    """The first day on which a snooze ends, an acknowledgement lapses, or what was done today no longer holds."""
+    ahead = [
+        day
+        for row in alerts
+        for day in (
+            row["snoozed_until"],
+            row["lapses_on"],
+            today + dt.timedelta(days=1) if row["handled_on"] is not None and row["handled_on"] >= today else None,
+        )
+        if day is not None
+    ]
     return min((day for day in ahead if day > today), default=None)
+
+
+def _resolved_on(
+    connection: sa.Connection, patient_ids: Sequence[int], today: dt.date
+) -> Mapping[int, Sequence[Mapping[str, Any]]]:
+    """By patient, the alerts resolved on the day: they hold the place of the others until it ends."""
+    found: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
+    for row in connection.execute(_resolved_query(), {"ids": list(patient_ids), "today": today}):
+        found[row.patient_id].append(dict(row._mapping))
+    return found
+
+
+@lru_cache(maxsize=1)
+def _resolved_query() -> sa.Select[Any]:
+    alert: Any = Alert
+    columns = [getattr(alert, name) for name in _ALERT]
+    return sa.select(*columns).where(
+        alert.patient_id.in_(listed("ids")),
+        alert.ended_at.is_not(None),
+        alert.resolved_at.is_not(None),
+        alert.handled_on == sa.bindparam("today", type_=sa.Date()),
+    )
+
+
+def places(connection: sa.Connection, patient_ids: Sequence[int]) -> dict[int, int]:
+    """By patient, the place that is kept, of those of whom something asks."""
+    table: Any = PatientSummary
+    found: dict[int, int] = {}
+    for part in chunks(patient_ids):
+        query = sa.select(table.patient_id, table.place).where(table.patient_id.in_(part), table.place >= floor(WATCH))
+        found |= {int(row[0]): int(row[1]) for row in connection.execute(query)}
+    return found
 
 
 def last_reviews(connection: sa.Connection, patient_ids: Sequence[int]) -> dict[int, dt.datetime]:

@@ -17,8 +17,10 @@ from models.patient_summary import PatientGap, PatientLab, PatientSummary
 from models.response_baseline import ResponseBaseline
 from models.rule_setting import RuleSetting, RuleStatusChange
 from models.suggestion import SuggestionAnswer
+from models.table_mapping import KeptMapping
 from models.taper_plan import MonitoringPause, TaperPlan, TaperStep
 from models.user import AuditEvent, PatientReview, User, UserSession
+from models.waiting import SenderMapping, WaitingRow
 
 METADATA = SQLModel.metadata
 
@@ -35,6 +37,7 @@ __all__ = [
     "ImportFile",
     "Installation",
     "JobRun",
+    "KeptMapping",
     "Lease",
     "MedicationStatement",
     "MonitoringPause",
@@ -53,10 +56,12 @@ __all__ = [
     "RuleInForce",
     "RuleSetting",
     "RuleStatusChange",
+    "SenderMapping",
     "SuggestionAnswer",
     "TaperPlan",
     "TaperStep",
     "User",
     "UserSession",
     "VocabularyTrial",
+    "WaitingRow",
 ]

@@ -13,7 +13,7 @@ from typing import Any
 import flask
 import orjson
 from flask.typing import ResponseReturnValue
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from dashboard.api.fhir.resources import OUR_ANSWERS, patient_reference_id
 from dashboard.secure import READERS, Current, SecureDash, current, roles
@@ -22,14 +22,15 @@ from jobs.cards import Card, answer_of, situation_of
 from jobs.chart import chart_of
 from jobs.escalation import Proposal, all_escalations
 from jobs.importers.canonical import Refused
-from jobs.importers.fhir_r4 import drug_of, event_of, record_number
+from jobs.importers.fhir_r4 import Draft, drafts_of, event_of, record_number
 from jobs.rule import all_rules
 from jobs.suggest import PURPOSE, suggest
 from jobs.thresholds import advice_on, thresholds_on
 from models import vocabulary
 from models.accounts import audit
 from models.alert import Alert
-from models.alert_lifecycle import present_day, record, state_of
+from models.alert_lifecycle import present_day, record
+from models.alert_list import asking_of
 from models.database import reading, writing
 from models.errors import MyopanelError
 from models.patient import STATUSES, Patient
@@ -125,16 +126,25 @@ def _cards(here: Current, service: Mapping[str, Any], sent: Mapping[str, Any]) -
             return {"cards": []}
         today = present_day(session, here.now, here.settings.timezone)
         if service["id"] == PATIENT_VIEW:
-            cards = list(_alert_cards(here, session, patient, today))
+            weighed = list(_alert_cards(here, session, patient, today))
         else:
-            cards = list(_order_cards(here, session, patient, today, context))
+            weighed = [(_weight(card), card) for card in _order_cards(here, session, patient, today, context)]
     if service["id"] == PATIENT_VIEW:
-        cards += _suggestion_cards(here, patient, today)
+        weighed += [(_weight(card), card) for card in _suggestion_cards(here, patient, today)]
     with writing(here.engine) as session:
         detail = f"CDS Hooks {service['hook']}"
         audit(session, here.user.name, "read patient", now=here.now, patient_id=patient.id, detail=detail)
-    order = list(INDICATORS.values())
-    return {"cards": sorted(cards, key=lambda card: order.index(card["indicator"]))}
+    # Alerts stay as the list has them; a suggestion stands behind the alerts that weigh as much as it does.
+    return {"cards": [card for _, card in sorted(weighed, key=lambda pair: pair[0])]}
+
+
+IN_DANGER = -1
+"""Before everything, whenever it is to be done: sorting by the indicator alone would put danger that is for this week
+behind what is merely for today."""
+
+
+def _weight(card: Mapping[str, Any]) -> int:
+    return list(INDICATORS.values()).index(card["indicator"])
 
 
 def _patient(session: Session, context: Mapping[str, Any], prefetch: Any) -> Patient | None:
@@ -194,25 +204,29 @@ def _card(
     return card
 
 
-def _alert_cards(here: Current, session: Session, patient: Patient, today: dt.date) -> Iterator[dict[str, Any]]:
+def _alert_cards(
+    here: Current, session: Session, patient: Patient, today: dt.date
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """A card for each alert that asks for something now, in the order of the list, with its weight.
+
+    What somebody has seen, put off, or what a more general alert covers, and what waits with many others that a version
+    brought, is on the list and not in the way.
+    """
     titles = {rule.key: rule.title for rule in all_rules()}
-    running = select(Alert).where(Alert.patient_id == patient.id, col(Alert.ended_at).is_(None)).order_by(col(Alert.id))
-    for alert in session.exec(running):
-        # What somebody has seen, put off, or what a more general alert covers, is on the list and not in the way.
-        if state_of(alert, today) != "open" or alert.covered_by is not None:
-            continue
-        title = titles.get(alert.rule, alert.rule)
-        first = re.split(r"(?<=\.)\s", alert.explanation, maxsplit=1)[0]
-        since = f"Since {alert.since.isoformat()}." if alert.since else ""
+    for alert in asking_of(session, patient.id or 0, today):
+        title = titles.get(alert["rule"], alert["rule"])
+        first = re.split(r"(?<=\.)\s", alert["explanation"], maxsplit=1)[0]
+        since = f"Since {alert['since'].isoformat()}." if alert["since"] else ""
         detail = [
-            alert.explanation,
-            f"**Consider:** {alert.suggested_action}" if alert.suggested_action else "",
-            " ".join(filter(None, (since, f"Clears when {alert.clears_when}." if alert.clears_when else ""))),
+            alert["explanation"],
+            f"**Consider:** {alert['suggested_action']}" if alert["suggested_action"] else "",
+            " ".join(filter(None, (since, f"Clears when {alert['clears_when']}." if alert["clears_when"] else ""))),
             f"*{PURPOSE}*",
         ]
-        source = f"Myopanel: {title}, version {alert.rule_version}"
-        indicator = INDICATORS.get(alert.severity, "info")
-        yield _card(here, patient, f"alert-{alert.id}", f"{title}: {first}", indicator, detail, source, "alert")
+        source = f"Myopanel: {title}, version {alert['rule_version']}"
+        indicator = INDICATORS.get(alert["severity"], "info")
+        card = _card(here, patient, f"alert-{alert['id']}", f"{title}: {first}", indicator, detail, source, "alert")
+        yield IN_DANGER if alert["danger"] else _weight(card), card
 
 
 def _suggestion_cards(here: Current, patient: Patient, today: dt.date) -> list[dict[str, Any]]:
@@ -320,43 +334,40 @@ def _selected(context: Mapping[str, Any], drafts: Sequence[Mapping[str, Any]]) -
 def _add_drafts(facts: PatientFacts, drafts: Sequence[Mapping[str, Any]], chosen: Sequence[bool]) -> set[int]:
     """Add the drafts to the patient's facts as given today; returns the (negative) numbers of the selected ones.
 
-    A draft's dose is not looked at: what does not go together does not in any dose.
+    A draft's dose is not looked at: what does not go together does not in any dose. How often it would be taken is; an
+    order that does not say is not taken for a daily one.
     """
     statements: list[Statement] = []
     happenings: list[Happening] = []
     selected: set[int] = set()
-    for place, (draft, is_chosen) in enumerate(zip(drafts, chosen, strict=True)):
-        number = -1 - place
+    number = 0
+    for draft, is_chosen in zip(drafts, chosen, strict=True):
         kind = draft.get("resourceType")
         try:
             if kind == "MedicationRequest":
-                name = _drafted_drug(draft)
-                statements.append(
-                    Statement(number, name, None, "mg", "daily", "", facts.today, None, "daily", "active")
-                )
+                for one in drafts_of(draft):
+                    number -= 1
+                    statements.append(_drafted(number, one, facts.today))
+                    if is_chosen:
+                        selected.add(number)
             elif kind in {"ServiceRequest", "Procedure"}:
                 event = event_of(draft.get("code")).key
+                number -= 1
                 happenings.append(Happening(number, event, facts.today, None, True, "ordered"))
-            else:
-                continue
+                if is_chosen:
+                    selected.add(number)
         except Refused:
             # An order for something this program does not know sets off nothing here.
             continue
-        if is_chosen:
-            selected.add(number)
     facts.statements = [*facts.statements, *statements]
     facts.happenings = [*facts.happenings, *happenings]
     return selected
 
 
-def _drafted_drug(draft: Mapping[str, Any]) -> str:
-    concept = draft.get("medicationCodeableConcept")
-    reference = draft.get("medicationReference")
-    if not isinstance(concept, dict):
-        concept = {"text": reference.get("display")} if isinstance(reference, dict) else {}
-    name, _ = drug_of(concept)
-    known = vocabulary.drug(name)
-    return known.key if known else name.lower()
+def _drafted(number: int, draft: Draft, today: int) -> Statement:
+    known = vocabulary.drug(draft.drug)
+    name = known.key if known else draft.drug.lower()
+    return Statement(number, name, None, "mg", draft.frequency, "", today, None, "daily", "active")
 
 
 # ------------------------------------------------------------------------------------------------------------- feedback

@@ -12,6 +12,7 @@ from flask.typing import ResponseReturnValue
 
 from dashboard.secure import READERS, SecureDash, current, roles
 from jobs.importers.canonical import FILE_COLUMNS, KINDS, Kind
+from jobs.importers.inert import inert
 from jobs.importers.sheet import kind_of_header
 from models.database import reading
 from models.imports_view import batch, rejected_cells
@@ -79,7 +80,7 @@ def rejects_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     writer.writerow(["file", "line", "column", "why", *columns])
     for row, cells in zip(rows, sent, strict=True):
         told = [str(row[name]) for name in ("file", "line", "column", "why")]
-        writer.writerow([_inert(cell) for cell in [*told, *(cells.get(column, "") for column in columns)]])
+        writer.writerow([inert(cell) for cell in [*told, *(cells.get(column, "") for column in columns)]])
     return out.getvalue()
 
 
@@ -94,11 +95,6 @@ def template_zip() -> bytes:
             writer.writerow(dict(EXAMPLES[kind]))
             folder.writestr(f"{kind}.csv", text.getvalue())
     return out.getvalue()
-
-
-def _inert(cell: str) -> str:
-    risky = cell.startswith(("=", "@", "\t")) or (cell[:1] in "+-" and len(cell) > 1 and not cell[1].isdigit())
-    return f"'{cell}" if risky else cell
 
 
 def _download(content: bytes, name: str, kind: str) -> flask.Response:

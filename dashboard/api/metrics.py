@@ -21,7 +21,7 @@ from models.operations import message_counts
 from models.patient import Patient
 
 MIME = "text/plain; version=0.0.4; charset=utf-8"
-OUTCOMES = ("created", "updated", "unchanged", "rejected")
+OUTCOMES = ("created", "updated", "unchanged", "waiting", "rejected")
 
 
 class Metrics:

@@ -10,6 +10,12 @@
   var TITLES = { acknowledge: "Acknowledge", snooze: "Snooze", assign: "Assign", resolve: "Resolve", comment: "Comment", seen: "Mark as seen", "take-over": "Take over" };
   var FIELDS = { acknowledge: ["reason", "note"], snooze: ["snooze-reason", "until", "note"], assign: ["to", "note"], resolve: ["outcome", "note"], comment: ["note"], seen: ["note"], "take-over": [] };
   var who = "all", show = "todo";
+  var PHONE_ACTS = 76;
+  var WIDE = 1180;   // pixels from which all actions stand in the row
+  var AT_ONCE = { acknowledge: 1, seen: 1 };  // the others need words, a day or a person
+  var TWICE = 350;   // milliseconds within which a second press of the same key is the first one's echo
+  var KEPT = 600000; // how long what was done is offered for taking back beside the list; later from "Done today"
+  var busy = {}, seen = null, leaving = 0;
   var PEOPLE = 200;  // patients asked for at a time
 
   function page() { return document.querySelector('[data-keys="alerts"]'); }
@@ -28,7 +34,7 @@
         onClick: function (event) {
           event.stopPropagation();
           if (event.metaKey || event.ctrlKey || event.shiftKey) { return; }
-          event.preventDefault(); window.myopanelGo(path);
+          event.preventDefault(); leaving = Date.now(); window.myopanelGo(path);
         }
       }, d.n),
       h("span", { className: "c-sub" }, d.m + " · " + d.x.replace(/_.*/, "")));
@@ -42,7 +48,7 @@
   function what(d) {
     return h("div", { style: { display: "flex", gap: 10, alignItems: "flex-start", minWidth: 0 } },
       h("span", { className: "sev sev-" + d.s, style: { height: 20 }, title: WORDS[d.s] }, h("span", { className: "sev-icon", "aria-hidden": true }), h("span", { className: "only-read" }, WORDS[d.s] + ": ")),
-      h("div", { className: "c-two" }, h("span", { title: d.t }, d.t), h("span", { className: "c-sub", title: d.f }, d.f ? "First: " + d.f : "")));
+      h("div", { className: "c-two" }, h("span", { className: "c-wrap", title: d.t }, d.t), h("span", { className: "c-sub", title: d.f }, d.f ? (show === "done" ? "" : "First: ") + d.f : "")));
   }
 
   cells.AlertSince = function (props) {
@@ -56,12 +62,22 @@
   };
 
   cells.AlertActions = function (props) {
-    var d = props.data;
-    function button(kind, label) {
-      return h("button", { key: kind, type: "button", tabIndex: -1, onClick: function (event) { event.stopPropagation(); begin(kind, [d]); } }, label);
+    var d = props.data, narrow = window.innerWidth <= WIDE;
+    if (busy[d.id]) { return h("div", { className: "row-actions" }, h("span", { className: "c-sub" }, "saving…")); }
+    function button(label, act, name, key) {
+      return h("button", {
+        key: key || label, type: "button", tabIndex: -1, "aria-label": name ? name + ": " + d.n : label + ": " + d.n, title: name || label,
+        onClick: function (event) { event.stopPropagation(); act(); }
+      }, label);
     }
-    if (d.v === "settled") { return h("div", { className: "row-actions" }, button("seen", "Seen")); }
-    return h("div", { className: "row-actions" }, [button("acknowledge", "Ack"), button("snooze", "Snooze"), button("assign", "Assign"), button("resolve", "Resolve")]);
+    function doing(kind) { return function () { begin(kind, [d]); }; }
+    if (show === "done") { return h("div", { className: "row-actions" }, button("Undo", function () { takeBack({ events: [d.u] }, [d]); })); }
+    // On a telephone the row itself opens what else can be done.
+    var more = narrow && !window.myopanelNarrow() ? [button("⋯", function () { open(d.id); }, "More", "more")] : [];
+    if (d.v === "settled") { return h("div", { className: "row-actions" }, [button("Seen", doing("seen"), "Mark as seen")].concat(more)); }
+    var first = d.v === "acknowledged" ? [] : [button("Ack", doing("acknowledge"), "Acknowledge")];
+    if (narrow) { return h("div", { className: "row-actions" }, first.concat(more)); }
+    return h("div", { className: "row-actions" }, first.concat([button("Snooze", doing("snooze")), button("Assign", doing("assign")), button("Resolve", doing("resolve"))]));
   };
 
   // ---------------------------------------------------------------------------------------------- views and counts
@@ -84,13 +100,28 @@
       found.forEach(function (one) { rows = rows.concat(one.rows); });
       shown.parts = found.length;
       shown.more = found[found.length - 1].more;
+      // What happens after the first part was read, nobody has seen here.
+      seen = found[0].seen;
+      var at = focused(api);
       api.setGridOption("rowData", rows);
-      recount(api, found[0].counts);
+      stay(api, at);
+      recount(api, found[0].counts, found[0].people);
       group(found[0].group);
       unread("");
       window.myopanelFirstRow();
     }, function () { unread("The list could not be read: what you see may be out of date."); });
   }
+  // The row in which somebody stands stays theirs when rows above it leave.
+  function focused(api) {
+    var cell = api.getFocusedCell(), node = cell && api.getDisplayedRowAtIndex(cell.rowIndex);
+    return node ? { id: node.data.id, index: cell.rowIndex, column: cell.column } : null;
+  }
+  function stay(api, at) {
+    if (!at) { return; }
+    var node = api.getRowNode(at.id), index = node && node.rowIndex !== null ? node.rowIndex : Math.min(at.index, api.getDisplayedRowCount() - 1);
+    if (index >= 0 && !document.querySelector("[role=dialog]")) { api.setFocusedCell(index, at.column); }
+  }
+
   function loadMore(api) {
     if (!shown.more || shown.asking || api.getLastDisplayedRowIndex() < api.getDisplayedRowCount() - 20) { return; }
     shown.asking = true;
@@ -140,7 +171,17 @@
     if (line) { line.textContent = why; line.hidden = !why; }
   }
 
-  function recount(api, counts) {
+  function recount(api, counts, people) {
+    var line = document.getElementById("alerts-count"), count = counts[show] || 0, of = people[show];
+    if (line) { line.textContent = count + (count === 1 ? " alert" : " alerts") + (of === undefined ? "" : " of " + of + (of === 1 ? " patient" : " patients")); }
+    var print = document.getElementById("alerts-print");
+    if (print) {
+      print.hidden = show === "done";
+      var query = new URLSearchParams();
+      if (who !== "all") { query.set("who", who); }
+      if (show !== "todo") { query.set("show", show); }
+      print.href = "/alerts/print" + (query.toString() ? "?" + query : "");
+    }
     document.querySelectorAll("[data-alerts-count]").forEach(function (el) { el.textContent = String(counts[el.getAttribute("data-alerts-count")] || 0); });
     document.querySelectorAll("[data-alerts-show]").forEach(function (el) { 
       if (el.hasAttribute("data-alerts-group")) { return; }
@@ -149,19 +190,28 @@
       // A group of what is new exists for some days after an upgrade only.
       if (key === "new") { el.hidden = show !== "new" && !counts["new"]; }
     });
+    document.querySelectorAll("[data-alerts-not]").forEach(function (el) { el.hidden = el.getAttribute("data-alerts-not") === show; });
     document.querySelectorAll("[data-alerts-only]").forEach(function (el) { el.hidden = el.getAttribute("data-alerts-only") !== show; });
     if (api.getDisplayedRowCount()) { api.hideOverlay(); } else { api.showNoRowsOverlay(); }
     api.refreshCells({ columns: ["patient"], force: true });
   }
 
-  funcs.alertsRowHeight = function () { return window.myopanelNarrow() ? 77 : 57; };
+  // What decides is not cut: a reason that needs it gets a second line.
+  funcs.alertsRowHeight = function (d) {
+    var width = window.innerWidth, phone = window.myopanelNarrow();
+    var room = width - (phone ? 42 + PHONE_ACTS : 42 + 200 + (width > WIDE ? 190 + 110 + 268 : 168 + 80 + 112)) - 44;
+    var lines = d && d.t && d.t.length * 7.4 > room ? 2 : 1;
+    return (phone ? 77 : 57) + (lines - 1) * 20;
+  };
   function fit(api) {
     var width = window.innerWidth, phone = window.myopanelNarrow();
-    api.setColumnsVisible(["actions"], width > 1180);
     api.setColumnsVisible(["patient", "owner", "since"], !phone);
-    api.applyColumnState({ state: [{ colId: "since", width: width > 1180 ? 190 : 130 }, { colId: "owner", width: width > 1180 ? 110 : 80 }] });
+    api.applyColumnState({ state: [
+      { colId: "since", width: width > WIDE ? 190 : 168 }, { colId: "owner", width: width > WIDE ? 110 : 80 },
+      { colId: "actions", width: width > WIDE ? 268 : phone ? PHONE_ACTS : 112 }
+    ] });
     api.resetRowHeights();
-    api.refreshCells({ columns: ["t"], force: true });
+    api.refreshCells({ columns: ["t", "actions"], force: true });
   }
   window.addEventListener("resize", function () { var api = grid(); if (api) { fit(api); } });
 
@@ -177,6 +227,8 @@
           api.addEventListener("bodyScroll", function () { loadMore(api); });
         }
         api.deselectAll();
+        refusals([]);
+        last();
         fit(api);
         return load(api).then(function () { return window.dash_clientside.no_update; });
       });
@@ -187,23 +239,27 @@
       return window.dash_clientside.no_update;
     },
     clicked: function (cell) {
+      // The name leads to the patient; the grid hears of the click all the same.
+      if (Date.now() - leaving < 400) { return window.dash_clientside.no_update; }
       if (cell && cell.rowId !== undefined && cell.colId !== "actions" && cell.colId !== "ag-Grid-SelectionColumn") { open(cell.rowId); }
       return window.dash_clientside.no_update;
     },
-    undoBar: function (undo) {
-      var bar = document.getElementById("alerts-undo-bar");
-      var api = grid();
-      if (api) { api.deselectAll(); }
-      if (!bar || !undo) { return window.dash_clientside.no_update; }
-      bar.hidden = false;
-      clearTimeout(bar.myopanelTimer);
-      bar.myopanelTimer = setTimeout(function () { bar.hidden = true; }, undo.kind ? 15000 : 4000);
-      var children = [{ namespace: "dash_html_components", type: "Span", props: { children: undo.text, className: "said" } }];
-      if (undo.kind) {
-        children.push({ namespace: "dash_html_components", type: "Button", props: { children: "Undo", className: "button-quiet", type: "button", id: "alerts-undo-button" } });
+    // Whoever read the drawer stands in its row again.
+    closed: function (opened) {
+      var tries = 0;
+      (function back() {
+        var api = grid();
+        if (opened || !api) { return; }
+        if (document.querySelector("[role=dialog]") && tries < 60) { tries += 1; setTimeout(back, 30); return; }
+        stay(api, focused(api));
+      })();
+      return window.dash_clientside.no_update;
+    },
+    save: function (clicks, command, reason, snoozeReason, outcome, until, to, note) {
+      if (clicks && command) {
+        send(command.kind, command.rows, { reason: reason, "snooze-reason": snoozeReason, outcome: outcome, until: until, to: to, note: note }, true);
       }
-      window.myopanelUndo = undo;
-      return children;
+      return window.dash_clientside.no_update;
     }
   };
 
@@ -214,22 +270,26 @@
     if (!bar) { return; }
     var rows = api.getSelectedRows();
     bar.hidden = !rows.length;
-    if (rows.length) { document.getElementById("alerts-undo-bar").hidden = true; }
     var said = bar.querySelector("[data-alerts-selected]");
     if (said) { said.textContent = rows.length + " selected"; }
   }
 
   // ------------------------------------------------------------------------------------------------------- acting
-  function begin(kind, rows) {
+  function begin(kind, rows, inWords) {
+    rows = rows.filter(function (d) { return !busy[d.id]; });
+    if (kind === "undo") { takeBack({ events: rows.map(function (d) { return d.u; }).filter(Boolean) }, rows); return; }
+    // What was done today is only taken back there, unless its drawer is open.
+    if (show === "done" && !document.querySelector("[data-alerts-drawer]")) { return; }
     if (!mayAct() || !rows.length || !TITLES[kind]) { return; }
     if (kind === "take-over") { rows = rows.filter(function (d) { return d.v === undefined || d.v === "new"; }); if (!rows.length) { return; } }
+    if ((AT_ONCE[kind] && !inWords) || (kind === "take-over" && rows[0].id !== "rest")) { send(kind, rows, {}, false); return; }
     var patients = {};
     rows.forEach(function (d) { patients[d.m] = 1; });
     var count = Object.keys(patients).length;
     set("alerts-what", { children: rows.length === 1 ? rows[0].n + ": " + rows[0].t : rows.length + " alerts of " + count + (count === 1 ? " patient" : " patients") });
     set("alerts-refused", { children: null });
     set("alerts-note", { value: "" });
-    set("alerts-command", { data: { kind: kind, ids: rows.map(function (d) { return d.id; }) } });
+    set("alerts-command", { data: { kind: kind, rows: rows } });
     set("alerts-modal", { opened: true, title: TITLES[kind] });
     var shown = FIELDS[kind];
     // The modal is drawn when it opens.
@@ -239,8 +299,133 @@
       if (!found.length && tries < 60) { tries += 1; requestAnimationFrame(reveal); return; }
       found.forEach(function (el) { el.hidden = shown.indexOf(el.getAttribute("data-alerts-field")) < 0; });
       var save = document.getElementById("alerts-apply");
-      if (save) { save.textContent = TITLES[kind]; save.focus(); }
+      if (!save) { return; }
+      save.textContent = TITLES[kind];
+      if (window.myopanelFirstField) { window.myopanelFirstField(save.closest("[role=dialog]")); }
     })();
+  }
+
+  function token() {
+    var found = document.cookie.match(/(?:^|; )_csrf_token=([^;]*)/);
+    return found ? decodeURIComponent(found[1]) : "";
+  }
+  function post(address, body) {
+    return window.fetch(address, {
+      method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json", "X-CSRFToken": token() }
+    }).then(function (answer) {
+      if (answer.ok || answer.status === 422) { return answer.json(); }
+      throw new Error("the server answered " + answer.status);
+    });
+  }
+  function redraw(rows) {
+    var api = grid();
+    if (!api) { return; }
+    var nodes = rows.map(function (d) { return api.getRowNode(d.id); }).filter(Boolean);
+    if (nodes.length) { api.refreshCells({ rowNodes: nodes, columns: ["actions"], force: true }); }
+  }
+  // Whoever stands in one of these rows goes on to the next that stays, at once: the answer may take its time.
+  function step(api, rows) {
+    var at = api && focused(api);
+    if (!at || !rows.some(function (d) { return d.id === at.id; })) { return; }
+    var leaving = {};
+    rows.forEach(function (d) { leaving[d.id] = true; });
+    for (var way = 1; way >= -1; way -= 2) {
+      for (var index = at.index + way; index >= 0 && index < api.getDisplayedRowCount(); index += way) {
+        if (!leaving[api.getDisplayedRowAtIndex(index).data.id]) { api.setFocusedCell(index, at.column); return; }
+      }
+    }
+  }
+
+  function send(kind, rows, form, fromDialog) {
+    var drawer = document.querySelector("[data-alerts-drawer]"), api = grid();
+    var asOf = drawer ? Number(drawer.getAttribute("data-alerts-seen")) : seen;
+    rows.forEach(function (d) { busy[d.id] = true; });
+    redraw(rows);
+    if (!fromDialog && !drawer) { step(api, rows); }
+    // A selection ends with the action, whatever the answer.
+    if (api) { api.deselectAll(); }
+    if (fromDialog) { window.myopanelBusy && window.myopanelBusy("alerts-apply", true); }
+    var ids = rows.map(function (d) { return d.id; });
+    post("/alerts/act", { kind: kind, ids: ids, form: form, seen: asOf }).then(function (told) {
+      if (fromDialog) {
+        var stays = told.refused.length && !told.done.length;
+        window.myopanelBusy && window.myopanelBusy("alerts-apply", false);
+        if (stays) { set("alerts-refused", { children: told.refused.join(" ") }); typed(form); }
+        else { set("alerts-modal", { opened: false }); refusals(told.refused); }
+      } else { refusals(told.refused); }
+      if (told.said) {
+        var what = rows.length === 1 && rows[0].n ? rows[0].n + ": " + told.said.replace(/^1 alert /, "") : told.said;
+        var can = told.undo && (told.undo.events || told.undo.given);
+        say(what, told.at, can ? { undo: told.undo, rows: rows, at: Date.now() } : null);
+      }
+      after(rows, told);
+    }, function () {
+      if (fromDialog) { window.myopanelBusy && window.myopanelBusy("alerts-apply", false); set("alerts-refused", { children: "Not saved: the server could not be reached. What you typed is still here." }); typed(form); }
+      else { refusals(["Not saved: the server could not be reached. Try again."]); }
+      after(rows, null);
+    });
+  }
+
+  function typed(form) {
+    var save = document.getElementById("alerts-apply"), box = save && save.closest("[role=dialog]");
+    if (box && (form.note || "").trim()) { box.setAttribute("data-typed", ""); }
+  }
+
+  function after(rows, told) {
+    rows.forEach(function (d) { delete busy[d.id]; });
+    var api = grid();
+    if (api) { load(api).then(function () { redraw(rows); }); }
+    if (!told || !told.version) { return; }
+    set("alerts-version", { data: told.version });
+    set("shell-refresh", { data: { quiet: told.version } });
+    var drawer = document.querySelector("[data-alerts-drawer]");
+    if (drawer && rows.some(function (d) { return String(d.id) === drawer.getAttribute("data-alerts-drawer"); })) { open(drawer.getAttribute("data-alerts-drawer")); }
+  }
+
+  // What was done stands beside the list with its Undo for ten minutes; earlier things follow when the last is taken back.
+  var done = [];
+  function say(what, at, undo) {
+    done.push({ what: what + " · saved " + at, undo: undo });
+    last();
+  }
+  function last() {
+    done = done.filter(function (one) { return !one.undo || Date.now() - one.undo.at < KEPT; }).slice(-40);
+    var one = done[done.length - 1], line = document.getElementById("alerts-said"), button = document.getElementById("alerts-undo-button");
+    if (!line || !button) { return; }
+    line.textContent = one ? one.what : "";
+    line.title = line.textContent;
+    button.hidden = !one || !one.undo || !mayAct();
+  }
+  setInterval(last, 15000);
+  function undoLast() {
+    var one = done[done.length - 1];
+    if (!one || !one.undo) { return; }
+    done.pop();
+    takeBack(one.undo.undo, one.undo.rows);
+  }
+  function takeBack(undo, rows) {
+    if (!mayAct() || !rows.length || rows.some(function (d) { return busy[d.id]; })) { return; }
+    rows.forEach(function (d) { busy[d.id] = true; });
+    redraw(rows);
+    if (grid()) { step(grid(), rows); grid().deselectAll(); }
+    post("/alerts/undo", undo).then(function (told) {
+      refusals(told.refused);
+      if (told.said) { done = done.filter(function (one) { return one.undo; }); done.push({ what: (rows.length === 1 && rows[0].n ? rows[0].n + ": taken back" : told.said) + " · saved " + told.at, undo: null }); }
+      last();
+      setTimeout(function () { done = done.filter(function (one) { return one.undo; }); last(); }, 6000);
+      after(rows, told);
+    }, function () { refusals(["Not taken back: the server could not be reached. Try again."]); after(rows, null); });
+  }
+  function refusals(why) {
+    var line = document.getElementById("alerts-refusals");
+    if (!line) { return; }
+    line.hidden = !why.length;
+    if (!why.length) { return; }
+    var text = document.createElement("span"), close = document.createElement("button");
+    text.textContent = why.join(" ");
+    close.type = "button"; close.className = "button-quiet"; close.textContent = "Close";
+    close.addEventListener("click", function () { line.hidden = true; });
+    line.replaceChildren(text, close);
   }
 
   function takeOverRest() {
@@ -270,13 +455,9 @@
     if (chip) { set("alerts-show", { data: chip.getAttribute("data-alerts-show") }); return; }
     var until = el.closest("[data-alerts-until]");
     if (until) { set("alerts-until", { value: until.getAttribute("data-alerts-until") }); return; }
-    if (el.closest("#alerts-cancel")) { set("alerts-modal", { opened: false }); return; }
-    if (el.closest("#alerts-undo-button")) {
-      document.getElementById("alerts-undo-bar").hidden = true;
-      var undo = window.myopanelUndo;
-      set("alerts-undo-now", { data: { kind: undo.kind, ids: undo.ids, owners: undo.owners, at: Date.now() } });
-      return;
-    }
+    if (el.closest("#alerts-undo-button")) { undoLast(); return; }
+    var back = el.closest("[data-alerts-undo]");
+    if (back) { takeBack({ events: [back.getAttribute("data-alerts-undo")] }, targets()); return; }
     var act = el.closest("[data-alerts-act]");
     if (act) {
       var kind = act.getAttribute("data-alerts-act");
@@ -286,6 +467,7 @@
     }
   });
 
+  var pressed = { key: "", at: 0 };
   document.addEventListener("keydown", function (event) {
     var api = grid();
     if (!api) { return; }
@@ -293,11 +475,21 @@
     var modal = document.getElementById("alerts-apply");
     if (modal || event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName) && event.target.type !== "checkbox") { return; }
     var key = event.key;
-    if (key === "a" || key === "s" || (key === "t" && show === "new")) {
+    if (key === "u") {
       event.preventDefault();
-      begin({ a: "acknowledge", s: "snooze", t: "take-over" }[key], targets());
+      if (event.repeat) { return; }
+      if (show === "done" && targets().length) { begin("undo", targets()); } else { undoLast(); }
       return;
     }
+    if (key === "a" || key === "A" || key === "s" || (key === "t" && show === "new")) {
+      event.preventDefault();
+      // Held down, or bounced: the alert below, which nobody has read, must not be acknowledged by the echo.
+      if (event.repeat || (pressed.key === key && Date.now() - pressed.at < TWICE)) { return; }
+      pressed = { key: key, at: Date.now() };
+      begin({ a: "acknowledge", A: "acknowledge", s: "snooze", t: "take-over" }[key], targets(), key === "A");
+      return;
+    }
+    pressed = { key: "", at: 0 };
     if (key === "n" && waiting && !dialog) { event.preventDefault(); set("alerts-show", { data: show === "new" ? "todo" : "new" }); return; }
     if (dialog) { return; }
     if (key === "j" || key === "k") { event.preventDefault(); window.myopanelMoveRow(api, key === "j" ? 1 : -1); return; }

@@ -5,7 +5,70 @@
   var M = (C.myopanel = C.myopanel || {});
   var skip = function () { return window.dash_clientside.no_update; };
 
-  M.setTitle = function (title) { if (title) { document.title = title; } return skip(); };
+  // ------------------------------------------------------------------------------------------------------ loading
+  // From the moment somebody leaves a page nothing of it is on the screen and nothing of it can be clicked: what stands
+  // under the next patient's number would be the last patient's. The new page says for which address it is.
+  var standing = window.location.pathname, LATE = 8000, late = null;
+  function page() { return document.getElementById("shell-page"); }
+  function leave() {
+    var path = window.location.pathname, root = document.documentElement;
+    // Back again before the other page came: its answer may still be under way, so this one is waited for anew.
+    if (path === standing && !root.hasAttribute("data-loading")) { return; }
+    var patient = path.match(/^\/patients\/([^/]+)/), what = document.getElementById("shell-loading-what"), main = page();
+    if (!what || !main) { return; }
+    var name = "";
+    try { name = patient ? decodeURIComponent(patient[1]) : ""; } catch (e) { /* an address nobody wrote on purpose */ }
+    what.textContent = name ? "Loading patient " + name : "Loading";
+    root.setAttribute("data-loading", "");
+    main.inert = true;
+    main.setAttribute("aria-busy", "true");
+    clearTimeout(late);
+    late = setTimeout(function () {
+      var line = document.getElementById("shell-loading-late");
+      if (!line) { return; }
+      var again = document.createElement("button");
+      again.type = "button"; again.className = "button-quiet"; again.textContent = "Try again";
+      again.addEventListener("click", function () { window.location.reload(); });
+      line.replaceChildren("This takes longer than it should. ", again);
+      line.hidden = false;
+    }, LATE);
+  }
+  function arrive() {
+    var main = page(), line = document.getElementById("shell-loading-late");
+    clearTimeout(late);
+    document.documentElement.removeAttribute("data-loading");
+    if (line) { line.hidden = true; }
+    if (main) { main.inert = false; main.removeAttribute("aria-busy"); }
+  }
+  ["_dashprivate_pushstate", "popstate"].forEach(function (kind) { window.addEventListener(kind, leave, true); });
+
+  M.setTitle = function (told) {
+    if (told) {
+      document.title = told[0];
+      // An answer of a page left since does not end the wait for this one.
+      if (told[1] === window.location.pathname) { standing = told[1]; arrive(); }
+    }
+    return skip();
+  };
+
+  // ------------------------------------------------------------------------------------------------------- saved
+  var fading = null;
+  window.myopanelSay = function (words) {
+    var line = document.getElementById("shell-said");
+    if (!line) { return; }
+    line.textContent = words;
+    line.classList.add("on");
+    clearTimeout(fading);
+    fading = setTimeout(function () { line.classList.remove("on"); line.textContent = ""; }, 5000);
+  };
+  // Whatever changes an alert or a fact writes to the store; the list says it in words of its own, beside its Undo.
+  M.saved = function (data) {
+    if (data && !data.quiet && !/^\/(jobs|imports)/.test(window.location.pathname)) {
+      var now = new Date(), two = function (n) { return (n < 10 ? "0" : "") + n; };
+      window.myopanelSay("Saved " + two(now.getHours()) + ":" + two(now.getMinutes()));
+    }
+    return skip();
+  };
 
   M.openPatient = function (mrn) {
     if (!mrn) { return [skip(), skip()]; }

@@ -9,10 +9,9 @@ import dash_ag_grid as dag
 import dash_mantine_components as dmc
 import flask
 from dash import ClientsideFunction, Input, Output, State, dcc, html, no_update
-from dash.exceptions import PreventUpdate
 from sqlmodel import Session
 
-from dashboard import shell
+from dashboard.acting import do, take_back
 from dashboard.components.accessible import aria, data
 from dashboard.components.badges import SEVERITY_WORDS, STATE_WORDS, severity_badge, tag
 from dashboard.components.dates import clock_time, day_and_ago, short_day
@@ -23,32 +22,23 @@ from dashboard.rows import ROWS_AT_ONCE, answer, number_asked
 from dashboard.secure import ACTORS, READERS, Current, Page, SecureDash, current, roles
 from jobs.phrasing import first_sentence, subject_label
 from jobs.rule import rule as rule_of
-from jobs.switching_on import give_back, take_over_group
 from models.accounts import audit, clinicians
-from models.alert_lifecycle import (
-    LONGEST_SNOOZE,
-    acknowledge,
-    assign,
-    comment,
-    history,
-    mark_seen,
-    present_day,
-    reopen,
-    resolve,
-    snooze,
-)
+from models.alert_lifecycle import LONGEST_SNOOZE, history, last_action, present_day
 from models.alert_list import (
     SWITCHED_ON,
     TO_DO,
     Group,
+    actions_since,
     alert_counts,
     alert_page,
     alert_rows,
+    done_rows,
     evidence_rows,
-    list_version,
+    newest_event,
     waiting_group,
 )
 from models.alert_list import VIEWS as ALL_VIEWS
+from models.clock import start_of_day
 from models.database import reading, writing
 from models.errors import ActionRefused
 from models.standing import settle
@@ -62,7 +52,6 @@ WHO = "alerts-who"
 SHOW = "alerts-show"
 COMMAND = "alerts-command"
 VERSION = "alerts-version"
-UNDO = "alerts-undo"
 OPEN = "alerts-open"
 TICK = "alerts-tick"
 FIELDS = ("reason", "snooze-reason", "outcome", "until", "to", "note")
@@ -78,19 +67,7 @@ VIEWS = (
     ("snoozed", "Snoozed"),
     ("covered", "Covered"),
 )
-DONE = {
-    "acknowledge": "acknowledged",
-    "snooze": "snoozed",
-    "assign": "assigned",
-    "resolve": "resolved",
-    "comment": "commented",
-    "seen": "marked as seen",
-    "take-over": "taken over into the list",
-}
-REVERSIBLE = ("acknowledge", "snooze", "resolve", "assign", "take-over")
-MOST_AT_ONCE = 200
-REST = "rest"
-"""Instead of numbers: everything that waits in the group of what a version brought."""
+DONE_VIEW = ("done", "Done today")
 
 
 def layout(**query: str) -> Any:
@@ -99,7 +76,7 @@ def layout(**query: str) -> Any:
     with reading(here.engine) as session:
         today = present_day(session, here.now, here.settings.timezone)
         people = [(user.name, user.display_name or user.name, user.role) for user in clinicians(session)]
-    views = [key for key, _ in VIEWS]
+    views = [key for key, _ in (*VIEWS, DONE_VIEW)]
     return html.Div(
         [
             page_head(
@@ -117,24 +94,42 @@ def layout(**query: str) -> Any:
                         size="xs",
                     ),
                     html.Div(
-                        [_chip(key, label) for key, label in VIEWS],
+                        [_chip(key, label) for key, label in (*VIEWS, DONE_VIEW)],
                         className="chips",
                         role="group",
                         **aria(label="View"),
                     ),
                 ],
             ),
+            html.Div(
+                [
+                    html.Span(id="alerts-count", className="quiet", role="status"),
+                    html.Div(
+                        [
+                            html.Span(id="alerts-said", role="status"),
+                            html.Button(
+                                ["Undo", html.Kbd("u")],
+                                id="alerts-undo-button",
+                                type="button",
+                                className="button-quiet",
+                                hidden=True,
+                            ),
+                        ],
+                        className="said-last",
+                    ),
+                    html.A("Print", id="alerts-print", href="/alerts/print", className="quiet"),
+                ],
+                className="list-line",
+            ),
             html.Div(id="alerts-group", hidden=True, className="notice notice-line", role="status"),
             html.Div(_grid(here), className="grid-wrap", role="region", **aria(label="Alerts by patient, worst first")),
             html.Div(id="alerts-filtered", hidden=True),
             html.Div(id="alerts-unread", hidden=True, className="notice notice-bad", role="alert"),
             _bulk() if here.may(ACTORS) else None,
-            html.Div(id="alerts-undo-bar", className="bulk", hidden=True, role="status"),
+            html.Div(id="alerts-refusals", className="notice notice-bad notice-line", hidden=True, role="alert"),
             dcc.Store(id=SHOW, data=query["show"] if query.get("show") in views else "todo"),
             dcc.Store(id=COMMAND),
             dcc.Store(id=OPEN, data=query.get("alert")),
-            dcc.Store(id=UNDO),
-            dcc.Store(id="alerts-undo-now"),
             dcc.Store(id=VERSION),
             dcc.Interval(id=TICK, interval=20_000),
             dmc.Drawer(id="alerts-drawer", position="right", size="lg", padding="md", title=" ", opened=False),
@@ -155,25 +150,41 @@ def list_rows(session: Session, here: Current, today: dt.date) -> list[dict[str,
 
 def content(here: Current, query: Mapping[str, str]) -> dict[str, Any]:
     """A part of the list: `rows` of so many patients, whether there are `more`, and the `counts` of every view."""
-    show = query.get("show", "todo")
-    views = TO_DO if show not in ALL_VIEWS else (show,)
-    owner = {"mine": here.user.name, "none": ""}.get(query.get("who", ""))
+    shown = {"todo", *ALL_VIEWS, DONE_VIEW[0]}
+    show = query.get("show", "todo") if query.get("show") in shown else "todo"
+    owner = owner_of(here, query)
     with reading(here.engine) as session:
         today = present_day(session, here.now, here.settings.timezone)
     settle(here.engine, today)
     with reading(here.engine) as session:
-        found, more = alert_page(
-            session, today, views, number_asked("start", 0), number_asked("count", 200, ROWS_AT_ONCE), owner=owner
-        )
-        counts = alert_counts(session, today, owner=owner)
+        # Before anything else is read: whatever happens after it was not seen by whoever acts on this list.
+        seen = newest_event(session)
+        counts = alert_counts(session, today, owner=owner, people_of=(show,))
+        done = actions_since(session, start_of_day(here.today, here.settings.timezone), by=owner or None)
+        if show == DONE_VIEW[0]:
+            found, more = done_rows(session, today, done), False
+        else:
+            start, count = number_asked("start", 0), number_asked("count", 200, ROWS_AT_ONCE)
+            found, more = alert_page(session, today, views_of(show), start, count, owner=owner)
         group = waiting_group(session)
-    counts["todo"] = sum(counts[view] for view in TO_DO)
     return {
         "rows": [_row(row, here, today) for row in found],
         "more": more,
-        "counts": counts,
+        "counts": counts.alerts | {"done": len(done)},
+        "people": counts.patients,
+        "seen": seen,
         "group": _group_told(group, here, today),
     }
+
+
+def views_of(show: str) -> tuple[str, ...]:
+    """The views that a tab of the page lists."""
+    return TO_DO if show not in ALL_VIEWS else (show,)
+
+
+def owner_of(here: Current, query: Mapping[str, str]) -> str | None:
+    """Whose alerts an address asks for, as `models.alert_list` has it."""
+    return {"mine": here.user.name, "none": ""}.get(query.get("who", ""))
 
 
 def _group_told(group: Group | None, here: Current, today: dt.date) -> dict[str, Any] | None:
@@ -200,11 +211,19 @@ def _row(row: dict[str, Any], here: Current, today: dt.date) -> dict[str, Any]:
         "s": row["severity"],
         "v": view,
         "t": short_reason(row, today, since=False),
-        "f": row["suggested_action"] if view not in {"settled"} else "look once: it ended by itself",
-        "h": _note(row, here, today),
+        "f": _first(row, here, today),
+        "h": "" if row.get("action") else _note(row, here, today),
         "d": short_day(row["since"], today),
         "o": row["owner"] or "",
-    }
+    } | ({"u": row["action"].id} if row.get("action") else {})
+
+
+def _first(row: dict[str, Any], here: Current, today: dt.date) -> str:
+    """The first thing to do; of what was done today, what that was."""
+    action = row.get("action")
+    if action is not None:
+        return f"{action.event.capitalize()} by {action.by} {clock_time(action.at, here.settings.zone, today)}"
+    return str(row["suggested_action"]) if row["view"] != "settled" else "look once: it ended by itself"
 
 
 def _note(row: dict[str, Any], here: Current, today: dt.date) -> str:
@@ -247,7 +266,7 @@ def _grid(here: Current) -> Any:
 
     acting = here.may(ACTORS)
     options: dict[str, Any] = {
-        "getRowHeight": {"function": "alertsRowHeight()"},
+        "getRowHeight": {"function": "alertsRowHeight(params.data)"},
         "headerHeight": 32,
         "animateRows": False,
         "ensureDomOrder": True,
@@ -270,7 +289,7 @@ def _grid(here: Current) -> Any:
             column("t", "What, and the first thing to do", "AlertWhat", flex=1, minWidth=200),
             column("d", "Since", "AlertSince", colId="since", width=190),
             column("o", "Owner", "AlertOwner", colId="owner", width=110),
-            *([column("id", "", "AlertActions", colId="actions", width=268, resizable=False)] if acting else []),
+            *([column("id", "Act", "AlertActions", colId="actions", width=268, resizable=False)] if acting else []),
         ],
         rowData=[],
         getRowId="params.data.id",
@@ -302,10 +321,17 @@ def _bulk() -> Any:
     return html.Div(
         [
             html.Span("", className="said", **data(alerts_selected="")),
-            _act_button("acknowledge", "Acknowledge", key="a"),
-            _act_button("snooze", "Snooze", key="s"),
-            _act_button("assign", "Assign"),
-            _act_button("resolve", "Resolve"),
+            html.Span(
+                [
+                    _act_button("acknowledge", "Acknowledge", key="a"),
+                    _act_button("snooze", "Snooze", key="s"),
+                    _act_button("assign", "Assign"),
+                    _act_button("resolve", "Resolve"),
+                ],
+                className="acts",
+                **data(alerts_not="done"),
+            ),
+            html.Span(_act_button("undo", "Undo", key="u"), **data(alerts_only="done"), hidden=True),
             html.Span(_act_button("take-over", "Take over", key="t"), **data(alerts_only="new"), hidden=True),
             _act_button("clear", "Clear"),
         ],
@@ -387,7 +413,13 @@ def _modal(today: dt.date, people: Sequence[tuple[str, str, str]]) -> Any:
                 html.Div(id="alerts-refused", role="alert"),
                 html.Div(
                     [
-                        html.Button("Cancel", id="alerts-cancel", type="button", className="button-quiet"),
+                        html.Button(
+                            "Cancel",
+                            id="alerts-cancel",
+                            type="button",
+                            className="button-quiet",
+                            **data(dialog_cancel=""),
+                        ),
                         html.Button("Save", id="alerts-apply", type="button", className="button", n_clicks=0),
                     ],
                     className="form-end",
@@ -436,79 +468,29 @@ def register(app: SecureDash) -> None:
         prevent_initial_call=True,
     )
     app.clientside_callback(
-        ClientsideFunction("myopanelAlerts", "undoBar"),
-        Output("alerts-undo-bar", "children"),
-        Input(UNDO, "data"),
+        ClientsideFunction("myopanelAlerts", "closed"),
+        Output("alerts-filtered", "tabIndex"),
+        Input("alerts-drawer", "opened"),
         prevent_initial_call=True,
     )
-
-    @app.callback(
-        Output(VERSION, "data"),
-        Output("alerts-modal", "opened"),
-        Output("alerts-refused", "children"),
-        Output(UNDO, "data"),
-        Output(shell.REFRESH, "data"),
-        Output(OPEN, "data"),
+    app.clientside_callback(
+        ClientsideFunction("myopanelAlerts", "save"),
+        Output("alerts-filtered", "className"),
         Input("alerts-apply", "n_clicks"),
         State(COMMAND, "data"),
         *[State(f"alerts-{field}", "value") for field in FIELDS],
-        State(OPEN, "data"),
         prevent_initial_call=True,
-        roles=ACTORS,
     )
-    def apply(clicks: int, command: dict[str, Any] | None, *values: Any) -> tuple[Any, ...]:
-        if not clicks:
-            # Dash also calls when the page is drawn, because one of the outputs is not part of it.
-            raise PreventUpdate
-        here = current()
-        *given, opened = values
-        kind, ids = _command(command)
-        form = dict(zip(FIELDS, given, strict=True))
-        done, refused, owners = act(here, kind, ids, form)
-        with reading(here.engine) as session:
-            version = list_version(session)
-        message = f"{counted(len(done), 'alert')} {DONE[kind]}"
-        undo: Any = no_update
-        if done:
-            undo = {
-                "text": message,
-                "kind": kind if kind in REVERSIBLE else "",
-                "ids": done,
-                "owners": owners,
-                "at": version,
-            }
-        again = {"id": _opened(opened), "at": version} if _opened(opened) in done else no_update
-        problems = [html.P(reason, className="notice notice-bad") for reason in dict.fromkeys(refused)]
-        return version, bool(refused), problems, undo, version, again
 
-    @app.callback(
-        Output(VERSION, "data", allow_duplicate=True),
-        Output(UNDO, "data", allow_duplicate=True),
-        Output(shell.REFRESH, "data", allow_duplicate=True),
-        Input("alerts-undo-now", "data"),
-        prevent_initial_call=True,
-        roles=ACTORS,
-    )
-    def undo(asked: dict[str, Any] | None) -> tuple[Any, ...]:
-        if not asked:
-            raise PreventUpdate
-        here = current()
-        kind, ids = _command(asked)
-        owners = asked.get("owners") or {}
-        with writing(here.engine) as session:
-            for alert_id in ids:
-                if kind == "take-over":
-                    continue
-                if kind == "assign":
-                    assign(session, alert_id, here.user.name, to=owners.get(str(alert_id)), now=here.now, note="undone")
-                else:
-                    reopen(session, alert_id, here.user.name, now=here.now)
-            if kind == "take-over":
-                give_back(session, here.user.name, now=here.now, alert_ids=ids)
-            audit(session, here.user.name, f"undid {DONE[kind]}", now=here.now, detail=f"alerts {_numbers(ids)}")
-        with reading(here.engine) as session:
-            version = list_version(session)
-        return version, {"text": "Taken back", "kind": "", "ids": [], "at": version}, version
+    @app.server.post("/alerts/act")
+    @roles(*ACTORS)
+    def alerts_act() -> flask.Response:
+        return _acted(do)
+
+    @app.server.post("/alerts/undo")
+    @roles(*ACTORS)
+    def alerts_undo() -> flask.Response:
+        return _acted(take_back)
 
     @app.callback(
         Output("alerts-drawer", "children"),
@@ -530,113 +512,28 @@ def register(app: SecureDash) -> None:
             row = found[0]
             facts = evidence_rows(session, row["evidence"])
             happened = history(session, [alert_id])[alert_id]
+            seen = newest_event(session)
         with writing(here.engine) as session:
             audit(
                 session, here.user.name, "read alert", now=here.now, patient_id=row["patient_id"], detail=str(alert_id)
             )
-        return _drawer(row, facts, happened, here, today), _drawer_title(row), True
+        return _drawer(row, facts, happened, here, today, seen), _drawer_title(row), True
 
 
-def _command(command: dict[str, Any] | None) -> tuple[str, list[int]]:
-    kind = str((command or {}).get("kind", ""))
-    asked = (command or {}).get("ids", [])
-    ids = [int(item) for item in asked if str(item).isdecimal()]
-    if kind == "take-over" and (asked == [REST] or len(ids) > MOST_AT_ONCE):
-        # In few statements, however many there are; none of their numbers means all of them.
-        return kind, ids
-    if kind not in DONE or not ids:
-        raise ActionRefused("Choose an alert and an action first.")
-    if len(ids) > MOST_AT_ONCE:
-        raise ActionRefused(f"At most {MOST_AT_ONCE} alerts at once; {len(ids)} are chosen.")
-    return kind, list(dict.fromkeys(ids))
+def _acted(work: Callable[[Current, Mapping[str, Any]], dict[str, Any]]) -> flask.Response:
+    """What an action answers; what is refused altogether is 422 with the reason in words."""
+    sent = flask.request.get_json(silent=True)
+    try:
+        return flask.jsonify(work(current(), sent if isinstance(sent, dict) else {}))
+    except ActionRefused as reason:
+        refused = flask.jsonify({"said": "", "done": [], "refused": [str(reason)], "undo": {}})
+        refused.status_code = 422
+        return refused
 
 
 def _opened(asked: Any) -> int | None:
     value = asked.get("id") if isinstance(asked, dict) else asked
     return int(str(value)) if str(value or "").isdecimal() else None
-
-
-def act(
-    here: Current, kind: str, ids: Sequence[int], form: dict[str, Any]
-) -> tuple[list[int], list[str], dict[str, str | None]]:
-    """Do one thing to each of the alerts, in one transaction; what the rules of the house refuse is left as it was.
-
-    Returns:
-        The alerts it was done to, the refusals in words, and the owners before.
-    """
-    if kind == "take-over":
-        return _take_over(here, ids)
-    done: list[int] = []
-    refused: list[str] = []
-    owners: dict[str, str | None] = {}
-    with writing(here.engine) as session:
-        today = present_day(session, here.now, here.settings.timezone)
-        before = {row["id"]: row for row in alert_rows(session, today, ids=list(ids))}
-        try:
-            action = _action(kind, form, today)
-        except ActionRefused as reason:
-            return [], [str(reason)], {}
-        for alert_id in ids:
-            try:
-                action(session, alert_id, here)
-            except ActionRefused as reason:
-                refused.append(str(reason))
-                continue
-            done.append(alert_id)
-            owners[str(alert_id)] = before[alert_id]["owner"]
-            audit(
-                session, here.user.name, f"{DONE[kind]} alert", now=here.now,
-                patient_id=before[alert_id]["patient_id"], detail=str(alert_id),
-            )  # fmt: skip
-    return done, refused, owners
-
-
-def _take_over(here: Current, ids: Sequence[int]) -> tuple[list[int], list[str], dict[str, str | None]]:
-    with writing(here.engine) as session:
-        try:
-            taken = take_over_group(session, here.user.name, now=here.now, alert_ids=ids or None)
-        except ActionRefused as reason:
-            return [], [str(reason)], {}
-        audit(session, here.user.name, "took over new alerts", now=here.now, detail=f"{len(taken)} alerts")
-    return taken, [] if taken else ["Somebody else has taken them over already."], {}
-
-
-def _action(kind: str, form: dict[str, Any], today: dt.date) -> Callable[[Session, int, Current], Any]:
-    note = str(form.get("note") or "").strip() or None
-    if kind == "acknowledge":
-        return lambda session, which, here: acknowledge(
-            session, which, here.user.name, today=today, now=here.now, reason=form.get("reason"), note=note
-        )
-    if kind == "snooze":
-        until = _day(form.get("until"))
-        return lambda session, which, here: snooze(
-            session, which, here.user.name, until=until, today=today, now=here.now, reason=form.get("snooze-reason"),
-            note=note,
-        )  # fmt: skip
-    if kind == "assign":
-        return lambda session, which, here: assign(
-            session, which, here.user.name, to=form.get("to") or None, now=here.now, note=note
-        )
-    if kind == "resolve":
-        if not form.get("outcome"):
-            raise ActionRefused("Choose an outcome: an outcome closes an alert, not a click.")
-        return lambda session, which, here: resolve(
-            session, which, here.user.name, outcome=form.get("outcome"), now=here.now, note=note
-        )
-    if kind == "seen":
-        return lambda session, which, here: mark_seen(session, which, here.user.name, now=here.now, note=note)
-    return lambda session, which, here: comment(session, which, here.user.name, note=note, now=here.now)
-
-
-def _day(text: Any) -> dt.date | None:
-    try:
-        return dt.date.fromisoformat(str(text)[:10]) if text else None
-    except ValueError:
-        raise ActionRefused(f"{text!r} is not a date.") from None
-
-
-def _numbers(ids: Sequence[int]) -> str:
-    return ", ".join(map(str, ids))
 
 
 # ---------------------------------------------------------------------------------------------------------- drawer
@@ -647,7 +544,12 @@ def _drawer_title(row: dict[str, Any]) -> Any:
 
 
 def _drawer(
-    row: dict[str, Any], facts: list[dict[str, Any]], happened: Sequence[Any], here: Current, today: dt.date
+    row: dict[str, Any],
+    facts: list[dict[str, Any]],
+    happened: Sequence[Any],
+    here: Current,
+    today: dt.date,
+    seen: int,
 ) -> Any:
     ended = row["state"] in {"resolved", "settled", "withdrawn"}
     acting = []
@@ -656,16 +558,18 @@ def _drawer(
             acting = [_act_button("seen", "Seen", main=True), _act_button("comment", "Comment")]
         elif row["state"] != "resolved":
             acting = [
-                _act_button("acknowledge", "Acknowledge", key="a", main=True),
                 _act_button("snooze", "Snooze", key="s"),
                 _act_button("assign", "Assign"),
                 _act_button("resolve", "Resolve"),
                 _act_button("comment", "Comment"),
             ]
+            if row["state"] != "acknowledged":
+                acting.insert(0, _act_button("acknowledge", "Acknowledge", key="a", main=True))
             if row["view"] == "new":
-                acting.insert(4, _act_button("take-over", "Take over", key="t"))
+                acting.insert(-1, _act_button("take-over", "Take over", key="t"))
         else:
             acting = [_act_button("comment", "Comment")]
+        acting = [*_taking_back(happened, here, today), *acting]
     return html.Div(
         [
             html.Div(
@@ -693,8 +597,21 @@ def _drawer(
             html.Ul([_happened(event, here, today) for event in happened], className="history"),
         ],
         className="drawer",
-        **data(alerts_drawer=str(row["id"]), alerts_label=f"{row['name']}: {first_sentence(row['explanation'])}"),
+        **data(
+            alerts_drawer=str(row["id"]),
+            alerts_seen=str(seen),
+            alerts_label=f"{row['name']}: {first_sentence(row['explanation'])}",
+        ),
     )
+
+
+def _taking_back(happened: Sequence[Any], here: Current, today: dt.date) -> list[Any]:
+    """The button that takes back what was last done, where that was today."""
+    last = last_action(happened)
+    if last is None or last.at < start_of_day(here.today, here.settings.timezone):
+        return []
+    did = f"{last.event} by {last.by} {clock_time(last.at, here.settings.zone, today)}"
+    return [html.Button(f"Undo: {did}", type="button", className="button-quiet", **data(alerts_undo=str(last.id)))]
 
 
 def _uncapital(text: str) -> str:
@@ -754,6 +671,9 @@ def _rule_words(key: str) -> Any:
 
 def _happened(event: Any, here: Current, today: dt.date) -> Any:
     detail = json.loads(event.detail or "{}")
+    name = (
+        f"Taken back: {detail['what']}" if event.event == "undone" and detail.get("what") else event.event.capitalize()
+    )
     coded = answers().get(event.reason or "")
     reason = coded.label if coded else (event.reason or "")
     said = [
@@ -765,4 +685,4 @@ def _happened(event: Any, here: Current, today: dt.date) -> Any:
     when = clock_time(event.at, here.settings.zone, today)
     who = "" if event.by == "myopanel" else f" by {event.by}"
     told = html.Div(" · ".join(filter(None, said)), className="quiet")
-    return html.Li([html.B(event.event.capitalize()), f"{who} · {when}", told])
+    return html.Li([html.B(name), f"{who} · {when}", told])

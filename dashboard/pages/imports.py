@@ -25,6 +25,8 @@ from dashboard.components.states import empty_state, notice, page_head, section
 from dashboard.components.tables import table
 from dashboard.secure import READERS, Current, Page, SecureDash, current
 from dashboard.shell import REFRESH, URL
+from dashboard.waiting_section import register as register_waiting
+from dashboard.waiting_section import waiting_part
 from jobs.importers.load import ImportReport, import_paths
 from jobs.runner import run_job
 from models.accounts import audit
@@ -46,7 +48,12 @@ REJECTS_IN_PREVIEW = 25
 BATCHES_SHOWN = 50
 HELD_SECONDS = 3600
 
-COUNTS = ("read", "created", "updated", "unchanged", "rejected")
+COUNTS = ("read", "created", "updated", "unchanged", "waiting", "rejected")
+
+
+def _counted(*counts: Mapping[str, Any]) -> tuple[str, ...]:
+    """The counts to show: rows of tables never wait, so that only where some did it is said."""
+    return tuple(name for name in COUNTS if name != "waiting" or any(one["waiting"] for one in counts))
 
 
 def layout(**query: str) -> Any:
@@ -57,6 +64,7 @@ def layout(**query: str) -> Any:
             page_head("Imports"),
             _drop_area() if here.may(IMPORTERS) else None,
             html.Div(id=PREVIEW, role="status", **aria(live="polite")),
+            waiting_part(here),
             html.Div(content(here, query), id=CONTENT),
             dcc.Store(id=HELD),
             dcc.Store(id=CHANGED),
@@ -67,6 +75,7 @@ def layout(**query: str) -> Any:
 
 def register(app: SecureDash) -> None:
     """A dry run first; only what was looked at is taken over."""
+    register_waiting(app)
 
     @app.callback(
         Output(PREVIEW, "children"),
@@ -308,8 +317,9 @@ def content(here: Current, query: Mapping[str, str]) -> Any:
             "Each import appears here with what it created, changed and refused. Nothing that arrives is lost.",
         )
     lines = []
+    names = _counted(*(one.model_dump() for one in found))
     for one in found:
-        sums = one.read == one.created + one.updated + one.unchanged + one.rejected
+        sums = one.read == one.created + one.updated + one.unchanged + one.waiting + one.rejected
         lines.append(
             [
                 (
@@ -326,7 +336,7 @@ def content(here: Current, query: Mapping[str, str]) -> Any:
                 (one.name, "wide"),
                 (f"{one.format}, {one.sender}" if one.sender != one.format else one.format, "nowrap"),
                 one.by,
-                *(_count(getattr(one, name), name) for name in COUNTS),
+                *(_count(getattr(one, name), name) for name in names),
                 (
                     html.Span([html.I(), "adds up"], className="status good")
                     if sums and one.finished_at
@@ -338,10 +348,10 @@ def content(here: Current, query: Mapping[str, str]) -> Any:
     return section(
         "Imports so far",
         table(
-            ["When", "Files", "Format", "By", "Read", "Created", "Updated", "Unchanged", "Rejected", "Counts"],
+            ["When", "Files", "Format", "By", *(name.capitalize() for name in names), "Counts"],
             lines,
             label="Imports, newest first",
-            numeric=range(4, 9),
+            numeric=range(4, 4 + len(names)),
             kind="cards",
         ),
         note=f"{number(len(found))} of {counted(total, 'import')}",
@@ -396,13 +406,14 @@ def _downloads(batch_id: int, files: Sequence[str]) -> list[Any]:
 
 
 def _counts(files: Iterable[Mapping[str, Any]], total: Mapping[str, Any]) -> Any:
-    lines = [[(str(file["name"]), "who"), *(_count(file[name], name) for name in COUNTS)] for file in files]
-    lines.append([(html.B("Together"), "who"), *(_count(total[name], name) for name in COUNTS)])
+    names = _counted(total)
+    lines = [[(str(file["name"]), "who"), *(_count(file[name], name) for name in names)] for file in files]
+    lines.append([(html.B("Together"), "who"), *(_count(total[name], name) for name in names)])
     return table(
-        ["File", *(name.capitalize() for name in COUNTS)],
+        ["File", *(name.capitalize() for name in names)],
         lines,
         label="Rows by file",
-        numeric=range(1, 6),
+        numeric=range(1, 1 + len(names)),
         kind="cards sums",
     )
 
@@ -441,7 +452,7 @@ def _warnings(found: Sequence[str]) -> Any:
 
 def _sum(counts: Mapping[str, Any]) -> str:
     """`48,249 rows = 48,092 created + 157 updated + 0 unchanged + 0 rejected`."""
-    parts = " + ".join(f"{number(counts[name])} {name}" for name in COUNTS[1:])
+    parts = " + ".join(f"{number(counts[name])} {name}" for name in _counted(counts)[1:])
     return f"{_rows(counts['read'])} = {parts}"
 
 

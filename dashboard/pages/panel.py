@@ -27,7 +27,7 @@ from jobs.rule import all_rules
 from models.alert_lifecycle import present_day
 from models.alert_list import waiting_group
 from models.database import reading
-from models.list_order import ACTION, CANNOT_TELL, IN_HAND, URGENT, class_of, place_of
+from models.list_order import Asks, place_of, place_of_alert
 from models.panel import (
     SORTS,
     WAITING,
@@ -43,7 +43,7 @@ from models.panel import (
     waits_for,
 )
 from models.patient_facts import day_number
-from models.standing import alerts_behind, quiet_word, settle
+from models.standing import alerts_behind, last_reviews, quiet_word, settle
 from models.states import severity_rank
 from models.vocabulary import diagnoses
 
@@ -138,12 +138,15 @@ def content(here: Current, query: Mapping[str, str]) -> dict[str, Any]:
         found = panel_page(session, asked, start, count)
         people = [row.id for row in found]
         behind = alerts_behind(session.connection(), people, more=_OF_ALERT)
+        reviewed = last_reviews(session.connection(), people)
         untold = gaps_of(session, [row.id for row in found if row.untold])
         counts = panel_counts(session, asked)
         everybody = counts if asked.everybody else panel_counts(session, Asked())
         group = waiting_group(session)
     return {
-        "rows": [_row(row, behind.get(row.id, {}), untold.get(row.id, []), today) for row in found],
+        "rows": [
+            _row(row, behind.get(row.id, {}), untold.get(row.id, []), reviewed.get(row.id), today) for row in found
+        ],
         "total": counts.patients,
         "counts": _told(counts, everybody) + (f" · {counted(group.alerts, 'alert')} {group.said}" if group else ""),
     }
@@ -180,16 +183,17 @@ def _told(counts: Counts, everybody: Counts) -> str:
     )
 
 
-_OF_ALERT = ("grade", "since", "due", "explanation", "numbers", "cannot_tell_because", "ended_at")
+_OF_ALERT = ("id", "grade", "since", "due", "explanation", "numbers", "cannot_tell_because", "ended_at")
 
 
 def _row(
     patient: Any,
     alerts: Mapping[tuple[str, str], Mapping[str, Any]],
     untold: Sequence[tuple[str, str]],
+    reviewed_at: dt.datetime | None,
     today: dt.date,
 ) -> dict[str, Any]:
-    lines = _lines(orjson.loads(patient.reasons or "[]"), alerts, today)
+    lines = _lines(orjson.loads(patient.reasons or "[]"), alerts, reviewed_at, today)
     waiting = waits_for(patient)
     unknown = ([waiting.capitalize()] if waiting else []) + [cause_text(rule, words) for rule, words in untold]
     row: dict[str, Any] = {
@@ -197,7 +201,7 @@ def _row(
         "n": " ".join(part for part in (patient.given_name, patient.family_name) if part) or patient.mrn,
         "x": patient.diagnosis,
         "a": " ".join(filter(None, (age(patient.birth_date, today), _SEX.get(patient.sex, "")))),
-        "r": _rank(patient.place or 0) or int(bool(unknown)),
+        "r": _RANK[Asks(patient.asks or 0)] or int(bool(unknown)),
     }
     if lines:
         row["w"] = lines
@@ -219,24 +223,25 @@ def _row(
 _SEX = {"female": "F", "male": "M", "other": "X", "unknown": ""}
 
 
-def _rank(place: int) -> int:
-    """4 today, 3 this week, 2 next visit or in somebody's hands, 1 cannot tell, 0 nothing."""
-    found = class_of(place)
-    if found >= URGENT:
-        return 4
-    if found == ACTION:
-        return 3
-    return 2 if found >= IN_HAND else int(found == CANNOT_TELL)
+_RANK = {
+    Asks.TODAY: 4,
+    Asks.THIS_WEEK: 3,
+    Asks.NEXT_VISIT: 2,
+    Asks.IN_HAND: 2,
+    Asks.CANNOT_TELL: 1,
+    Asks.NOTHING: 0,
+}
+"""4 today, 3 this week, 2 next visit or in somebody's hands, 1 cannot tell, 0 nothing."""
 
 
 def _lines(
-    reasons: Sequence[dict[str, Any]], alerts: Mapping[tuple[str, str], Mapping[str, Any]], today: dt.date
+    reasons: Sequence[dict[str, Any]],
+    alerts: Mapping[tuple[str, str], Mapping[str, Any]],
+    reviewed_at: dt.datetime | None,
+    today: dt.date,
 ) -> list[list[str]]:
-    """Lines `[severity, text, why it asks for nothing now]`: what asks first, then as the alerts are ordered.
-
-    That is danger before severity; of the same weight, what has stood longest is first.
-    """
-    lines: list[tuple[bool, int, str, list[str]]] = []
+    """Lines `[severity, text, why it asks for nothing now]`: what asks first, then as the alerts are ordered."""
+    lines: list[tuple[bool, int, int, str, list[str]]] = []
     groups: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
     for reason in reasons:
         quiet = quiet_word(alerts.get((reason["rule"], reason["subject"])), today)
@@ -244,9 +249,10 @@ def _lines(
     for (_rule, _line, quiet), found in groups.items():
         worst = max((str(one["severity"]) for one in found), key=severity_rank)
         since = min((one["since"] for one in found if one["since"]), default=today.isoformat())
-        behind = [alerts.get((one["rule"], one["subject"])) for one in found]
-        danger = max((alert["danger"] for alert in behind if alert is not None), default=0)
-        lines.append((bool(quiet), -place_of(worst, danger, None), since, [worst, _text(found, today), quiet]))
+        behind = [alert for one in found if (alert := alerts.get((one["rule"], one["subject"]))) is not None]
+        place = max([place_of_alert(alert, reviewed_at, today) for alert in behind] or [place_of(worst, 0, None)])
+        first = min((alert["id"] for alert in behind), default=0)
+        lines.append((bool(quiet), -place, first, since, [worst, _text(found, today), quiet]))
     said = {(reason["rule"], reason["subject"]) for reason in reasons}
     for key, alert in alerts.items():
         # Nobody can answer its question any more, so it goes on standing.
@@ -255,8 +261,8 @@ def _lines(
             text = short_reason({**alert, "numbers": orjson.loads(alert["numbers"])}, today)
             since = alert["since"].isoformat() if alert["since"] else ""
             told = [alert["severity"], text, quiet or "no newer answer"]
-            lines.append((bool(quiet), -place_of(alert["severity"], alert["danger"], None), since, told))
-    return [line[3] for line in sorted(lines, key=lambda line: line[:3])]
+            lines.append((bool(quiet), -place_of_alert(alert, reviewed_at, today), alert["id"], since, told))
+    return [line[4] for line in sorted(lines, key=lambda line: line[:4])]
 
 
 def _text(found: Sequence[dict[str, Any]], today: dt.date) -> str:

@@ -104,7 +104,7 @@ def alert_card(
             html.Div([severity_badge(alert.severity), html.H3(title)], className="alert-head"),
             html.Div(marks, className="marks") if marks else None,
             *lines,
-            _alert_buttons(alert, state) if acts else None,
+            _alert_buttons(alert, state, told) if acts else None,
             why_details(
                 evidence=json.loads(alert.evidence),
                 rule=rule,
@@ -125,9 +125,13 @@ def _state_text(alert: Alert, state: str, today: dt.date) -> str:
     return STATE_WORDS.get(state, state).lower()
 
 
-def _alert_buttons(alert: Alert, state: str) -> html.Div:
+def _alert_buttons(alert: Alert, state: str, told: Sequence[AlertEvent]) -> html.Div:
+    # How far its history was read: whoever acts after somebody else is told.
+    seen = (told[-1].id if told else 0) or 0
+
     def button(act: str, text: str) -> html.Button:
-        return html.Button(text, id={"type": "patient-alert", "alert": alert.id, "act": act}, className="button-quiet")
+        which = {"type": "patient-alert", "alert": alert.id, "act": act, "seen": seen}
+        return html.Button(text, id=which, className="button-quiet")
 
     if needs_a_look(alert):
         return html.Div([button("seen", "Looked at")], className="acts")

@@ -25,11 +25,12 @@ from jobs.treatment import courses
 from models import patient_record
 from models.age import age_on
 from models.alert import Alert, AlertEvent
-from models.alert_lifecycle import needs_a_look, present_day, state_of
+from models.alert_lifecycle import aside, needs_a_look, present_day, state_of
 from models.clock import clinic_date, end_of_day
 from models.database import reading
 from models.event import CONFIRMED
 from models.frames import Frames, frames_of
+from models.list_order import in_order, is_held
 from models.patient import Patient
 from models.patient_facts import ADULT_FROM_YEARS, PatientFacts, date_of
 from models.patient_record import Review
@@ -386,19 +387,17 @@ def _alert_marks(view: PatientView) -> pd.DataFrame:
 
 
 def shown_alerts(view: PatientView) -> list[tuple[Alert, list[AlertEvent]]]:
-    """Running alerts and those that ended by themselves unseen; worst first, covered ones last."""
-    rank = {"urgent": 0, "action": 1, "watch": 2}
-    state_rank = {"open": 0, "acknowledged": 1, "snoozed": 2}
-    kept = [(alert, told) for alert, told in view.alerts if alert.ended_at is None or needs_a_look(alert)]
-    return sorted(
-        kept,
-        key=lambda pair: (
-            pair[0].covered_by is not None,
-            state_rank.get(view.states[pair[0].id or 0], 3),
-            rank.get(pair[0].severity, 3),
-            pair[0].since or pair[0].opened_for,
-        ),
-    )
+    """Running alerts and those that ended by themselves unseen, in the order of the list; covered ones last."""
+    kept = {alert.id: (alert, told) for alert, told in view.alerts if alert.ended_at is None or needs_a_look(alert)}
+    rows = []
+    for alert, _ in kept.values():
+        row = alert.model_dump() | {"state": view.states[alert.id or 0]}
+        # What was dealt with today stays where it was until tomorrow: the cards below it do not move.
+        state = "open" if alert.ended_at is None and is_held(row, view.as_of) else row["state"]
+        rows.append(row | {"state": state, "aside": alert.ended_at is None and aside(alert)})
+    reviewed = {} if view.review is None else {view.patient.id or 0: view.review.at}
+    ordered = [kept[row["id"]] for row in in_order(rows, view.as_of, reviewed)]
+    return sorted(ordered, key=lambda pair: (pair[0].covered_by is not None, pair[0].ended_at is not None))
 
 
 def rows_of(table: pd.DataFrame) -> Iterator[Any]:

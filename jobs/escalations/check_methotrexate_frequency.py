@@ -8,8 +8,9 @@ from typing import Any
 from jobs.chart import fact_of, last_day_of
 from jobs.escalation import Citation, Escalation, Option, Proposal, Situation
 from jobs.rule import URGENT
+from models.vocabulary import frequencies
 
-WEEKLY_OR_RARER = ("weekly", "every-2-weeks", "every-4-weeks", "once")
+ONCE_A_WEEK = 1 / 7
 
 
 def propose(situation: Situation, parameters: Any) -> Proposal | None:
@@ -18,7 +19,7 @@ def propose(situation: Situation, parameters: Any) -> Proposal | None:
     wrong = [
         statement
         for statement in chart.given("methotrexate")
-        if statement.frequency not in WEEKLY_OR_RARER and statement.start <= chart.today <= last_day_of(statement)
+        if _too_often(statement.frequency) and statement.start <= chart.today <= last_day_of(statement)
     ]
     if not wrong:
         return None
@@ -33,6 +34,12 @@ def propose(situation: Situation, parameters: Any) -> Proposal | None:
         collect_first=("blood count, creatinine, AST and ALT today if it was taken so",),
         cautions=("Folinic acid where it was taken so (from memory).",),
     )
+
+
+def _too_often(frequency: str) -> bool:
+    """More often than once a week. A single dose is no rhythm, and of one that was not said nothing is known."""
+    often = frequencies().get(frequency)
+    return often is not None and (often.doses_per_day or 0) > ONCE_A_WEEK
 
 
 ESCALATION = Escalation(

@@ -36,13 +36,15 @@ def equivalence_of(name: str, route: str) -> tuple[float, str] | None:
 def rhythm(frequency: str) -> tuple[float, int]:
     """What a dose amounts to on a day it is taken, in doses, and every how many days it is taken.
 
-    0 days: a single dose; -1: not known. Every other day counts as its daily mean; weekly and rarer doses count in
-    full on their days.
+    0 days: a single dose; -1: not known. Every other day, and several doses spread over a week, count as their daily
+    mean; weekly and rarer doses count in full on their days.
     """
     often = frequencies().get(frequency)
     if often is None:
         return 1.0, -1
     every = often.every_days or 0
+    if often.doses > 1 and every > 1:
+        return often.doses / every, 1
     return (often.doses / every if 1 <= every <= 2 else float(often.doses)), every
 
 

@@ -10,15 +10,13 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from jobs.importers.canonical import COLUMNS, Kind, Refused
+from jobs.importers.measure_names import contradicts, is_named, measure_named
 from jobs.importers.sheet import Record, Sheet
 from models import vocabulary
 
 LOINC, LOCAL, OTHER = "loinc", "local", "other"
 
 _LOINC_CODE = re.compile(r"\d{1,7}-\d", re.ASCII)
-
-NAMES_SOMETHING_ELSE: Mapping[str, re.Pattern[str]] = {"ck": re.compile(r"\bmb\b", re.IGNORECASE)}
-"""A name that has a measure's own words in it and still is another one."""
 
 
 class CodedRow(list[str]):
@@ -108,6 +106,8 @@ def _one_measure(codings: tuple[Coding, ...], named: str, column: str) -> vocabu
             found[known.key] = known
     if not found and not codings and named:
         known = _measure_of(Coding(LOCAL, named, ""), column)
+        if known is None and (key := measure_named(named)) is not None:
+            known = vocabulary.measure(key)
         found = {} if known is None else {known.key: known}
     said = ", ".join(" ".join(filter(None, (one.code, one.name))) for one in codings) or named
     if not found:
@@ -123,58 +123,21 @@ def _one_measure(codings: tuple[Coding, ...], named: str, column: str) -> vocabu
 def _measure_of(coding: Coding, column: str) -> vocabulary.Measure | None:
     if coding.system == OTHER or not coding.code:
         return None
+    said = f"{coding.code} {coding.name}".strip()
     try:
-        known = vocabulary.measure_for_code(coding.system, coding.code, coding.name)
+        known = vocabulary.measure_for_code(coding.system, coding.code)
         if known is None and coding.system == LOCAL:
-            known = vocabulary.measure_for_code(LOCAL, coding.code.lower(), coding.name)
+            known = vocabulary.measure_for_code(LOCAL, coding.code.lower())
     except vocabulary.CodeMismatch as error:
-        raise Refused(column, f"{coding.code} {coding.name}".strip(), str(error)) from None
+        raise Refused(column, said, str(error)) from None
     if known is None and coding.system == LOCAL:
         known = vocabulary.measures().get(coding.code.lower())
-        if known is not None and coding.name and not _is_named(known.key, coding.name):
-            raise Refused(
-                column, f"{coding.code} {coding.name}", f"{coding.code} would be {known.label}, sent as {coding.name!r}"
-            )
-    if known is not None and (pattern := NAMES_SOMETHING_ELSE.get(known.key)) and pattern.search(coding.name):
-        raise Refused(column, f"{coding.code} {coding.name}", f"{coding.name!r} is not {known.label}")
+        # A short code of a laboratory nobody told us about means only what its name says.
+        if known is not None and coding.name and not is_named(known.key, coding.name):
+            raise Refused(column, said, f"{coding.code} would be {known.label}, sent as {coding.name!r}")
+    if known is not None and coding.name and contradicts(known.key, coding.name):
+        raise Refused(column, said, f"{coding.code} is {known.short_label}; {coding.name!r} is not {known.label}")
     return known
-
-
-@vocabulary.remembered(maxsize=1)
-def _names() -> Mapping[str, tuple[str, ...]]:
-    """The parts by which each measure's names are recognised."""
-    parts: dict[str, set[str]] = {
-        key: {row.label.lower(), row.short_label.lower(), key.replace("_", " ")}
-        for key, row in vocabulary.measures().items()
-    }
-    for entry in vocabulary.vocabulary().measure_codes.values():
-        if entry.measure:
-            parts[entry.measure].update(entry.name_contains)
-    return {key: tuple(sorted(names)) for key, names in parts.items()}
-
-
-@vocabulary.remembered(maxsize=4096)
-def _is_named(key: str, name: str) -> bool:
-    said = name.lower()
-    return any(_has_word(said, part) for part in _names()[key])
-
-
-def _has_word(said: str, part: str) -> bool:
-    return re.search(rf"(?<![a-z0-9]){re.escape(part)}(?![a-z0-9])", said) is not None
-
-
-@vocabulary.remembered(maxsize=4096)
-def contradicts(key: str, name: str) -> bool:
-    """Whether a name that was sent is another measure's. A name nobody knows contradicts nothing."""
-    pattern = NAMES_SOMETHING_ELSE.get(key)
-    if pattern is not None and pattern.search(name):
-        return True
-    if _is_named(key, name):
-        return False
-    said = name.lower()
-    return any(
-        _has_word(said, part) for other, parts in _names().items() if other != key for part in parts if len(part) > 3
-    )
 
 
 # --------------------------------------------------------------------------------------------------------------- limits

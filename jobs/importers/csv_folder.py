@@ -6,6 +6,7 @@ closing mark would otherwise swallow all rows up to the next mark, and nobody wo
 
 import codecs
 import csv
+import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from jobs.importers.sheet import Record, Sheet, column_name, kind_of_header, kin
 from models.errors import UsageError
 
 DELIMITERS = (",", ";")
+_DECIMAL_POINT = re.compile(rb'(?:^|[;"<>])\s*[+-]?(?:\d+\.(?:\d{1,2}|\d{4,})|0\.\d+|\d{4,}\.\d+)\s*(?=[;"\r\n]|$)')
+
 LONGEST_RECORD_LINES = 200
 """A quoted cell may hold line breaks; one that has not ended after this many lines was never closed."""
 
@@ -43,8 +46,17 @@ class CsvFile:
                 sheet = Sheet(self.kind, self.name, COLUMNS[self.kind], iter(()), decimal_comma=False)
                 sheet.warnings.append(f"{self.name}: the file is empty")
             else:
-                records = _records(stream, delimiter, len(header), lines_read)
-                sheet = Sheet(self.kind, self.name, tuple(header), records, decimal_comma=delimiter == ";")
+                records = records_of(stream, delimiter, len(header), lines_read)
+                # Where semicolons separate cells a comma may be the decimal mark, and then a point separates thousands.
+                semicolons = delimiter == ";"
+                sheet = Sheet(
+                    self.kind,
+                    self.name,
+                    tuple(header),
+                    records,
+                    decimal_comma=semicolons,
+                    thousands_point=semicolons and not _has_decimal_points(self.path),
+                )
             yield sheet
 
 
@@ -74,6 +86,16 @@ def find_csv(paths: Sequence[Path]) -> tuple[list[CsvFile], list[str]]:
     names = [path.name for _, path in found]
     files = [CsvFile(path, kind, path.name if names.count(path.name) == 1 else str(path)) for kind, path in found]
     return sorted(files, key=lambda file: KINDS.index(file.kind)), warnings
+
+
+def has_our_columns(path: Path) -> bool:
+    """Whether a file is one of the CSV folder, by its name or its header."""
+    if kind_of_name(path.stem) is not None:
+        return True
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
+        header = _header(stream)[0]
+    # An empty file holds nothing that a mapping could help with.
+    return not header or kind_of_header(header) is not None
 
 
 def _in_folder(folder: Path) -> tuple[list[tuple[Kind, Path]], list[str]]:
@@ -109,7 +131,10 @@ def _refusing_other_encodings(path: Path) -> Iterator[None]:
     try:
         yield
     except UnicodeDecodeError as error:
-        raise UsageError(f"{path.name}: {_where_not_utf8(path)} is not UTF-8. Save the file as CSV UTF-8.") from error
+        raise UsageError(
+            f"{path.name}: {_where_not_utf8(path)} is not UTF-8. Save the file as CSV UTF-8, or import it "
+            "by a mapping (--propose)."
+        ) from error
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
 
@@ -121,6 +146,12 @@ def _check_encoding(path: Path) -> None:
         while part := stream.read(1 << 20):
             decoder.decode(part)
         decoder.decode(b"", final=True)
+
+
+def _has_decimal_points(path: Path) -> bool:
+    """Whether some number of a file separated by semicolons has a point that can only be a decimal one: 12.5, 0.014."""
+    with path.open("rb") as stream:
+        return any(_DECIMAL_POINT.search(line) for line in stream)
 
 
 def _where_not_utf8(path: Path) -> str:
@@ -154,7 +185,7 @@ def _split(line: str, delimiter: str) -> list[str]:
     return next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
 
 
-def _records(lines: Iterator[str], delimiter: str, width: int, line: int) -> Iterator[Record]:
+def records_of(lines: Iterator[str], delimiter: str, width: int, line: int) -> Iterator[Record]:
     """Records after the header. `line` is the number of lines read so far, `width` the number of columns."""
     put_back: deque[str] = deque()
     while True:

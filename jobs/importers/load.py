@@ -17,17 +17,25 @@ from typing import Any, cast
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from jobs.importers.canonical import COLUMNS, LONGEST_NAME, Reading, Refused, reader
+from jobs.importers.canonical import COLUMNS, LONGEST_NAME, ObservationFact, Reading, Refused, Waits, reader
 from jobs.importers.canonical.repeated import RepeatedCells
+from jobs.importers.decisions import Decisions, deciding
 from jobs.importers.loading.bulk import table_of
+from jobs.importers.loading.decided import decisions_on_file, keep_learned
+from jobs.importers.loading.mappings import keep_mapping, kept_mappings
 from jobs.importers.loading.one_at_a_time import one_import_at_a_time
 from jobs.importers.loading.people import last_word_of
 from jobs.importers.loading.rejects import RejectsFile, rejects_file
 from jobs.importers.loading.report import Counts, FactsRefused, FileCounts, ImportReport, Reject
+from jobs.importers.loading.said import Said
 from jobs.importers.loading.sources import FORMATS, find_sources
-from jobs.importers.loading.store import Said, Store
+from jobs.importers.loading.store import Store
 from jobs.importers.loading.typed_in import record_facts, row_from_form
+from jobs.importers.loading.waiting_room import Arrived, WaitingRoom, digest_of
+from jobs.importers.message_row import MessageRow, MessageSheet
+from jobs.importers.number_marks import FORMS
 from jobs.importers.sheet import Sheet, SheetSource
+from jobs.importers.tables import named_mapping
 from models.database import reading, writing
 from models.import_batch import ImportBatch, ImportFile, RejectedRow
 from models.own_vocabulary import words_at
@@ -47,7 +55,7 @@ __all__ = [
 ]
 
 Follow = Callable[[str, int, str], None]
-"""Told of every row as it is settled: file, line, and `created`, `updated`, `unchanged` or `rejected`."""
+"""Told of every row as it is settled: file, line, and `created`, `updated`, `unchanged`, `waiting` or `rejected`."""
 
 BLOCK = 2_000
 """Rows written in one transaction: some hundredths of a second in which nobody else can write."""
@@ -61,13 +69,19 @@ PACKED_AT_ONCE = 25
 DEFAULT_SENDER = "csv"
 """Who speaks where neither the import nor the file says so."""
 
+FACTS_SHOWN = 50
+"""So many facts a dry run shows as they would be stored."""
+
 REJECTS_REPORTED = 10_000
 """Of a hopeless file the report names this many rows; the database and the file of rejects hold all of them."""
 
 
 @dataclass(slots=True)
 class _Row:
-    """One row of a table that was read: its fact, or why there is none."""
+    """One row of a table that was read: its fact, or why there is none.
+
+    With both, the fact only takes out of force what the row corrects: what it says instead needs a decision first.
+    """
 
     line: int
     record: list[str]
@@ -93,11 +107,19 @@ class _Import:
     rejects: RejectsFile | None
     follow: Follow | None
     batch: dict[str, Any]
+    room: WaitingRoom
+    newcomers: set[str] = field(default_factory=set)
+    """Record numbers of patients this import made."""
     _files: dict[str, _Progress] = field(default_factory=dict)
 
     def load(self, sheet: Sheet) -> None:
-        """Read a sheet to its end; every row that is not blank is created, updated, unchanged or rejected."""
-        cells = Reading(self.store.timezone, self.store.now, decimal_comma=sheet.decimal_comma)
+        """Read a sheet to its end; every row that is not blank is counted as one thing or another."""
+        cells = Reading(
+            self.store.timezone,
+            self.store.now,
+            decimal_comma=sheet.decimal_comma,
+            thousands_point=sheet.thousands_point,
+        )
         read = _rows(sheet, cells)
         most = PEOPLE if sheet.kind == "patients" else BLOCK
         more = True
@@ -137,12 +159,12 @@ class _Import:
         """Write what was read, block by block."""
         last_word = {}
         if sheet.kind == "patients":
-            last_word = last_word_of(row.fact for row in rows if row.refused is None)
+            last_word = last_word_of(row.fact for row in rows if row.fact is not None)
         for start in range(0, max(len(rows), 1), BLOCK):
             self._write_block(sheet, rows[start : start + BLOCK], last_word)
 
     def _write_block(self, sheet: Sheet, rows: list[_Row], last_word: Mapping[str, Mapping[str, Any]]) -> None:
-        good = [row for row in rows if row.refused is None]
+        good = [row for row in rows if row.fact is not None]
         facts = [row.fact for row in good]
         said = None
         if sheet.kind != "patients":
@@ -153,7 +175,7 @@ class _Import:
                 outcomes: Sequence[str | Refused] = self.store.patients(connection, facts, last_word)
             else:
                 outcomes = self.store.facts(connection, said)
-            counts, rejects = self._settled(sheet, rows, good, outcomes)
+            counts, rejects, ends = self._settled(connection, sheet, rows, good, outcomes)
             file = FileCounts(**asdict(progress.counts))
             file.add(counts)
             total = Counts(**asdict(self.report.total))
@@ -168,7 +190,10 @@ class _Import:
             progress.counts = file
             self._files[sheet.name] = progress
             self.report.files.append(file)
-        self._tell(sheet, good, outcomes, rejects)
+        if sheet.kind == "patients":
+            made = zip(facts, outcomes, strict=True)
+            self.newcomers |= {fact.mrn for fact, outcome in made if outcome == "created"}
+        self._tell(sheet, rows, ends, rejects)
 
     @contextmanager
     def _transaction(self) -> Iterator[sa.Connection]:
@@ -181,28 +206,45 @@ class _Import:
             yield session.connection()
 
     def _settled(
-        self, sheet: Sheet, rows: Sequence[_Row], good: Sequence[_Row], outcomes: Sequence[str | Refused]
-    ) -> tuple[Counts, list[tuple[Reject, dict[str, str]]]]:
-        """The counts of a block, and its rejected rows as sent."""
-        counts = Counts(read=len(rows))
+        self,
+        connection: sa.Connection,
+        sheet: Sheet,
+        rows: Sequence[_Row],
+        good: Sequence[_Row],
+        outcomes: Sequence[str | Refused],
+    ) -> tuple[Counts, "list[_Rejected]", list[str]]:
+        """The counts of a block, its rejected rows as sent, and what became of each row."""
+        became: dict[int, str] = {}
         for row, outcome in zip(good, outcomes, strict=True):
             if isinstance(outcome, Refused):
                 row.refused = outcome
-            elif outcome == "created":
-                counts.created += 1
-            elif outcome == "updated":
-                counts.updated += 1
-            else:
-                counts.unchanged += 1
-        rejects = []
-        for row in rows:
-            if row.refused is None:
-                continue
-            told = sheet.told(row.record, row.refused)
-            reject = Reject(sheet.name, row.line, told.column, _printable(told.value), _printable(told.why))
-            rejects.append((reject, sheet.row(row.record)))
-        counts.rejected = len(rejects)
-        return counts, rejects
+            elif row.refused is None:
+                became[id(row)] = outcome
+        told = {id(row): sheet.told(row.record, row.refused) for row in rows if row.refused is not None}
+        rejected: list[_Row] = []
+        if isinstance(sheet, MessageSheet):
+            self.report.may_wait = True
+            arrived = [Arrived(row.line, cast(MessageRow, row.record), told.get(id(row))) for row in rows]
+            settled = self.room.settle(connection, sheet, arrived, self.store.batch_id)
+            for row, what in zip(rows, settled, strict=True):
+                if what != "fact":
+                    became[id(row)] = what
+                if what == "rejected":
+                    rejected.append(row)
+        else:
+            rejected = [row for row in rows if id(row) in told]
+            became |= {id(row): "rejected" for row in rejected}
+        ends = [became[id(row)] for row in rows]
+        counts = Counts(read=len(rows))
+        for end in ends:
+            setattr(counts, end, getattr(counts, end) + 1)
+        return counts, [self._rejected(sheet, row, told[id(row)]) for row in rejected], ends
+
+    @staticmethod
+    def _rejected(sheet: Sheet, row: _Row, told: Refused) -> "_Rejected":
+        reject = Reject(sheet.name, row.line, told.column, _printable(told.value), _printable(told.why))
+        once = digest_of(row.record) if isinstance(row.record, MessageRow) else None
+        return _Rejected(reject, sheet.row(row.record), once)
 
     def _note(
         self,
@@ -210,7 +252,7 @@ class _Import:
         progress: _Progress,
         file: FileCounts,
         total: Counts,
-        rejects: Sequence[tuple[Reject, Mapping[str, str]]],
+        rejects: "Sequence[_Rejected]",
     ) -> None:
         """Write beside the block how far the import has got, and the rows it refused."""
         batch_id = self.store.batch_id
@@ -225,30 +267,49 @@ class _Import:
             connection.execute(
                 sa.insert(table_of(RejectedRow)),
                 [
-                    asdict(reject) | {"batch_id": batch_id, "row": _printable(json.dumps(row, ensure_ascii=False))}
-                    for reject, row in rejects
+                    asdict(one.reject)
+                    | {
+                        "batch_id": batch_id,
+                        "row": _printable(json.dumps(one.row, ensure_ascii=False)),
+                        "digest": one.once,
+                    }
+                    for one in rejects
                 ],
             )
 
-    def _tell(
-        self,
-        sheet: Sheet,
-        good: Sequence[_Row],
-        outcomes: Sequence[str | Refused],
-        rejects: Sequence[tuple[Reject, Mapping[str, str]]],
-    ) -> None:
+    def _tell(self, sheet: Sheet, rows: Sequence[_Row], ends: Sequence[str], rejects: "Sequence[_Rejected]") -> None:
         """Tell the report, the file of rejects and whoever follows what became of a block."""
-        if self.follow is not None:
-            for row, outcome in zip(good, outcomes, strict=True):
-                if not isinstance(outcome, Refused):
-                    self.follow(sheet.name, row.line, outcome)
-        for reject, sent in rejects:
-            if len(self.report.rejects) < REJECTS_REPORTED:
-                self.report.rejects.append(reject)
-            if self.rejects is not None:
-                self.rejects.add(sheet.kind, reject, sent)
+        for row, end in zip(rows, ends, strict=True):
             if self.follow is not None:
-                self.follow(sheet.name, reject.line, "rejected")
+                self.follow(sheet.name, row.line, end)
+            if self.store.dry_run and end in ("created", "updated") and len(self.report.seen) < FACTS_SHOWN:
+                self._show(row.fact, end)
+        for one in rejects:
+            if len(self.report.rejects) < REJECTS_REPORTED:
+                self.report.rejects.append(one.reject)
+            if self.rejects is not None:
+                self.rejects.add(sheet.kind, one.reject, one.row, sheet.rejected_under)
+
+    def _show(self, fact: Any, outcome: str) -> None:
+        """How a fact would look."""
+        if isinstance(fact, ObservationFact):
+            result = fact.result
+            self.report.seen.append(
+                {
+                    "mrn": fact.mrn, "measure": result.measure, "value": result.value, "comparator": result.comparator,
+                    "unit": result.unit, "upper_limit": result.upper_limit, "date": fact.taken.effective_on.isoformat(),
+                    "status": result.status, "outcome": outcome,
+                }
+            )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Rejected:
+    """A rejected row: what is told of it, the row as sent, and what recognises it when it is sent again."""
+
+    reject: Reject
+    row: dict[str, str]
+    once: bytes | None
 
 
 def _rows(sheet: Sheet, cells: Reading) -> Iterator[_Row]:
@@ -259,7 +320,7 @@ def _rows(sheet: Sheet, cells: Reading) -> Iterator[_Row]:
         if repeated is not None and not why:
             fact = repeated.read(record)
             if fact is not None:
-                yield _Row(line, record, fact)
+                yield _Row(line, record, _as_of_message(fact, record))
                 continue
         width = len(record)
         texts = [record[place].strip() if place is not None and place < width else "" for place in places]
@@ -271,11 +332,31 @@ def _rows(sheet: Sheet, cells: Reading) -> Iterator[_Row]:
             _check_shape(sheet, record, texts)
             fact = read(texts, cells)
         except Refused as refused:
-            yield _Row(line, record, refused=refused)
+            yield _taken_back(sheet, line, record, refused, cells) or _Row(line, record, refused=refused)
             continue
         if repeated is not None:
             repeated.remember(record, fact)
-        yield _Row(line, record, fact)
+        yield _Row(line, record, _as_of_message(fact, record))
+
+
+def _as_of_message(fact: Any, record: Sequence[str]) -> Any:
+    """The fact with what its message says besides that makes it this one."""
+    if isinstance(record, MessageRow) and isinstance(fact, ObservationFact):
+        fact.within = record.within
+    return fact
+
+
+def _taken_back(sheet: Sheet, line: int, record: list[str], refused: Refused, cells: Reading) -> _Row | None:
+    """A correction that cannot be read takes out of force what it corrects; it waits itself if a decision helps."""
+    if not isinstance(record, MessageRow) or record.taken_back is None:
+        return None
+    try:
+        fact = reader(sheet.kind)([cell.strip() for cell in record.taken_back], cells)
+    except Refused:
+        return None
+    told = sheet.told(record, refused)
+    helps = isinstance(told, Waits) and (told.kind != "value" or told.what in FORMS.values())
+    return _Row(line, record, _as_of_message(fact, record), refused if helps else None)
 
 
 def _check_shape(sheet: Sheet, record: Sequence[str], cells: Sequence[str]) -> None:
@@ -312,23 +393,33 @@ def import_paths(
     sender: str | None = None,
     dry_run: bool = False,
     rejects_file: str | Path | None = None,
+    mapping: str | None = None,
 ) -> ImportReport:
-    """Import CSV folders, single CSV files, workbooks, FHIR or HL7 files.
+    """Import CSV folders, single CSV files, workbooks, tables by a mapping, FHIR or HL7 files.
 
     Args:
-        format: `auto` (by the paths' suffixes), `csv`, `xlsx`, `fhir` or `hl7`.
+        format: `auto` (by the paths' suffixes and headers), `csv`, `xlsx`, `table`, `fhir` or `hl7`.
         timezone: the clinic's zone; times without an offset are in it.
         by: who imports. `sender`: who speaks; a `source_id` is the sender's own. By default whom a message names, and
             `csv` for tables.
         dry_run: write nothing; the counts are those that the import would have.
         rejects_file: where rejected rows are written as sent, with the reason.
+        mapping: what the columns of a table mean: a file, or the name of a ready one. It is kept for its source and
+            applied by itself to the next table with the same headings.
 
     Raises:
         UsageError: something cannot be read at all; nothing was changed.
     """
+    files = [Path(path) for path in paths]
     with words_at(engine, now, timezone):
-        sources, used_format, warnings = find_sources([Path(path) for path in paths], format, timezone)
-    return import_sources(
+        named = None if mapping is None else named_mapping(mapping, files)
+        sources, used_format, warnings = find_sources(
+            files,
+            format if named is None else "table",
+            timezone,
+            lambda: kept_mappings(engine) if named is None else [named],
+        )
+    report = import_sources(
         engine,
         sources,
         format=used_format,
@@ -341,6 +432,9 @@ def import_paths(
         rejects_file=rejects_file,
         warnings=warnings,
     )
+    if named is not None and not dry_run:
+        keep_mapping(engine, named, by=by, now=now)
+    return report
 
 
 def import_sources(
@@ -357,12 +451,16 @@ def import_sources(
     rejects_file: str | Path | None = None,
     warnings: Sequence[str] = (),
     follow: Follow | None = None,
+    decisions: Decisions | None = None,
+    again: bool = False,
 ) -> ImportReport:
     """The same for sheets that are open already or were never files: what a message brought.
 
     Args:
         name: what the import is called in lists. `warnings`: what was noticed before anything was read.
         follow: told of every row what became of it; with it a message can be answered entry by entry.
+        decisions: what was decided about senders; by default what is on file.
+        again: the rows waited before and are read again.
 
     Raises:
         UsageError: something cannot be read at all; nothing was changed.
@@ -373,10 +471,12 @@ def import_sources(
             with source.open():
                 pass
     report = ImportReport(warnings=list(warnings), dry_run=dry_run)
-    with _rejects(rejects_file) as rejects, words_at(engine, now, timezone):
+    held = decisions_on_file(engine) if decisions is None else decisions
+    with _rejects(rejects_file) as rejects, words_at(engine, now, timezone), deciding(held):
         store = Store(engine.dialect, timezone=timezone, sender=sender or DEFAULT_SENDER, now=now, dry_run=dry_run)
         batch = {"format": format, "name": name, "sender": store.sender, "by": by, "started_at": now}
-        running = _Import(engine, store, report, rejects, follow, batch)
+        room = WaitingRoom(now, dry_run=dry_run, again=again)
+        running = _Import(engine, store, report, rejects, follow, batch, room)
         if not dry_run:
             running.begin()
         senders = []
@@ -393,6 +493,13 @@ def import_sources(
             running.finish()
         if rejects is not None:
             rejects.finish()
+    if not dry_run:
+        new = keep_learned(engine, held.learned, now)
+        if new or running.newcomers:
+            # Imported here: what flows is an import of its own.
+            from jobs.importers.loading.flow import flow_of_itself
+
+            flow_of_itself(engine, report, learned=new, newcomers=running.newcomers, timezone=timezone, by=by, now=now)
     return report
 
 
@@ -417,6 +524,9 @@ def _closing_warnings(report: ImportReport, store: Store) -> None:
         report.warnings.append(
             f"{store.moved} corrected {'fact was' if store.moved == 1 else 'facts were'} moved to another patient"
         )
+    if report.total.waiting:
+        many = "1 row waits" if report.total.waiting == 1 else f"{report.total.waiting} rows wait"
+        report.warnings.append(f"{many} for a decision; `myopanel waiting` lists them, `myopanel map add` decides")
     hidden = report.total.rejected - len(report.rejects)
     if hidden > 0:
         report.warnings.append(f"{hidden} more rejected rows are not listed here; all are kept in the database")

@@ -6,10 +6,14 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from jobs.importers.canonical import COLUMNS, FILE_COLUMNS, KINDS, REQUIRED, Kind, Refused
+from jobs.importers.inert import as_sent
 from models.errors import UsageError
 
 Record = tuple[int, list[str], str]
 """Line of the row's first cell (the header is line 1), its cells as they stand, and why it cannot be read, or ''."""
+
+REASONS = ("file", "line", "column", "why")
+"""The columns that a file of rejected rows has before those of its rows."""
 
 
 @dataclass
@@ -20,6 +24,7 @@ class Sheet:
         header: column names as sent.
         places: for each column of the kind, its place in a record, or None.
         decimal_comma: whether a comma between digits can only be a decimal sign.
+        thousands_point: whether a point before three digits may separate thousands.
         warnings: sentences about the table as a whole.
         sender: who speaks, where the file itself says so; empty: whoever the import was told.
     """
@@ -32,6 +37,7 @@ class Sheet:
     places: tuple[int | None, ...] = ()
     warnings: list[str] = field(default_factory=list)
     sender: str = ""
+    thousands_point: bool = False
 
     def __post_init__(self) -> None:
         names = [column_name(text) for text in self.header]
@@ -46,11 +52,25 @@ class Sheet:
             )
         known = FILE_COLUMNS[self.kind]
         unknown = [name for name in names if name and name not in known]
+        if self.came_back:
+            unknown = [name for name in unknown if name not in REASONS]
+            # What was only put there for the spreadsheet is taken off again.
+            self.records = ((line, [as_sent(cell) for cell in cells], why) for line, cells, why in self.records)
         if unknown:
             self.warnings.append(f"{self.name}: unknown columns ignored: {', '.join(unknown)}")
         self.places = tuple(
             names.index(name) if name in names and name in known else None for name in COLUMNS[self.kind]
         )
+
+    @property
+    def came_back(self) -> bool:
+        """Whether it is a file of rejected rows that was mended."""
+        return {column_name(name) for name in self.header}.issuperset(REASONS)
+
+    @property
+    def rejected_under(self) -> tuple[str, ...]:
+        """The headings under which its rejected rows are given back; () for those of its kind in the CSV folder."""
+        return ()
 
     def told(self, cells: Sequence[str], refused: Refused) -> Refused:
         """A refusal in the words of whoever sent the file: a message format has paths and not columns."""

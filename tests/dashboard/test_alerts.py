@@ -9,7 +9,8 @@ import pytest
 from playwright.sync_api import Page, expect
 from sqlmodel import Session, select
 
-from dashboard.pages.alerts import act, list_rows
+from dashboard.acting import act
+from dashboard.pages.alerts import list_rows
 from dashboard.secure import Current
 from models.accounts import Principal
 from models.alert import Alert
@@ -217,10 +218,10 @@ def test_acknowledging_takes_an_alert_off_the_list_and_undo_brings_it_back(open_
     expect(count(page, "todo")).to_have_text("4")
     page.keyboard.press("j")
     page.keyboard.press("a")
-    page.click("#alerts-apply")
     expect(count(page, "todo")).to_have_text("3")
     expect(count(page, "acknowledged")).to_have_text("1")
-    expect(page.locator("#shell-nav a", has_text="Alerts")).to_contain_text("2")
+    expect(page.locator("#shell-nav a", has_text="Alerts")).to_contain_text("3")
+    expect(page.locator("#alerts-said")).to_contain_text("Ada Karst: acknowledged · saved 07:02")
     page.click("#alerts-undo-button")
     expect(count(page, "todo")).to_have_text("4")
 
@@ -315,14 +316,12 @@ def test_the_group_is_opened_worked_through_and_taken_over_by_keyboard(
     stands_still(page)
     page.keyboard.press("j")
     page.keyboard.press("a")
-    page.click("#alerts-apply")
     expect(count(page, "acknowledged")).to_have_text("1")
     expect(line).to_contain_text("1 alert of 1 patient is new")
     expect(page.locator(".ag-row")).to_have_count(1)
     stands_still(page)
     page.keyboard.press("j")
     page.keyboard.press("t")
-    page.click("#alerts-apply")
     expect(line).to_be_hidden()
     expect(count(page, "todo")).to_have_text("3")
     page.click("#alerts-undo-button")

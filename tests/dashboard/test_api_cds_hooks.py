@@ -130,6 +130,33 @@ def test_both_drugs_among_the_drafts_are_found_too(filled: Clinic) -> None:
     assert len(hook(filled, ORDER_SELECT, context)["cards"]) == 1
 
 
+@pytest.mark.parametrize(
+    ("repeat", "cards"),
+    [
+        ({"frequency": 1, "period": 1, "periodUnit": "wk"}, []),
+        ({"dayOfWeek": ["mon"]}, []),
+        ({"frequency": 1, "period": 1, "periodUnit": "d"}, ["check-methotrexate-frequency"]),
+        ({"frequency": 2, "period": 1, "periodUnit": "wk"}, ["check-methotrexate-frequency"]),
+        (None, []),
+    ],
+)
+def test_a_draft_is_judged_by_its_own_rhythm(filled: Clinic, repeat: Any, cards: list[str]) -> None:
+    timing = [] if repeat is None else [{"timing": {"repeat": repeat}}]
+    found = hook(filled, ORDER_SELECT, drafts(request("methotrexate") | {"dosageInstruction": timing}))["cards"]
+    told = [one["uuid"].split("-", 2)[2] for one in found]
+    assert [one for one in told if "frequency" in one] == cards
+
+
+def test_a_drafts_contained_medication_is_read(filled: Clinic) -> None:
+    give(filled, "methotrexate", days(-100))
+    order = {
+        "resourceType": "MedicationRequest", "medicationReference": {"reference": "#m"},
+        "contained": [{"resourceType": "Medication", "id": "m", "code": {"text": "co-trimoxazole"}}],
+    }  # fmt: skip
+    found = hook(filled, ORDER_SELECT, drafts(order))["cards"]
+    assert [one["uuid"].split("-", 2)[2] for one in found] == ["review-methotrexate-with-trimethoprim"]
+
+
 def test_plasma_exchange_ordered_after_immunoglobulin_is_told(filled: Clinic) -> None:
     give(filled, "ivig", days(-5), frequency="once", dose=60, route="iv", intent="infusion")
     found = hook(filled, ORDER_SELECT, drafts(EXCHANGE))["cards"]

@@ -15,10 +15,11 @@ from sqlmodel import Session, col, select
 from jobs import notify
 from jobs.notify import TRY_AGAIN_AFTER, Delivered, deliver, write_digest
 from models.alert import Alert
-from models.assessment import Assessment
 from models.database import engine_for, reading, writing
 from models.job_run import OutboxMessage
+from models.list_order import Danger
 from models.patient import Patient
+from models.patient_summary import PatientSummary
 from models.settings import Settings
 from models.user import User
 from tests.conftest import PATIENCE
@@ -89,7 +90,9 @@ def add_users(engine: Engine, *names_and_roles: tuple[str, str]) -> None:
 
 
 def add_alert(session: Session, number: int, severity: str, **more: object) -> None:
-    patient = Patient(mrn=f"MRN-77{number:03}", family_name="Lovelace", created_at=NOW, updated_at=NOW)
+    patient = Patient(
+        mrn=f"MRN-77{number:03}", family_name="Lovelace", created_at=NOW, updated_at=NOW, evaluated_revision=1
+    )
     session.add(patient)
     session.flush()
     fields: dict[str, object] = {
@@ -130,18 +133,19 @@ def test_the_digest_counts_what_waits_and_names_nobody(engine: Engine) -> None:
         add_alert(session, 4, "action", covered_by="red-flag-symptoms")
         add_alert(session, 5, "action", snoozed_until=TODAY + dt.timedelta(days=3), snoozed_by="ines")
         add_alert(session, 6, "action", settled_at=NOW, ended_at=NOW)
-        for patient_id, (rule, state) in enumerate(
-            [("overdue-labs", "met"), ("overdue-labs", "not_met"), ("raised-troponin", "cannot_tell")], start=1
-        ):
-            session.add(Assessment(patient_id=patient_id, rule=rule, rule_version="1", subject="ck", state=state))
+        add_alert(session, 7, "urgent", danger=Danger.SWALLOWING)
+        session.add(PatientSummary(patient_id=1, to_take_from=TODAY))
+        session.add(PatientSummary(patient_id=2, to_take_from=TODAY + dt.timedelta(days=1)))
+        session.add(PatientSummary(patient_id=3, untold=True))
     assert digest(engine, settings_for(None)) == 2
     nurse, physician = outbox(engine)
     assert nurse.body.splitlines() == [
-        "1 alert is to be looked at today",
-        "2 alerts are to be looked at this week",
+        "1 alert says that swallowing may be in danger",
+        "2 alerts are to be looked at today (2 patients)",
+        "2 alerts are to be looked at this week (2 patients)",
         "1 of them was escalated",
-        "1 alert settled by itself and not yet looked at",
-        "1 laboratory test is overdue",
+        "1 alert settled by itself and not yet looked at (1 patient)",
+        "1 patient has blood tests that are due to be taken",
         "1 patient about whom a rule could not tell",
         "",
         "http://127.0.0.1:8050/alerts",
@@ -165,7 +169,7 @@ def test_what_a_version_brought_is_one_line_with_how_long_it_has_waited(engine: 
     digest(engine, settings_for(None))
     (message,) = outbox(engine)
     assert message.body.splitlines()[:2] == [
-        "2 alerts are to be looked at this week",
+        "2 alerts are to be looked at this week (2 patients)",
         "5 alerts are new with version 9.1.0, none of them for today; one group to look through, waiting for 3 days",
     ]
 

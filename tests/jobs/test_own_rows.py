@@ -44,6 +44,7 @@ from models.vocabulary import (
     with_own,
 )
 from models.vocabulary.own import lines_of
+from models.waiting import waiting_groups
 
 NOW = dt.datetime(2026, 11, 22, 9, 0, tzinfo=dt.UTC)
 TODAY = NOW.date()
@@ -249,8 +250,9 @@ def test_messages_name_an_own_measure_by_its_codes_and_are_not_believed_against_
     path = tmp_path / "results.hl7"
     path.write_text(text + "\r")
     told = bring(taking, path)
-    assert (told["total"]["created"], told["total"]["rejected"]) == (2, 1)
-    assert "Myoglobin" in told["rejects"][0]["why"]
+    assert (told["total"]["created"], told["total"]["waiting"]) == (2, 1)
+    with reading(taking) as session:
+        assert [one["what"] for one in waiting_groups(session)] == ["94852-1 Myoglobin"]
     result = {
         "resourceType": "Observation", "id": "o9", "status": "final", "subject": {"reference": "Patient/p1"},
         "code": {"coding": [{"system": "http://loinc.org", "code": "94852-1"}]},

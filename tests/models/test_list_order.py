@@ -18,12 +18,12 @@ def alert(number: int, patient: int, severity: str, opened: float = 0, **more: A
     return {
         "id": number, "patient_id": patient, "severity": severity, "danger": 0, "state": "open", "covered_by": None,
         "aside": False,
-        "opened_at": hours(opened), "worsened_at": None,
+        "opened_at": hours(opened), "worsened_at": None, "handled_at": None, "handled_on": None,
     } | more  # fmt: skip
 
 
 def order(*rows: dict[str, Any], seen: dict[int, dt.datetime] | None = None) -> list[int]:
-    return [row["id"] for row in in_order(rows, seen)]
+    return [row["id"] for row in in_order(rows, NOW.date(), seen)]
 
 
 def test_danger_to_heart_breathing_and_swallowing_goes_before_everything_in_this_order() -> None:

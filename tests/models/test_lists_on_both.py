@@ -8,7 +8,7 @@ import pytest
 from models import labs_due
 from models.database import reading, writing
 from models.labs_due import Wanted
-from models.list_order import IN_HAND, NOTHING, URGENT, floor
+from models.list_order import IN_HAND, NOTHING, URGENT, Asks, floor
 from models.panel import Asked, Counts, panel_counts, panel_page, sites
 from models.patient import Patient
 from models.patient_summary import PatientLab, PatientSummary
@@ -42,8 +42,11 @@ def clinic(engine: "Engine") -> "Engine":
             if place is None:
                 continue
             due = TODAY - dt.timedelta(days=3 + len(mrn))
+            asks = {NOTHING: Asks.NOTHING, IN_HAND: Asks.IN_HAND, URGENT: Asks.TODAY}[place]
             session.add(
-                PatientSummary(patient_id=patient.id, place=floor(place), untold=untold, to_take_from=due, reasons="[]")
+                PatientSummary(
+                    patient_id=patient.id, place=floor(place), asks=asks, untold=untold, to_take_from=due, reasons="[]"
+                )
             )
             session.flush()
             session.add(PatientLab(patient_id=patient.id, test="ck", state="overdue", due=due, interval_days=42))

@@ -11,9 +11,10 @@ from alembic.migration import MigrationContext
 
 from jobs.importers.load import import_paths
 from models.alert import Alert, AlertEvent
-from models.database import engine_for, reading, upgrade
+from models.database import engine_for, reading, upgrade, writing
 from models.delivery import Delivery
 from models.list_order import Danger
+from models.patient import Patient
 from models.tables import METADATA, ClinicalEvent, MedicationStatement, Observation, ObservationItem
 from tests.first_release import RELEASE, fill_first_release
 
@@ -117,3 +118,74 @@ def test_the_upgraded_schema_is_the_one_the_tables_declare(upgraded: sa.Engine) 
     with upgraded.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "render_as_batch": True})
         assert compare_metadata(context, METADATA) == []
+
+
+# ------------------------------------------------------------------------------------------------ results of messages
+
+
+def _sent(value: str, at: str, *, status: str = "F", code: str = "2157-6^CK^LN", sent: str = "20260611100000") -> str:
+    """A message about the release's first patient, every result under one number."""
+    return "\r".join(
+        [
+            f"MSH|^~\\&|LAB|H|MYO|H|{sent}||ORU^R01|1|P|2.5.1",
+            f"PID|1||{RELEASE['tables']['patient'][0]['mrn']}^^^H^MR",
+            f"OBR|1|P40|F40^LAB|CK|||{at}|||||||||||||||{sent}|||F",
+            f"OBX|1|NM|{code}||{value}|U/L|30-200||||{status}|||{at}",
+            "",
+        ]
+    )
+
+
+MESSAGES = (
+    # Two results of one order: the release let the second replace the first.
+    (_sent("303", "20260601080000"), "2157-6", 1),
+    (_sent("353", "20260603080000", sent="20260612100000"), "2157-6", None),
+    # A correction under another code: the release made a second result of it.
+    (_sent("930", "20260603080000", status="C", code="CK^CK^L^2157-6^CK^LN", sent="20260613100000"), "CK", None),
+)
+
+
+def _as_the_release_stored(sqlite_url: str, folder: Path) -> list[dict[str, Any]]:
+    """The results of the messages in the spelling of 0.1.0."""
+    engine = engine_for(sqlite_url)
+    with writing(engine) as session:
+        session.add(Patient(mrn=RELEASE["tables"]["patient"][0]["mrn"], created_at=NOW, updated_at=NOW))
+    path = folder / "all.hl7"
+    path.write_text("".join(text for text, _, _ in MESSAGES))
+    import_paths(engine, [path], timezone="Europe/Berlin", by="nora", now=NOW)
+    made = sorted(_all(engine, Observation), key=lambda one: one.received_at)
+    engine.dispose()
+    rows = []
+    for number, (one, (_, code, replaced)) in enumerate(zip(made, MESSAGES, strict=True)):
+        closed = None if replaced is None else made[number + replaced].received_at
+        rows.append(
+            {
+                "id": 900 + number, "patient_id": RELEASE["tables"]["patient"][0]["id"], "sender": one.sender,
+                "source_id": f"F40^LAB/{code}", "identity": f"id:{one.sender}:ck:F40^LAB/{code}",
+                "content": one.content.hex() + "0" * 16, "value": one.value, "value_sent": "", "unit_sent": "",
+                "upper_limit": one.upper_limit, "lower_limit": one.lower_limit, "status": one.status,
+                "effective_at": _plainly(one.effective_at), "effective_on": one.effective_on.isoformat(),
+                "received_at": _plainly(one.received_at), "received_on": one.received_on.isoformat(),
+                "known_to": None if closed is None else _plainly(closed), "batch_id": None,
+            }
+        )  # fmt: skip
+    return rows
+
+
+def _plainly(moment: dt.datetime) -> str:
+    return moment.replace(tzinfo=None).isoformat(" ")
+
+
+def test_results_of_messages_are_recognised_and_told_apart_as_from_now_on(
+    empty_database_url: str, sqlite_url: str, tmp_path: Path
+) -> None:
+    fill_first_release(empty_database_url, {"observation": _as_the_release_stored(sqlite_url, tmp_path)})
+    upgrade(empty_database_url)
+    engine = engine_for(empty_database_url)
+    mine = [one for one in _all(engine, Observation) if one.id >= 900]
+    assert [(one.value, one.known_to is None, one.source_id) for one in mine] == [
+        (303, True, "F40^LAB"), (353, False, "F40^LAB"), (930, True, "F40^LAB"),
+    ]  # fmt: skip
+    total = import_paths(engine, [tmp_path / "all.hl7"], timezone="Europe/Berlin", by="nora", now=NOW).total
+    assert (total.read, total.unchanged) == (3, 3)
+    engine.dispose()

@@ -188,6 +188,8 @@ def test_each_strength_instrument_has_its_own_maximum(instrument: str, maximum: 
         ("weekly", 1 / 7),
         ("every-2-weeks", 1 / 14),
         ("every-4-weeks", 1 / 28),
+        ("three-times-weekly", 3 / 7),
+        ("every-3-weeks", 1 / 21),
         ("once", None),
     ],
 )

@@ -73,7 +73,9 @@ def _import(here: Current, sent: Resource, became: dict[int, list[str]], *, dry_
         became.setdefault(line, []).append(what)
 
     try:
-        sheets, warnings = sheets_of([Content("Bundle", message=sent)], here.settings.timezone)
+        sheets, warnings = sheets_of(
+            [Content("Bundle", message=sent)], here.settings.timezone, references_are_numbers=True
+        )
         return import_sources(
             here.engine,
             sheets,

@@ -93,16 +93,6 @@ OBSERVATION_STATUS: Mapping[str, str] = {
     "not-done": "final",
 }  # fmt: skip
 CATEGORIES: Mapping[str, str] = {"laboratory": "laboratory", "body": "vital-signs", "respiratory": "procedure"}
-REPEATS: Mapping[str, dict[str, Any]] = {
-    "daily": {"frequency": 1, "period": 1, "periodUnit": "d"},
-    "twice-daily": {"frequency": 2, "period": 1, "periodUnit": "d"},
-    "three-times-daily": {"frequency": 3, "period": 1, "periodUnit": "d"},
-    "every-other-day": {"frequency": 1, "period": 2, "periodUnit": "d"},
-    "weekly": {"frequency": 1, "period": 1, "periodUnit": "wk"},
-    "every-2-weeks": {"frequency": 1, "period": 2, "periodUnit": "wk"},
-    "every-4-weeks": {"frequency": 1, "period": 4, "periodUnit": "wk"},
-    "once": {"count": 1},
-}
 ROUTES: Mapping[str, tuple[str, str]] = {
     "oral": ("26643006", "Oral route"),
     "iv": ("47625008", "Intravenous route"),
@@ -223,6 +213,16 @@ def observation_resource(fact: Observation, patient: Patient, identifier: int, v
     return made
 
 
+def repeat_of(frequency: str) -> Resource:
+    """How often, as a Timing says it."""
+    often = vocabulary.frequencies()[frequency]
+    if often.every_days is None:
+        return {"count": 1}
+    weeks, days = divmod(often.every_days, 7)
+    period = {"period": often.every_days, "periodUnit": "d"} if days else {"period": weeks, "periodUnit": "wk"}
+    return {"frequency": often.doses, **period}
+
+
 def medication_resource(
     fact: MedicationStatement, patient: Patient, identifier: int, version: int, today: dt.date
 ) -> Resource:
@@ -250,7 +250,7 @@ def medication_resource(
         "dateAsserted": instant(fact.received_at),
         "dosage": [
             {
-                "timing": {"repeat": REPEATS[fact.frequency]},
+                "timing": {"repeat": repeat_of(fact.frequency)},
                 "doseAndRate": [{"doseQuantity": _quantity(fact.dose, fact.unit)}],
             }
         ],

@@ -22,14 +22,13 @@ from models.patient_record import (
 from models.vocabulary import answers
 
 ACTS: Mapping[str, tuple[str, str]] = {
-    "ack": ("Acknowledge", "acknowledge"),
     "snooze": ("Snooze", "snooze"),
     "resolve": ("Resolve", "outcome"),
     "comment": ("Comment", ""),
 }
 """Actions that ask something first: title and the kind of codes they take. The others are done at once."""
 
-DEFAULT_CODES = {"acknowledge": "reviewed", "snooze": "deferred"}
+DEFAULT_CODES = {"snooze": "deferred"}
 SNOOZE_DAYS = {"urgent": 1, "action": 7, "watch": 28}
 """Days a snooze is proposed for, by severity [default]; the longest allowed is the lifecycle's."""
 
@@ -52,7 +51,7 @@ def register_alerts(app: SecureDash) -> None:
         Output("patient-act-said", "children"),
         Output(CHANGED, "data", allow_duplicate=True),
         Output(shell.REFRESH, "data", allow_duplicate=True),
-        Input({"type": "patient-alert", "alert": ALL, "act": ALL}, "n_clicks"),
+        Input({"type": "patient-alert", "alert": ALL, "act": ALL, "seen": ALL}, "n_clicks"),
         State(REF, "data"),
         prevent_initial_call=True,
         roles=WHO_ACTS,
@@ -62,12 +61,13 @@ def register_alerts(app: SecureDash) -> None:
             raise PreventUpdate
         here = current()
         alert_id, act = int(ctx.triggered_id["alert"]), str(ctx.triggered_id["act"])
+        seen = int(ctx.triggered_id["seen"])
         with reading(here.engine) as session:
             alert = _own_alert(session, ref["mrn"], alert_id)
             today = alert_lifecycle.present_day(session, here.now, here.settings.timezone)
             severity = alert.severity
         if act not in ACTS:
-            do_to_alert(here, ref["mrn"], alert_id, act)
+            do_to_alert(here, ref["mrn"], alert_id, act, as_of_event=seen)
             stamp = stamp_of(here)
             return (*[no_update] * 12, stamp, stamp)
         title, kind = ACTS[act]
@@ -75,7 +75,7 @@ def register_alerts(app: SecureDash) -> None:
         longest = alert_lifecycle.LONGEST_SNOOZE.get(severity, 31)
         proposed = today + dt.timedelta(days=min(SNOOZE_DAYS.get(severity, 7), longest))
         return (
-            {"alert": alert_id, "act": act},
+            {"alert": alert_id, "act": act, "seen": seen},
             True,
             title,
             codes,
@@ -118,8 +118,9 @@ def register_alerts(app: SecureDash) -> None:
         here = current()
         try:
             do_to_alert(
-                here, ref["mrn"], int(chosen["alert"]), str(chosen["act"]), code=code, until=parse_day(until), note=note
-            )
+                here, ref["mrn"], int(chosen["alert"]), str(chosen["act"]), code=code, until=parse_day(until),
+                note=note, as_of_event=int(chosen["seen"]),
+            )  # fmt: skip
         except ActionRefused as refused:
             return no_update, str(refused), no_update, no_update
         stamp = stamp_of(here)
@@ -143,8 +144,11 @@ def do_to_alert(
     code: str | None = None,
     until: dt.date | None = None,
     note: str | None = None,
+    as_of_event: int | None = None,
 ) -> None:
     """Acknowledge, snooze, resolve, comment, look at or undo: one alert of this patient.
+
+    `as_of_event`: the newest event of the alert that the person has read; whoever acts second is told.
 
     Raises:
         ActionRefused: with the reason, in words.
@@ -155,17 +159,28 @@ def do_to_alert(
         today = alert_lifecycle.present_day(session, here.now, here.settings.timezone)
         by, now = here.user.name, here.now
         if act == "ack":
-            alert_lifecycle.acknowledge(session, alert_id, by, today=today, now=now, reason=code, note=said)
+            alert_lifecycle.acknowledge(
+                session, alert_id, by, today=today, now=now, reason=code, note=said, as_of_event=as_of_event
+            )
         elif act == "snooze":
-            alert_lifecycle.snooze(session, alert_id, by, until=until, today=today, now=now, reason=code, note=said)
+            alert_lifecycle.snooze(
+                session, alert_id, by, until=until, today=today, now=now, reason=code, note=said,
+                as_of_event=as_of_event,
+            )  # fmt: skip
         elif act == "resolve":
-            alert_lifecycle.resolve(session, alert_id, by, outcome=code, now=now, note=said)
+            alert_lifecycle.resolve(
+                session, alert_id, by, outcome=code, today=today, now=now, note=said, as_of_event=as_of_event
+            )
         elif act == "comment":
             alert_lifecycle.comment(session, alert_id, by, note=said, now=now)
         elif act == "seen":
-            alert_lifecycle.mark_seen(session, alert_id, by, now=now, note=said)
+            alert_lifecycle.mark_seen(session, alert_id, by, today=today, now=now, note=said, as_of_event=as_of_event)
         elif act == "undo":
-            alert_lifecycle.reopen(session, alert_id, by, now=now, note=said)
+            last = alert_lifecycle.last_action(alert_lifecycle.history(session, [alert_id])[alert_id])
+            if last is not None:
+                alert_lifecycle.undo(session, last.id or 0, by, now=now, note=said)
+            else:
+                alert_lifecycle.reopen(session, alert_id, by, now=now, note=said)
         else:
             raise ActionRefused(f"There is no action {act!r}.")
         audit(session, by, f"alert {act}", now=now, patient_id=alert.patient_id, detail=f"alert {alert_id}")

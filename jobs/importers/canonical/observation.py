@@ -70,7 +70,11 @@ GROUPS = (Result, Taken, Told)
 
 @dataclass(slots=True, eq=False)
 class ObservationFact:
-    """One checked observation. `digest` is its content where that is known already."""
+    """One checked observation. `digest` is its content where that is known already.
+
+    `within` is what a message says besides that makes it this result and no other: the specimen, the sub-id. It is
+    empty for a row of a table.
+    """
 
     mrn: str
     result: Result
@@ -79,11 +83,19 @@ class ObservationFact:
     received_at: dt.datetime | None
     source_id: str | None
     digest: bytes = b""
+    within: tuple[str, ...] = ()
 
     def identity(self, sender: str) -> bytes:
-        """What makes two rows versions of one result. The patient is no part of a sender's id: a result that was
-        filed under the wrong person and moved is the same result."""
+        """What makes two rows versions of one result.
+
+        Of a table the sender's id with the measure, without the patient: a result that was filed under the wrong person
+        and moved is the same result. Of a message patient, measure, specimen and time of collection as well: senders
+        give one number to a whole order; what a correction corrects is then looked for (`loading.corrections`).
+        """
         result = self.result
+        if self.source_id is not None and self.within:
+            moment = self.taken.effective_at.isoformat()
+            return natural_identity("result", sender, self.source_id, result.measure, self.mrn, moment, *self.within)
         if self.source_id is not None:
             return identity_of_id(sender, result.measure, self.source_id)
         value = "" if result.value is None else f"{result.comparator}{result.value!r}"

@@ -16,6 +16,7 @@ FUTURE_DAYS = 366
 LARGEST = 1e12
 
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_THOUSANDS_POINT = re.compile(r"[+-]?[1-9]\d{0,2}\.\d{3}", re.ASCII)
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _INSTANT = re.compile(
@@ -27,13 +28,18 @@ class Reading:
     """What the cells of a file mean beyond their text: the clinic's zone, the present, the decimal sign.
 
     Attributes:
+        thousands_point: whether a point before three digits may separate thousands: nothing in the file shows that it
+            is a decimal point.
         notes: sentences about accepted rows that somebody should look at, with how often each arose.
     """
 
-    def __init__(self, timezone: str, now: dt.datetime, *, decimal_comma: bool = False) -> None:
+    def __init__(
+        self, timezone: str, now: dt.datetime, *, decimal_comma: bool = False, thousands_point: bool = False
+    ) -> None:
         self.timezone = timezone
         self.zone = ZoneInfo(timezone)
         self.decimal_comma = decimal_comma
+        self.thousands_point = thousands_point
         self.last_day = clinic_date(now, timezone) + dt.timedelta(days=FUTURE_DAYS)
         self.notes: Counter[str] = Counter()
         self._days: dict[str, dt.date] = {}
@@ -43,6 +49,11 @@ class Reading:
         """A finite number; a decimal comma only in files whose cells are not separated by commas."""
         if _NUMBER.fullmatch(text) is None:
             text = self._without_decimal_comma(column, text)
+        elif self.thousands_point and _THOUSANDS_POINT.fullmatch(text) is not None:
+            plain = text.replace(".", "")
+            raise Refused(
+                column, text, f"{text!r} may mean {plain} or {text.replace('.', ',')}; write {plain}, or {text}0"
+            )
         value = float(text)
         if not math.isfinite(value) or abs(value) > LARGEST:
             raise Refused(column, text, f"{text!r} is too large to be a measured value")

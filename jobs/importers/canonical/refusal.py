@@ -9,3 +9,25 @@ class Refused(ValueError):
         self.column = column
         self.value = value
         self.why = why
+
+
+class Waits(Refused):
+    """A row that cannot be taken over before somebody decides what its sender means; it is kept until then.
+
+    Attributes:
+        kind: code, unit, patient, value or drug.
+        what: what is to be decided, in the sender's words; the key under which it is decided.
+    """
+
+    def __init__(self, column: str, value: str, why: str, *, kind: str, what: str) -> None:
+        super().__init__(column, value, why)
+        self.kind = kind
+        self.what = what
+
+
+class NotOurs(Refused):
+    """A row of which it was decided that it is not for this clinic: counted, and nothing of it is kept."""
+
+    def __init__(self, column: str, decision: int) -> None:
+        super().__init__(column, "", "it is not for this clinic")
+        self.decision = decision

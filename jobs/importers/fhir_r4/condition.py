@@ -1,15 +1,16 @@
 """Conditions and procedures as diagnoses and events."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from jobs.importers.canonical import Refused
 from jobs.importers.fhir_r4.codes import OUR_DIAGNOSES, OUR_EVENTS, SNOMED
 from jobs.importers.fhir_r4.elements import Body, code_of, codings_of, dict_of, dicts_of, name_of, names_of, text_of
 from jobs.importers.fhir_r4.entries import Entry
+from jobs.importers.fhir_r4.identity import source_id_of
 from jobs.importers.fhir_r4.index import Index
 from jobs.importers.fhir_r4.paths import PATHS
-from jobs.importers.fhir_r4.rows import Cells
+from jobs.importers.fhir_r4.rows import Read
 from jobs.importers.fhir_r4.times import day_of, last_day_of
 from models import vocabulary
 
@@ -36,7 +37,7 @@ def _onset(resource: Body) -> str:
     )
 
 
-def read_condition(entry: Entry, index: Index) -> Iterable[tuple[Cells, Mapping[str, str]]]:
+def read_condition(entry: Entry, index: Index) -> Iterable[Read]:
     """The row of a Condition: a diagnosis of ours, or an event.
 
     Raises:
@@ -70,13 +71,13 @@ def read_condition(entry: Entry, index: Index) -> Iterable[tuple[Cells, Mapping[
         "detail": _detail(resource),
         "received_at": text_of(dict_of(resource.get("meta")).get("lastUpdated"))
         or text_of(resource.get("recordedDate")),
-        "source_id": source_id_of(resource),
+        "source_id": source_id_of(entry, index),
         "status": "entered-in-error" if verified == "entered-in-error" else "final",
     }
     return [(cells, PATHS["Condition"])]
 
 
-def read_procedure(entry: Entry, index: Index) -> Iterable[tuple[Cells, Mapping[str, str]]]:
+def read_procedure(entry: Entry, index: Index) -> Iterable[Read]:
     """The row of a Procedure.
 
     Raises:
@@ -97,7 +98,7 @@ def read_procedure(entry: Entry, index: Index) -> Iterable[tuple[Cells, Mapping[
         "present": "no" if status == "not-done" else "yes",
         "detail": _detail(resource),
         "received_at": text_of(dict_of(resource.get("meta")).get("lastUpdated")),
-        "source_id": source_id_of(resource),
+        "source_id": source_id_of(entry, index),
         "status": "entered-in-error" if status == "entered-in-error" else "final",
     }
     return [(cells, PATHS["Procedure"])]
@@ -130,8 +131,3 @@ def event_of(concept: Any) -> vocabulary.EventKind:
     )
     named = codes or name_of(concept)
     raise Refused("event", named, f"no event is known for {named!r}" if named else "it has no code")
-
-
-def source_id_of(resource: Body) -> str:
-    """The sender's id of a resource."""
-    return text_of(resource.get("id"))

@@ -1,6 +1,5 @@
-"""Dose, frequency, span and route of a dosage in this program's words."""
+"""Dose and route of a dosage in this program's words."""
 
-import datetime as dt
 from fractions import Fraction
 from typing import Any
 
@@ -11,14 +10,13 @@ from jobs.importers.fhir_r4.elements import (
     code_of,
     codings_of,
     dict_of,
-    list_of,
-    name_of,
+    dicts_of,
     names_of,
     number_of,
     text_of,
 )
 from jobs.importers.fhir_r4.rows import Cells
-from jobs.importers.fhir_r4.times import day_of, last_day_of
+from jobs.importers.fhir_r4.strength import PIECE, counted_in, is_of_pieces, strength_of, without_unit
 from models import vocabulary
 
 _ROUTES = {
@@ -51,92 +49,105 @@ LOCAL_USE = {
 }
 """Homes of steroids in the ATC that are not taken for the whole body."""
 
-_PERIOD_DAYS = {
-    "h": Fraction(1, 24), "d": Fraction(1), "wk": Fraction(7), "mo": Fraction(28), "min": Fraction(1, 1440),
-}  # fmt: skip
-"""A dose a month is given every four weeks in this program's words."""
-_EVERY = {
-    Fraction(1): "daily", Fraction(1, 2): "twice-daily", Fraction(1, 3): "three-times-daily",
-    Fraction(2): "every-other-day", Fraction(7): "weekly", Fraction(14): "every-2-weeks",
-    Fraction(28): "every-4-weeks",
-}  # fmt: skip
-_TIMING_CODES = {
-    "QD": "daily", "DAILY": "daily", "AM": "daily", "PM": "daily", "BED": "daily", "Q24H": "daily",
-    "BID": "twice-daily", "Q12H": "twice-daily", "TID": "three-times-daily", "Q8H": "three-times-daily",
-    "QOD": "every-other-day", "WK": "weekly", "QW": "weekly", "Q2W": "every-2-weeks", "Q4W": "every-4-weeks",
-    "MO": "every-4-weeks", "ONCE": "once",
-}  # fmt: skip
-
 
 PULSE_FROM_MG = 250
 """An intravenous steroid of at least this much a day is a pulse [default]."""
 
 
-def dose_of(quantity: Body) -> tuple[str, str]:
-    """Amount and unit of a dose, both '' where there is none.
+def dose_of(dosage: Body, kind: str) -> Body:
+    """The quantity of one dose, {} where there is none. What was ordered counts before what was calculated.
 
     Raises:
-        Refused: no number, or two units.
+        Refused: a range, a rate, or several doses that differ.
+    """
+    if kind == "MedicationAdministration":
+        return dict_of(dosage.get("dose"))
+    rates = dicts_of(dosage.get("doseAndRate"))
+    given: dict[str, list[Body]] = {}
+    for rate in rates:
+        quantity = dict_of(rate.get("doseQuantity"))
+        span = dict_of(rate.get("doseRange"))
+        if span:
+            low, high = dict_of(span.get("low")), dict_of(span.get("high"))
+            if low.get("value") is None or low.get("value") != high.get("value"):
+                raise Refused("dose", "range", "the dose is a range; the dose taken is needed")
+            quantity = high
+        if quantity.get("value") is not None:
+            said = next((word for word in map(str.lower, _type_of(rate)) if word in _TYPES), "")
+            given.setdefault(said, []).append(quantity)
+    for said in _TYPES:
+        quantities = given.get(said, [])
+        if (
+            len({(str(one.get("value")), text_of(one.get("code")) or text_of(one.get("unit"))) for one in quantities})
+            > 1
+        ):
+            raise Refused("dose", "", "it names several doses that differ; which one is taken?")
+        if quantities:
+            return quantities[0]
+    if any("rateQuantity" in rate or "rateRatio" in rate for rate in rates):
+        raise Refused("dose", "rate", "the dose is a rate; the amount of one dose is needed")
+    return {}
+
+
+_TYPES = ("ordered", "", "calculated")
+
+
+def _type_of(rate: Body) -> list[str]:
+    concept = rate.get("type")
+    return [*(text_of(one.get("code")) for one in codings_of(concept)), *names_of(concept)]
+
+
+def amount_of(quantity: Body, concept: Body, medication: Body) -> tuple[str, str]:
+    """Amount and unit of a dose, both '' where there is none; tablets and millilitres by their strength in mg.
+
+    Raises:
+        Refused: no number, two units, or a count of something whose strength is not given.
     """
     if quantity.get("value") is None:
         return "", ""
     number = number_of(quantity["value"], "dose")
     spelled = [text_of(quantity.get("code")), text_of(quantity.get("unit"))]
     known = {unit.lower().replace("\u00b2", "2").replace("^2", "2") for unit in spelled if unit}
-    units = sorted(known & {*vocabulary.DOSE_UNITS, "ug", "mcg", "\u00b5g"})
-    if len({"ug" if unit in {"mcg", "\u00b5g"} else unit for unit in units}) > 1:
+    units = sorted(known & {*vocabulary.DOSE_UNITS, *_MICROGRAMS})
+    if len({"ug" if unit in _MICROGRAMS else unit for unit in units}) > 1:
         raise Refused("unit", " / ".join(units), f"the unit is named twice and not the same: {' and '.join(units)}")
-    if units and units[0] in {"ug", "mcg", "\u00b5g"}:
+    if units and units[0] in _MICROGRAMS:
         return repr(float(Fraction(number) / 1000)), "mg"
-    return number, units[0] if units else next(filter(None, spelled), "")
+    if units:
+        return number, units[0]
+    per = next((found for unit in spelled if unit and (found := counted_in(unit))), "")
+    said = next(filter(None, reversed(spelled)), "")
+    if not per and said:
+        return number, said
+    strength = strength_of(concept, medication)
+    if not per:
+        if strength is None or strength.per != PIECE or not is_of_pieces(concept, medication):
+            return number, ""
+        milligrams = without_unit(Fraction(number), strength)
+        if milligrams is None:
+            raise Refused("unit", number, f"{number} without a unit may be milligrams or tablets; send the unit")
+        return plain(milligrams), "mg"
+    if strength is None or strength.per != per:
+        raise Refused(
+            "unit",
+            said,
+            f"the dose is {number} {said} and the strength of one is not given; send it in mg, or the Medication with "
+            "its strength",
+        )
+    return plain(Fraction(number) * strength.milligrams), "mg"
 
 
-def frequency_of(timing: Body) -> str:
-    """How often, in the vocabulary's words; what is said otherwise is left for the reader to refuse."""
-    concept = timing.get("code")
-    for one in codings_of(concept):
-        if (known := _TIMING_CODES.get(text_of(one.get("code")).upper())) is not None:
-            return known
-    repeat = dict_of(timing.get("repeat"))
-    period = repeat.get("period")
-    if isinstance(period, (int, float)) and not isinstance(period, bool) and period > 0:
-        times, unit = repeat.get("frequency", 1), text_of(repeat.get("periodUnit"))
-        if isinstance(times, int) and times > 0 and unit in _PERIOD_DAYS:
-            every = Fraction(repr(period)) * _PERIOD_DAYS[unit] / times
-            if every in _EVERY:
-                return _EVERY[every]
-        return f"{times} per {period} {unit}"
-    if repeat.get("count") == 1 or (list_of(timing.get("event")) and not repeat):
-        return "once"
-    for name in names_of(concept):
-        for row in vocabulary.frequencies().values():
-            if vocabulary.name_key(name) in {vocabulary.name_key(row.key), vocabulary.name_key(row.label)}:
-                return row.key
-    return name_of(concept)
+_MICROGRAMS = frozenset({"ug", "mcg", "\u00b5g"})
 
 
-def span_of(resource: Body, dosage: Body, timezone: str) -> tuple[str, str]:
-    """First and last day taken; the dosage's own bounds count before the statement's."""
-    repeat = dict_of(dict_of(dosage.get("timing")).get("repeat"))
-    bounds, whole = dict_of(repeat.get("boundsPeriod")), dict_of(resource.get("effectivePeriod"))
-    start = day_of(
-        text_of(bounds.get("start"))
-        or text_of(whole.get("start"))
-        or text_of(resource.get("effectiveDateTime"))
-        or text_of(resource.get("authoredOn")),
-        timezone,
-    )
-    end = last_day_of(text_of(bounds.get("end")) or text_of(whole.get("end")), timezone)
-    length = dict_of(repeat.get("boundsDuration"))
-    unit = {"d": 1, "wk": 7, "day": 1, "days": 1, "week": 7, "weeks": 7}.get(
-        text_of(length.get("code")) or text_of(length.get("unit"))
-    )
-    if not end and unit and isinstance(length.get("value"), int) and 0 < length["value"] < 10_000:
-        try:
-            end = (dt.date.fromisoformat(start) + dt.timedelta(days=length["value"] * unit - 1)).isoformat()
-        except ValueError:
-            end = ""
-    return start, end
+def plain(number: Fraction) -> str:
+    """A number as a cell has it."""
+    return str(number.numerator) if number.denominator == 1 else repr(float(number))
+
+
+def multiplied(amount: str, factor: Fraction) -> str:
+    """A dose as many times as it is taken a day."""
+    return amount if factor == 1 or not amount else plain(Fraction(amount) * factor)
 
 
 def route_of(concept: Any, home: str) -> str:

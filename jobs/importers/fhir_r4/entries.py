@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from jobs.importers.canonical import LONGEST_NAME
-from jobs.importers.fhir_r4.elements import Body, dict_of, list_of, text_of
+from jobs.importers.fhir_r4.elements import Body, dict_of, dicts_of, list_of, text_of
 from models.errors import UsageError
 
 SUFFIXES = (".json", ".ndjson", ".jsonl")
@@ -16,7 +16,10 @@ LINE_SUFFIXES = (".ndjson", ".jsonl")
 
 
 class Entry(NamedTuple):
-    """One resource of a file; `line` is its number there, or its line in NDJSON. `why` tells why it is none."""
+    """One resource of a file; `line` is its number there, or its line in NDJSON. `why` tells why it is none.
+
+    `temporary`: its id holds for this message only. `within`: the entry it is contained in.
+    """
 
     line: int
     resource: Body
@@ -24,6 +27,8 @@ class Entry(NamedTuple):
     full_url: str = ""
     why: str = ""
     sent: Any = None
+    temporary: bool = False
+    within: "Entry | None" = None
 
     @property
     def type(self) -> str:
@@ -38,14 +43,14 @@ class Content:
     name: str
     path: Path | None = None
     message: Any = None
+    unreadable: str = ""
     _whole: Any = None
 
     def entries(self) -> Iterator[Entry]:
-        """The resources in their order.
-
-        Raises:
-            UsageError: not UTF-8, not JSON, or not FHIR.
-        """
+        """The resources in their order; of a file that cannot be read at all, one entry that says why."""
+        if self.unreadable:
+            yield Entry(1, {}, "", why=self.unreadable, sent=self.name)
+            return
         if self.path is None:
             yield from _entries_of(self.message, self.name)
             return
@@ -58,6 +63,18 @@ class Content:
             yield from self._lines()
         else:
             yield from _entries_of(self._whole, self.name)
+
+    def check(self) -> None:
+        """Find out whether the file can be read at all; one that cannot must not cost the others.
+
+        Raises:
+            UsageError: it cannot be read, is not JSON, or not FHIR.
+        """
+        try:
+            next(self.entries(), None)
+        except UsageError as error:
+            self.unreadable = str(error)
+            raise
 
     def _read(self, path: Path) -> Any:
         try:
@@ -94,7 +111,7 @@ class Content:
                         yield Entry(number, {}, "", why=f"the line is not JSON: {error}", sent=sent)
                         continue
                     # A bundle on a line is unpacked; its entries have the line's number.
-                    for entry in _flat(found, ""):
+                    for entry in _opened(found):
                         yield entry._replace(line=number)
         except OSError as error:
             raise UsageError(f"{self.path} cannot be read: {error.strerror or error}") from error
@@ -108,9 +125,21 @@ def _entries_of(whole: Any, name: str) -> Iterator[Entry]:
     items = whole if isinstance(whole, list) else [whole]
     line = 0
     for item in items:
-        for entry in _flat(item, ""):
-            line += 1
+        for entry in _opened(item):
+            # What is contained in a resource has its number.
+            line += entry.within is None
             yield entry._replace(line=line)
+
+
+def _opened(item: Any) -> Iterator[Entry]:
+    """A resource or those of a bundle, each followed by the results contained in it."""
+    for entry in _flat(item, ""):
+        yield entry
+        inside = dicts_of(entry.resource.get("contained"))
+        for one in inside:
+            if text_of(one.get("resourceType")) == "Observation":
+                # What it refers to by `#` lies beside it.
+                yield Entry(0, {**one, "contained": inside}, entry.sender, within=entry)
 
 
 def _flat(item: Any, sender: str, depth: int = 0) -> Iterator[Entry]:
@@ -137,7 +166,9 @@ def _flat(item: Any, sender: str, depth: int = 0) -> Iterator[Entry]:
             yield Entry(0, {}, within, why="the entry has no resource with a resourceType", sent=sent)
         else:
             url = text_of(entry.get("fullUrl"))
-            yield Entry(0, dict_of(resource), _sender_of(dict_of(resource), url, within), url)
+            # A server that is asked to store it chooses an id of its own.
+            temporary = method == "POST" or url.startswith("urn:uuid:")
+            yield Entry(0, dict_of(resource), _sender_of(dict_of(resource), url, within), url, temporary=temporary)
 
 
 def _source_of(resource: Body) -> str:

@@ -1,11 +1,11 @@
 """An Observation, or each of its components, as a row of observations."""
 
-from collections.abc import Iterable, Mapping
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
 
 from jobs.importers.canonical import PRESENCE_WORDS, Refused
 from jobs.importers.coded import Coding, in_unit_of_value, limits_of_text, measure_of, one_unit
 from jobs.importers.fhir_r4.codes import UCUM, system_of
-from jobs.importers.fhir_r4.condition import source_id_of
 from jobs.importers.fhir_r4.elements import (
     Body,
     code_of,
@@ -20,11 +20,13 @@ from jobs.importers.fhir_r4.elements import (
     values_in,
 )
 from jobs.importers.fhir_r4.entries import Entry
-from jobs.importers.fhir_r4.index import Index
+from jobs.importers.fhir_r4.identity import source_id_of
+from jobs.importers.fhir_r4.index import Index, Person
 from jobs.importers.fhir_r4.paths import IN_COMPONENT, PATHS
-from jobs.importers.fhir_r4.rows import Cells
+from jobs.importers.fhir_r4.rows import Cells, Read
 from jobs.importers.fhir_r4.times import known_since
 from models import vocabulary
+from models.age import age_on
 
 _STATUSES = {
     "final": "final",
@@ -44,19 +46,22 @@ _PRESENCE_CODES = {
 }
 
 
-def read_observation(entry: Entry, index: Index) -> Iterable[tuple[Cells, Mapping[str, str]]]:
-    """The rows of an Observation: its own value and those of its components.
+def read_observation(entry: Entry, index: Index) -> Iterable[Read]:
+    """The rows of an Observation: its own value and those of its components, each taken over or refused alone.
 
     Raises:
-        Refused: it is not final, or one of its values cannot be read.
+        Refused: it is not final, or does not say whom it is about.
     """
-    resource = entry.resource
+    resource = index.inherited(entry)
     status = text_of(resource.get("status"))
+    if entry.within is not None and text_of(entry.within.resource.get("status")) == "entered-in-error":
+        status = "entered-in-error"
     known = _STATUSES.get(status)
     if known is None:
         why = "has no status" if not status else f"is {status}, not final"
         raise Refused("status", status, f"the result {why}; it is taken over once it is")
     mrn = index.mrn(resource, entry.sender, "subject")
+    person = index.person(resource, entry.sender)
     period = dict_of(resource.get("effectivePeriod"))
     contained = dicts_of(resource.get("contained"))
     common = {
@@ -68,7 +73,7 @@ def read_observation(entry: Entry, index: Index) -> Iterable[tuple[Cells, Mappin
         "assessor": index.name(first_of(resource.get("performer")), entry.sender, contained),
         "received_at": known_since(resource, corrected=known != "final"),
         "status": known,
-        "source_id": source_id_of(resource),
+        "source_id": source_id_of(entry, index),
         "comment": " ".join(filter(None, (text_of(note.get("text")) for note in dicts_of(resource.get("note"))))),
     }
     if text_of(resource.get("effectiveInstant")) == "" and resource.get("effectiveTiming") is not None:
@@ -76,21 +81,24 @@ def read_observation(entry: Entry, index: Index) -> Iterable[tuple[Cells, Mappin
     parts = dicts_of(resource.get("component"))
     has_value = any(values_in(resource))
     if not parts or has_value or resource.get("dataAbsentReason") is not None:
-        yield _result(resource, common), PATHS["Observation"]
+        yield _read(resource, common, person, index), PATHS["Observation"]
     for place, part in enumerate(parts):
         inside = f"Observation.component[{place}]"
         paths = {**PATHS["Observation"], **{
             column: path.replace("Observation", inside, 1) for column, path in PATHS["Observation"].items()
             if column in IN_COMPONENT
         }}  # fmt: skip
-        try:
-            cells = _result(part, common)
-        except Refused as refused:
-            raise Refused(paths.get(refused.column, refused.column), refused.value, refused.why) from None
-        yield cells, paths
+        yield _read(part, common, person, index), paths
 
 
-def _result(part: Body, common: Mapping[str, str]) -> Cells:
+def _read(part: Body, common: Mapping[str, str], person: Person | None, index: Index) -> Cells | Refused:
+    try:
+        return _result(part, common, person, index)
+    except Refused as refused:
+        return refused
+
+
+def _result(part: Body, common: Mapping[str, str], person: Person | None, index: Index) -> Cells:
     """The cells of one value: that of an observation, or that of one of its components."""
     code = part.get("code")
     codings = [
@@ -106,7 +114,7 @@ def _result(part: Body, common: Mapping[str, str]) -> Cells:
         if absent not in _NOT_DONE and absent != "error":
             raise Refused("value", absent, f"there is no value: {why or 'no reason'}")
         cells |= {"status": "cancelled" if absent == "error" else "not-done", "reason": why}
-    low, high = _limits(part, measure, unit)
+    low, high = _limits(part, measure, unit, applying(part, person, common["observed_at"]), index)
     return cells | {"value": value, "unit": unit, "lower_limit": low, "upper_limit": high}
 
 
@@ -145,9 +153,55 @@ def _unit(measure: vocabulary.Measure, quantity: Body) -> str:
     return one_unit(measure.key, [code if system in {UCUM, ""} else "", text_of(quantity.get("unit"))])
 
 
-def _limits(part: Body, measure: vocabulary.Measure, unit: str) -> tuple[str, str]:
-    """Lower and upper limit in the unit of the value; '' where none, or more than one, is reported."""
+def applying(part: Body, person: Person | None, taken: str) -> list[Body]:
+    """The reference ranges meant for the patient, by sex and age; all where nothing tells them apart."""
     ranges = [one for one in dicts_of(part.get("referenceRange")) if code_of(one.get("type")) in {"", "normal"}]
+    if len(ranges) < 2 or person is None:
+        return ranges
+    fitting = [one for one in ranges if _is_for(one, person, taken)]
+    # One that names neither sex nor age is for those who have none of their own.
+    special = [one for one in fitting if one.get("appliesTo") or one.get("age")]
+    return special or fitting
+
+
+def _is_for(one: Body, person: Person, taken: str) -> bool:
+    sexes = {
+        sex
+        for concept in dicts_of(one.get("appliesTo"))
+        for sex in map(_sex_of, [code_of(concept), *names_of(concept)])
+    } - {""}
+    if sexes and person.sex not in sexes:
+        return False
+    age = dict_of(one.get("age"))
+    if not age:
+        return True
+    years = _years(person.born, taken)
+    bounds = [(dict_of(age.get(side)), side) for side in ("low", "high")]
+    if years is None or any(bound and text_of(bound.get("code")) not in {"a", ""} for bound, _ in bounds):
+        return False
+    for bound, side in bounds:
+        limit = bound.get("value")
+        if isinstance(limit, (int, float)) and (years < limit if side == "low" else years > limit):
+            return False
+    return True
+
+
+def _sex_of(word: str) -> str:
+    return {"f": "female", "female": "female", "w": "female", "m": "male", "male": "male"}.get(word.lower(), "")
+
+
+def _years(born: str, taken: str) -> int | None:
+    try:
+        birth, day = dt.date.fromisoformat(born), dt.date.fromisoformat(taken[:10])
+    except ValueError:
+        return None
+    return age_on(birth, day)
+
+
+def _limits(
+    part: Body, measure: vocabulary.Measure, unit: str, ranges: Sequence[Body], index: Index
+) -> tuple[str, str]:
+    """Lower and upper limit in the unit of the value; '' where none, several, or impossible ones are reported."""
     found: set[tuple[str, str]] = set()
     for one in ranges:
         sides = []
@@ -163,5 +217,22 @@ def _limits(part: Body, measure: vocabulary.Measure, unit: str) -> tuple[str, st
             sides = [in_unit_of_value(measure.key, limit, told.unit, unit) for limit in (told.low, told.high)]
         if any(sides):
             found.add((sides[0], sides[1]))
-    # Ranges for several ages or sexes: which of them is meant cannot be told from here.
-    return next(iter(found)) if len(found) == 1 else ("", "")
+    if len(found) != 1:
+        # Ranges for several ages or sexes: which of them is meant cannot be told from here.
+        return "", ""
+    low, high = next(iter(found))
+    why = _impossible(low, high)
+    if why:
+        index.notes[f"{measure.short_label}: {why} cannot be; the value was kept without its limits"] += 1
+        return "", ""
+    return low, high
+
+
+def _impossible(low: str, high: str) -> str:
+    """Why a pair of limits cannot be, or ''."""
+    below, above = (float(limit) if limit else None for limit in (low, high))
+    if above is not None and above <= 0:
+        return f"an upper limit of {high}"
+    if below is not None and (below < 0 or (above is not None and below > above)):
+        return f"limits of {low} to {high}"
+    return ""

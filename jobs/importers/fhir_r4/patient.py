@@ -1,6 +1,6 @@
 """A Patient resource as a row of patients."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from jobs.importers.canonical import Refused
 from jobs.importers.fhir_r4.codes import OUR_DIAGNOSES, OUR_RECORD_NUMBERS
@@ -8,21 +8,22 @@ from jobs.importers.fhir_r4.elements import code_of, dict_of, dicts_of, first_of
 from jobs.importers.fhir_r4.entries import Entry
 from jobs.importers.fhir_r4.index import Index, person_of
 from jobs.importers.fhir_r4.paths import PATHS
-from jobs.importers.fhir_r4.rows import Cells
+from jobs.importers.fhir_r4.rows import Read
 
 _GENDERS = {"female": "female", "male": "male", "other": "other", "unknown": "unknown"}
 
 
-def read_patient(entry: Entry, index: Index) -> Iterable[tuple[Cells, Mapping[str, str]]]:
+def read_patient(entry: Entry, index: Index) -> Iterable[Read]:
     """The row of a Patient.
 
     Raises:
         Refused: nobody's record number, or a record that another one replaced.
     """
     resource = entry.resource
-    person = person_of(resource)
+    person = person_of(resource, index.authorities.get(entry.sender, ""))
     if person is None:
         raise Refused("mrn", "", "the patient has neither an identifier nor an id")
+    index.of_this_clinic(person.system, person.mrn, entry.sender)
     links = dicts_of(resource.get("link"))
     if any(link.get("type") == "replaced-by" for link in links):
         raise Refused("status", person.mrn, "this record was replaced by another one; send the one that holds")

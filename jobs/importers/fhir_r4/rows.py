@@ -1,9 +1,13 @@
-"""What reading a resource gives: cells by column, and where each stood in the resource."""
+"""What reading a resource gives: cells by column or why there are none, and where each stood in the resource."""
 
 from collections.abc import Callable, Iterable, Mapping
 
+from jobs.importers.canonical import Refused
 from jobs.importers.fhir_r4.entries import Entry
 from jobs.importers.fhir_r4.index import Index
 
 Cells = dict[str, str]
-Reader = Callable[[Entry, Index], Iterable[tuple[Cells, Mapping[str, str]]]]
+Read = tuple[Cells | Refused, Mapping[str, str]]
+"""One row of a resource. Of several (components, dosages) each is taken over or refused alone."""
+
+Reader = Callable[[Entry, Index], Iterable[Read]]

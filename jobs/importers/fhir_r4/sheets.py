@@ -12,13 +12,14 @@ from jobs.importers.fhir_r4.condition import myositis_of, read_condition, read_p
 from jobs.importers.fhir_r4.elements import Body, list_of, text_of, values_in
 from jobs.importers.fhir_r4.entries import SUFFIXES, Content, Entry, sender_name
 from jobs.importers.fhir_r4.index import MEDICATIONS, SUPPORTING, Index
-from jobs.importers.fhir_r4.medication import read_medication
+from jobs.importers.fhir_r4.medication import read_dispense, read_medication
 from jobs.importers.fhir_r4.observation import read_observation
 from jobs.importers.fhir_r4.paths import PATHS
 from jobs.importers.fhir_r4.patient import read_patient
 from jobs.importers.fhir_r4.rows import Reader
 from jobs.importers.files import named_files
 from jobs.importers.sheet import Record, Sheet
+from models.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,12 @@ class ResourceSheet:
     def _told(self, records: Iterator[Record], warnings: list[str]) -> Iterator[Record]:
         """The records; at their end it is known how many patients were named by a reference alone."""
         self.index.taken_as_number.clear()
+        self.index.notes.clear()
         yield from records
+        warnings += [
+            f"{self.name}: {note} ({times} {'result' if times == 1 else 'results'})"
+            for note, times in self.index.notes.items()
+        ]
         many = len(self.index.taken_as_number)
         if many:
             warnings.append(
@@ -81,22 +87,43 @@ class ResourceSheet:
 def find_resources(paths: Sequence[Path], timezone: str = "UTC") -> tuple[list[ResourceSheet], list[str]]:
     """The facts in files and folders of resources, in the order in which they have to be loaded, and warnings.
 
+    A file that cannot be read at all is refused as one row; the others are loaded.
+
     Raises:
-        UsageError: a path does not exist, a folder holds no such file, or a file is not FHIR.
+        UsageError: a path does not exist, a folder holds no such file, or none of the files is FHIR.
     """
     files, warnings = named_files(paths, SUFFIXES)
     contents = [Content(name, path) for path, name in files]
+    _check(contents)
     sheets, more = sheets_of(contents, timezone)
     return sheets, warnings + more
 
 
-def sheets_of(contents: Sequence[Content], timezone: str = "UTC") -> tuple[list[ResourceSheet], list[str]]:
-    """The same for messages that were never files.
+def _check(contents: Sequence[Content]) -> None:
+    """Find the files that cannot be read at all.
+
+    Raises:
+        UsageError: none of them can.
+    """
+    refused: list[UsageError] = []
+    for content in contents:
+        try:
+            content.check()
+        except UsageError as error:
+            refused.append(error)
+    if refused and len(refused) == len(contents):
+        raise refused[0]
+
+
+def sheets_of(
+    contents: Sequence[Content], timezone: str = "UTC", *, references_are_numbers: bool = False
+) -> tuple[list[ResourceSheet], list[str]]:
+    """The same for messages that were never files. `references_are_numbers`: see `Index`.
 
     Raises:
         UsageError: one of them is not FHIR.
     """
-    index = Index(timezone)
+    index = Index(timezone, references_are_numbers)
     warnings: list[str] = []
     there: list[tuple[int, int, ResourceSheet]] = []
     for place, content in enumerate(contents):
@@ -126,7 +153,7 @@ def _sorted_into(entry: Entry) -> tuple[Kind, bool] | None:
         return None if _is_panel(entry.resource) else ("observations", False)
     if kind == "Patient":
         return "patients", False
-    if kind in MEDICATIONS:
+    if kind in MEDICATIONS or kind == "MedicationDispense":
         return "medications", False
     if kind == "Condition":
         return ("patients", True) if myositis_of(entry.resource) is not None else ("events", False)
@@ -144,8 +171,11 @@ def _records_of(entry: Entry, kind: Kind, index: Index) -> Iterator[Record]:
     try:
         if entry.why:
             raise Refused("", "", entry.why)
-        for cells, paths in _READERS[entry.type](entry, index):
-            yield entry.line, CodedRow(kind, cells, paths, sent), ""
+        for read, paths in _READERS[entry.type](entry, index):
+            if isinstance(read, Refused):
+                yield entry.line, CodedRow(kind, {}, paths, sent, read), read.why
+            else:
+                yield entry.line, CodedRow(kind, read, paths, sent), ""
     except Refused as refused:
         paths = PATHS.get(entry.type, {})
         yield entry.line, CodedRow(kind, {}, paths, sent, refused), refused.why
@@ -156,5 +186,6 @@ _READERS: Mapping[str, Reader] = {
     "Condition": read_condition,
     "Procedure": read_procedure,
     "Observation": read_observation,
+    "MedicationDispense": read_dispense,
     **dict.fromkeys(MEDICATIONS, read_medication),
 }

@@ -6,20 +6,23 @@ from typing import Any
 
 from models.errors import MyopanelError
 
+COUNTS = ("read", "created", "updated", "unchanged", "waiting", "rejected")
+
 
 @dataclass
 class Counts:
-    """What became of the rows: read = created + updated + unchanged + rejected."""
+    """What became of the rows: read = created + updated + unchanged + waiting + rejected."""
 
     read: int = 0
     created: int = 0
     updated: int = 0
     unchanged: int = 0
+    waiting: int = 0
     rejected: int = 0
 
     def add(self, other: "Counts") -> None:
         """Add another file's counts."""
-        for name in ("read", "created", "updated", "unchanged", "rejected"):
+        for name in COUNTS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
@@ -58,16 +61,26 @@ class ImportReport:
     batch_id: int | None = None
     patient_ids: list[int] = field(default_factory=list)
     """Patients of whom something was created or updated, in order; empty in a dry run."""
+    may_wait: bool = False
+    """Whether rows of this format can wait for a decision; the rows of a CSV folder cannot."""
+    seen: list[dict[str, Any]] = field(default_factory=list)
+    """In a dry run the first facts as they would be stored."""
 
     def to_dict(self) -> dict[str, Any]:
         """The shape other programs rely on."""
         return {
-            "total": asdict(self.total),
-            "files": [{"name": file.name} | asdict(file) for file in self.files],
+            "total": self._shown(self.total),
+            "files": [{"name": file.name} | self._shown(file) for file in self.files],
             "rejects": [asdict(reject) for reject in self.rejects],
             "warnings": list(self.warnings),
             "dry_run": self.dry_run,
         }
+
+    def _shown(self, counts: Counts) -> dict[str, Any]:
+        shown = asdict(counts)
+        if not self.may_wait:
+            del shown["waiting"]
+        return shown
 
 
 class FactsRefused(MyopanelError, ValueError):

@@ -1,22 +1,32 @@
 """Which format the files of an import have, and the tables in them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 
-from jobs.importers.csv_folder import find_csv
-from jobs.importers.excel import find_sheets
+from jobs.importers.csv_folder import find_csv, has_our_columns
+from jobs.importers.excel import find_sheets, has_our_sheets
 from jobs.importers.fhir_r4 import SUFFIXES as FHIR_SUFFIXES
 from jobs.importers.fhir_r4 import find_resources
+from jobs.importers.hl7v2_oru import FORMAT as HL7
 from jobs.importers.hl7v2_oru import SUFFIXES as HL7_SUFFIXES
-from jobs.importers.hl7v2_oru import find_messages
+from jobs.importers.hl7v2_oru import find_messages, kept_messages
 from jobs.importers.sheet import SheetSource
+from jobs.importers.tables import SUFFIXES as TABLE_SUFFIXES
+from jobs.importers.tables import TableMappings, find_tables
+from jobs.importers.workbook import SUFFIXES as WORKBOOK_SUFFIXES
 from models.errors import UsageError
 
-FORMATS = ("auto", "csv", "xlsx", "fhir", "hl7")
+FORMATS = ("auto", "csv", "xlsx", "table", "fhir", "hl7")
 
 
-def find_sources(paths: list[Path], format: str, timezone: str) -> tuple[Sequence[SheetSource], str, list[str]]:
+def find_sources(
+    paths: list[Path], format: str, timezone: str, mappings: Callable[[], Sequence[TableMappings]] = tuple
+) -> tuple[Sequence[SheetSource], str, list[str]]:
     """The tables behind the paths in the order in which they have to be loaded, their format, and warnings.
+
+    Args:
+        mappings: asked for where a table is not in the columns of the CSV folder.
 
     Raises:
         UsageError: no such format, nothing named, formats mixed, or a file that cannot be read at all.
@@ -37,6 +47,8 @@ def find_sources(paths: list[Path], format: str, timezone: str) -> tuple[Sequenc
         sources, warnings = find_resources(paths, timezone)
     elif used == "hl7":
         sources, warnings = find_messages(paths)
+    elif used == "table":
+        sources, warnings = find_tables(paths, mappings())
     elif used == "xlsx":
         sources, warnings = find_sheets(paths)
     else:
@@ -44,10 +56,23 @@ def find_sources(paths: list[Path], format: str, timezone: str) -> tuple[Sequenc
     return sources, used, warnings
 
 
+Kept = tuple[int, str]
+"""The line a row had in its file, and the row as it was kept."""
+
+_READ_AGAIN: Mapping[str, Callable[[str, str, Iterable[Kept]], SheetSource]] = {HL7: kept_messages}
+
+
+def kept_sources(sender: str, rows: Iterable[tuple[str, str, int, str]]) -> list[SheetSource]:
+    """Rows of a sender that waited (format, file, line, as sent), in their order, as sheets to be read again."""
+    return [
+        _READ_AGAIN[format](file, sender, [(line, sent) for _, _, line, sent in some])
+        for (format, file), some in groupby(rows, key=lambda row: (row[0], row[1]))
+    ]
+
+
 _FORMAT_OF_SUFFIX = {
     ".csv": "csv",
-    ".xlsx": "xlsx",
-    ".xlsm": "xlsx",
+    **dict.fromkeys(WORKBOOK_SUFFIXES, "xlsx"),
     **dict.fromkeys(FHIR_SUFFIXES, "fhir"),
     **dict.fromkeys(HL7_SUFFIXES, "hl7"),
 }
@@ -56,6 +81,10 @@ _FORMAT_OF_SUFFIX = {
 def _format_of(path: Path) -> str:
     """By the suffix; of a folder by what lies in it: one table makes it a CSV folder, whatever lies beside it."""
     if not path.is_dir():
-        return _FORMAT_OF_SUFFIX.get(path.suffix.lower(), "csv")
+        told = _FORMAT_OF_SUFFIX.get(path.suffix.lower(), "csv")
+        if not path.is_file() or (told == "csv" and path.suffix.lower() not in TABLE_SUFFIXES):
+            return told
+        ours = {"csv": has_our_columns, "xlsx": has_our_sheets}.get(told)
+        return told if ours is None or ours(path) else "table"
     inside = {_FORMAT_OF_SUFFIX.get(one.suffix.lower()) for one in path.iterdir() if one.is_file()}
     return next((format for format in ("csv", "fhir", "hl7") if format in inside), "csv")

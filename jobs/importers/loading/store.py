@@ -4,7 +4,6 @@ import datetime as dt
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, cast
 
@@ -14,7 +13,9 @@ from jobs.importers.canonical import Fact, Kind, ObservationFact, PatientFact, R
 from jobs.importers.canonical.medication import MedicationFact
 from jobs.importers.canonical.observation import GROUPS
 from jobs.importers.loading.bulk import Writer, count_deliveries, parts, table_of, versions_on_file
+from jobs.importers.loading.corrections import aimed
 from jobs.importers.loading.people import People
+from jobs.importers.loading.said import Said
 from jobs.importers.loading.versions import Chain, Version, place
 from models.clock import clinic_date
 from models.event import ClinicalEvent
@@ -33,22 +34,6 @@ _OF_EACH_ROW = (
 )  # fmt: skip
 _OF_THE_IMPORT = ("imported_at", "sender", "batch_id", "entered_by")
 _received = attrgetter("received_at")
-
-
-@dataclass(frozen=True)
-class Said:
-    """Facts of one kind with what recognises them: all that can be worked out before the database is asked."""
-
-    kind: Kind
-    facts: Sequence[Fact]
-    lines: Sequence[int | None]
-    identities: Sequence[bytes]
-    contents: Sequence[bytes]
-
-    @classmethod
-    def by(cls, sender: str, kind: Kind, facts: Sequence[Fact], lines: Sequence[int | None]) -> "Said":
-        """Facts as said by a sender."""
-        return cls(kind, facts, lines, [fact.identity(sender) for fact in facts], [fact.content() for fact in facts])
 
 
 class Store:
@@ -99,13 +84,17 @@ class Store:
         `known_since_now`: a fact without `received_at` became known now (typed in) and not when it was true.
         """
         ids = self._people.ids(connection, {fact.mrn for fact in said.facts})
+        said, undecided = aimed(connection, said, ids, self.sender)
         on_file = self._on_file(connection, said)
         chains = self._chains(connection, said, on_file)
         block = _Block(self, connection, said.kind, known_since_now=known_since_now)
         outcomes: list[str | Refused] = []
-        for fact, line, identity, content in zip(said.facts, said.lines, said.identities, said.contents, strict=True):
+        rows = zip(said.facts, said.lines, said.identities, said.contents, strict=True)
+        for number, (fact, line, identity, content) in enumerate(rows):
             patient_id = ids[fact.mrn]
-            if patient_id is None:
+            if number in undecided:
+                outcomes.append(undecided[number])
+            elif patient_id is None:
                 outcomes.append(Refused("mrn", fact.mrn, _unknown_patient(fact.mrn)))
             elif (chain := chains.get(identity)) is not None:
                 outcomes.append(block.add_version(chain, fact, line, identity, content, patient_id))

@@ -11,7 +11,8 @@ from jobs.importers.canonical import KINDS, ROWS, Kind, Reading, Refused, reader
 from jobs.importers.loading.one_at_a_time import one_import_at_a_time
 from jobs.importers.loading.people import last_word_of
 from jobs.importers.loading.report import Counts, FactsRefused
-from jobs.importers.loading.store import Said, Store
+from jobs.importers.loading.said import Said
+from jobs.importers.loading.store import Store
 from models.own_vocabulary import words_at
 from models.patient_reading import refresh
 

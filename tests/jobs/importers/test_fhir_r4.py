@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.engine import Engine
 from sqlmodel import Session, SQLModel, col, select
 
-from jobs.importers.coded import Limits, contradicts, limits_of_text
+from jobs.importers.coded import Limits, limits_of_text
 from jobs.importers.load import ImportReport, import_paths
 from models.database import engine_for
 from models.errors import UsageError
@@ -272,11 +272,14 @@ def test_components_are_results_of_their_own_and_an_unknown_one_is_told(engine: 
     assert why(report)[1] == "Observation.component[1].code"
 
 
-def test_a_result_without_its_patient_takes_the_reference_as_number_and_says_so(engine: Engine, bring: Bring) -> None:
+def test_a_bare_reference_never_becomes_a_record_number(engine: Engine, bring: Bring) -> None:
     bring(patient("p1"))
     report = bring(observation())
-    assert counts(report) == (1, 1, 0, 0, 0)
-    assert any("by a reference alone" in warning for warning in report.warnings)
+    assert counts(report) == (1, 0, 0, 0, 1)
+    assert why(report)[1:] == (
+        "Observation.subject",
+        "the patient Patient/p1 is not in this import, and no identifier is given; send the Patient too",
+    )
 
 
 def test_an_unknown_patient_is_refused_and_never_made(engine: Engine, bring: Bring) -> None:
@@ -403,7 +406,8 @@ def test_how_a_drug_is_named(engine: Engine, bring: Bring, concept: Resource, dr
         ({"frequency": 1, "period": 2, "periodUnit": "d"}, "every-other-day"),
         ({"period": 1, "periodUnit": "wk"}, "weekly"),
         ({"frequency": 1, "period": 4, "periodUnit": "wk"}, "every-4-weeks"),
-        ({"frequency": 3, "period": 1, "periodUnit": "wk"}, None),
+        ({"frequency": 3, "period": 1, "periodUnit": "wk"}, "three-times-weekly"),
+        ({"frequency": 1, "period": 10, "periodUnit": "d"}, None),
         ({"frequency": "x", "period": "y"}, None),
     ],
 )
@@ -498,7 +502,7 @@ def test_a_myositis_is_the_diagnosis_and_the_newest_one_counts(engine: Engine, b
 
 
 def test_a_diagnosis_alone_makes_no_patient(engine: Engine, bring: Bring) -> None:
-    report = bring(condition(icd("M33.10")))
+    report = bring(condition(icd("M33.10"), subject={"identifier": {"value": "0012"}}))
     assert "together with its Patient" in why(report)[2]
     assert stored(engine, Patient) == []
 
@@ -550,8 +554,148 @@ def test_reference_ranges_as_laboratories_write_them(text: str, limits: Limits) 
     assert limits_of_text(text) == limits
 
 
-def test_a_name_contradicts_only_where_it_is_another_measure() -> None:
-    assert contradicts("troponin_t", "Troponin I, high sensitivity")
-    assert contradicts("ck", "CK-MB")
-    assert not contradicts("ck", "CPK")
-    assert not contradicts("creatinine", "Serum creatinine")
+# ------------------------------------------------------------------------- who is meant, and what belongs to whom
+
+
+def report_of(*results: str, **more: Any) -> Resource:
+    return {
+        "resourceType": "DiagnosticReport", "id": "dr", "status": "final", "code": {"text": "Lab"},
+        "subject": {"reference": "Patient/p1"}, "effectiveDateTime": "2026-03-02T08:30:00+01:00",
+        "result": [{"reference": one} for one in results], **more,
+    }  # fmt: skip
+
+
+def test_a_result_contained_in_its_report_is_read_with_the_reports_patient_and_time(
+    engine: Engine, bring: Bring
+) -> None:
+    inside = observation(id="o", subject=None, effectiveDateTime=None, issued=None)
+    made = report_of("#o", contained=[inside])
+    assert counts(bring(patient(), made)) == (2, 2, 0, 0, 0)
+    one = stored(engine, Observation)[0]
+    assert (one.value, one.effective_on, one.source_id) == (410, dt.date(2026, 3, 2), "dr#o")
+    assert counts(bring(patient(), made)) == (2, 0, 0, 2, 0)
+
+
+def test_a_result_inherits_what_it_leaves_to_the_report_or_panel_that_holds_it(engine: Engine, bring: Bring) -> None:
+    bare = observation(subject=None, effectiveDateTime=None)
+    panel = observation(
+        id="panel", valueQuantity=None, code={"text": "liver"}, hasMember=[{"reference": "Observation/o2"}]
+    )
+    member = observation("1920-8", 40, id="o2", subject=None, effectiveDateTime=None)
+    assert counts(bring(patient(), bare, report_of("Observation/o1"), panel, member)) == (3, 3, 0, 0, 0)
+    assert {one.measure: one.effective_on for one in stored(engine, Observation)} == {
+        "ck": dt.date(2026, 3, 2),
+        "ast": dt.date(2026, 3, 2),
+    }
+
+
+def test_a_result_in_two_reports_that_disagree_is_refused(bring: Bring) -> None:
+    one = report_of("Observation/o1")
+    two = report_of("Observation/o1", id="dr2", subject={"identifier": {"value": "9"}})
+    assert "two reports" in why(bring(patient(), observation(subject=None), one, two))[2]
+
+
+def test_what_a_report_entered_in_error_contains_is_taken_back(engine: Engine, bring: Bring) -> None:
+    made = report_of("#o", contained=[observation(id="o")])
+    bring(patient(), made)
+    bring(patient(), {**made, "status": "entered-in-error"})
+    assert [one.status for one in stored(engine, Observation)] == ["entered-in-error"]
+
+
+def test_a_dispense_is_kept_and_counted_and_is_no_dose(engine: Engine, bring: Bring) -> None:
+    dispense = statement(PREDNISONE, resourceType="MedicationDispense", whenHandedOver="2026-03-01")
+    report = bring(patient(), dispense)
+    assert counts(report) == (2, 1, 0, 0, 1)
+    assert "handed over, not what is taken" in why(report)[2]
+    assert stored(engine, MedicationStatement) == []
+    assert "MedicationDispense" in stored(engine, RejectedRow)[0].row
+
+
+def test_an_identifier_is_the_senders_id_where_there_is_no_lasting_one(engine: Engine, bring: Bring) -> None:
+    number = [{"system": "urn:lab", "value": "ACC-1"}]
+    assert counts(bring(patient(), observation(id=None, identifier=number)))[1] == 2
+    corrected = observation(id=None, identifier=number, value=900, status="corrected")
+    assert counts(bring(patient(), corrected)) == (2, 0, 1, 1, 0)
+    assert [(one.value, one.source_id) for one in stored(engine, Observation)] == [(900, "urn:lab|ACC-1")]
+
+
+def test_an_id_that_a_message_made_up_for_itself_gives_way_to_the_identifier(engine: Engine, tmp_path: Path) -> None:
+    for number, value in enumerate((410, 900)):
+        status = "corrected" if number else "final"
+        result = observation(
+            id=f"made-up-{number}", value=value, status=status, identifier=[{"system": "urn:lab", "value": "R-7"}]
+        )
+        whole = bundle(patient(), result)
+        whole["entry"][1]["fullUrl"] = f"urn:uuid:made-up-{number}"
+        path = tmp_path / f"message-{number}.json"
+        path.write_text(json.dumps(whole))
+        import_paths(engine, [path], timezone="UTC", by="nora", now=NOW)
+    assert [one.value for one in stored(engine, Observation)] == [900]
+
+
+def test_a_number_that_several_results_share_is_that_of_their_order(engine: Engine, bring: Bring) -> None:
+    number = [{"system": "urn:lab", "value": "ORDER-1"}]
+    early = observation(id=None, identifier=number)
+    late = observation(id=None, identifier=number, value=900, effectiveDateTime="2026-03-02T20:30:00+01:00")
+    assert counts(bring(patient(), early, late)) == (3, 3, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        {"identifier": {"system": "urn:other-hospital", "value": "0012"}},
+        {"reference": "Patient?identifier=urn:other-hospital|0012"},
+        {"reference": "Patient/p2"},
+    ],
+)
+def test_the_same_number_of_another_hospital_is_not_our_patient(
+    engine: Engine, bring: Bring, subject: Resource
+) -> None:
+    other = patient(id="p2", identifier=[{"system": "urn:other-hospital", "value": "0012"}])
+    report = bring(patient(), observation(subject=subject), *([other] if "p2" in str(subject) else []))
+    assert stored(engine, Observation) == []
+    assert [one.mrn for one in stored(engine, Patient)] == ["0012"]
+    assert "number of urn:other-hospital" in report.rejects[-1].why
+
+
+def test_another_number_of_a_patient_in_the_message_finds_that_patient(engine: Engine, bring: Bring) -> None:
+    report = bring(patient(), observation(subject={"identifier": {"system": "urn:ssn", "value": "999-99"}}))
+    assert counts(report) == (2, 2, 0, 0, 0)
+
+
+def test_a_limit_of_zero_or_the_wrong_way_round_is_left_out_and_said(engine: Engine, bring: Bring) -> None:
+    zero = observation(referenceRange=[{"low": {"value": 0}, "high": {"value": 0}}])
+    turned = observation("1920-8", 40, id="o2", referenceRange=[{"low": {"value": 50}, "high": {"value": 10}}])
+    report = bring(patient(), zero, turned)
+    assert counts(report) == (3, 3, 0, 0, 0)
+    assert [(one.value, one.upper_limit, one.lower_limit) for one in stored(engine, Observation)] == [
+        (410, None, None),
+        (40, None, None),
+    ]
+    assert sum("kept without its limits" in warning for warning in report.warnings) == 2
+
+
+def test_of_ranges_by_sex_and_age_the_patients_own_is_read(engine: Engine, bring: Bring) -> None:
+    def limit(high: float, sex: str = "", ages: tuple[int, int] | None = None) -> Resource:
+        made: Resource = {"high": {"value": high}}
+        if sex:
+            made["appliesTo"] = [{"coding": [{"code": sex}]}]
+        if ages:
+            made["age"] = {"low": {"value": ages[0], "code": "a"}, "high": {"value": ages[1], "code": "a"}}
+        return made
+
+    by_sex = observation(referenceRange=[limit(170, "female"), limit(200, "male")])
+    by_age = observation(id="o2", referenceRange=[limit(400, ages=(0, 17)), limit(200, ages=(18, 120))])
+    neither = observation(id="o3", referenceRange=[limit(170, "male"), limit(200, "male")])
+    bring(patient(), by_sex, by_age, neither)
+    assert [one.upper_limit for one in stored(engine, Observation)] == [170, 400, None]
+
+
+def test_a_file_that_cannot_be_read_is_one_reject_and_the_others_are_loaded(engine: Engine, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(json.dumps(bundle(patient(), observation())))
+    (tmp_path / "b.json").write_text('{"resourceType":"Observation",')
+    (tmp_path / "c.json").write_text('{"hello": 1}')
+    report = import_paths(engine, [tmp_path], timezone="UTC", by="nora", now=NOW)
+    assert counts(report) == (4, 2, 0, 0, 2)
+    assert [one.file for one in report.rejects] == ["b.json", "c.json"]
+    assert len(stored(engine, RejectedRow)) == 2

@@ -1,0 +1,131 @@
+"""HL7 files and folders as sheets of results, one for each sender; and rows that waited, read again."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobs.importers.canonical import Kind, Refused
+from jobs.importers.files import named_files
+from jobs.importers.hl7v2_oru.messages import holds_a_message, message_of_text, messages_of, senders_of
+from jobs.importers.hl7v2_oru.result import KIND, Row, rows_of_message
+from jobs.importers.message_row import MessageRow, MessageSheet
+from jobs.importers.sheet import Record, Sheet
+from models.errors import UsageError
+
+FORMAT = "hl7"
+SUFFIXES = (".hl7", ".oru")
+IN_FOLDERS = (*SUFFIXES, ".txt", ".dat")
+
+
+def rows_of(content: bytes, name: str) -> Iterator[Row]:
+    """Every result of a file, in order.
+
+    Raises:
+        UsageError: it is not HL7.
+    """
+    if not holds_a_message(content):
+        raise UsageError(f"{name} holds no HL7 message: no segment MSH begins one that can be read.")
+    for message in messages_of(content):
+        yield from rows_of_message(message)
+
+
+@dataclass(frozen=True)
+class FileOfMessages:
+    """The results that one sender has in one file."""
+
+    path: Path
+    name: str
+    sender: str
+    kind: Kind = KIND
+
+    @contextmanager
+    def open(self) -> Iterator[Sheet]:
+        """The sheet of the file; what was noticed of its messages is told once they are read."""
+        warnings: list[str] = []
+        sheet = MessageSheet(self.kind, self.name, self._records(warnings), self.sender, FORMAT)
+        sheet.warnings = warnings
+        yield sheet
+
+    def _records(self, warnings: list[str]) -> Iterator[Record]:
+        noticed: dict[str, list[int]] = {}
+        for message in messages_of(_read(self.path), self.sender):
+            if message.warning:
+                noticed.setdefault(message.warning, []).append(message.number)
+            for row in rows_of_message(message):
+                yield row.number, row.row, row.why
+        for warning, lines in noticed.items():
+            many = "1 message" if len(lines) == 1 else f"{len(lines)} messages"
+            warnings.append(f"{self.name} line {lines[0]}: {warning} ({many})")
+
+
+@dataclass(frozen=True)
+class FileWithoutMessages:
+    """A file beside others that holds no message: one row, kept with the reason."""
+
+    path: Path
+    name: str
+    sender: str = FORMAT
+    kind: Kind = KIND
+
+    @contextmanager
+    def open(self) -> Iterator[Sheet]:
+        """The sheet with its one row."""
+        refused = Refused("", "", "the file holds no HL7 message: no segment MSH begins one that can be read")
+        sent = _read(self.path)[:2_000].decode("utf-8", "replace")
+        row = MessageRow(self.kind, {}, {}, sent, refused)
+        yield MessageSheet(self.kind, self.name, iter([(1, row, refused.why)]), self.sender, FORMAT)
+
+
+@dataclass(frozen=True)
+class KeptMessages:
+    """Rows of one sender that waited; a row's line is its number among those that wait."""
+
+    name: str
+    sender: str
+    kept: Sequence[tuple[int, str]]
+    kind: Kind = KIND
+
+    @contextmanager
+    def open(self) -> Iterator[Sheet]:
+        """The sheet of the rows."""
+        yield MessageSheet(self.kind, self.name, self._records(), self.sender, FORMAT)
+
+    def _records(self) -> Iterator[Record]:
+        for number, text in self.kept:
+            for row in rows_of_message(message_of_text(text)):
+                yield number, row.row, row.why
+
+
+def find_messages(paths: Sequence[Path]) -> tuple[Sequence[FileOfMessages | FileWithoutMessages], list[str]]:
+    """The results in files and folders of HL7 messages, and warnings about what was left out.
+
+    Raises:
+        UsageError: a path does not exist, a folder holds no such file, or none of the files is HL7.
+    """
+    files, warnings = named_files(paths, IN_FOLDERS)
+    sheets: list[FileOfMessages | FileWithoutMessages] = []
+    good = 0
+    for path, name in files:
+        content = _read(path)
+        if holds_a_message(content):
+            good += 1
+            sheets += [FileOfMessages(path, name, sender) for sender in senders_of(content)]
+        else:
+            sheets.append(FileWithoutMessages(path, name))
+    if not good:
+        names = ", ".join(name for _, name in files)
+        raise UsageError(f"{names} holds no HL7 message: no segment MSH begins one that can be read.")
+    return sheets, warnings
+
+
+def kept_messages(name: str, sender: str, kept: Iterable[tuple[int, str]]) -> KeptMessages:
+    """Rows that waited, as they were kept, to be read again."""
+    return KeptMessages(name, sender, list(kept))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error

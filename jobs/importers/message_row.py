@@ -1,0 +1,96 @@
+"""A row that a message brought, and a sheet of them whose rows may wait: what HL7 and FHIR share beyond codes.
+
+Such rows are counted once however often they are sent. What the checks of `canonical` refuse in a row because nobody
+yet knows what its sender means (a unit, a form of value) waits; everything else is rejected with its reason.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from jobs.importers.canonical import COLUMNS, LONGEST_NAME, Kind, NotOurs, Refused, Waits
+from jobs.importers.coded import CodedRow, CodedSheet, text_of
+from jobs.importers.sheet import Record
+
+
+class MessageRow(CodedRow):
+    """A coded row with what makes it this result and no other.
+
+    Attributes:
+        within: what besides number, patient, measure and time makes it this result: specimen, sub-id.
+        once: what recognises the row when it is sent again, without what every sending has anew.
+        example: value and unit, or whatever lets a person recognise what it is about.
+        taken_back: the cells that take the result out of force where they correct it and cannot be read; else None.
+    """
+
+    __slots__ = ("example", "once", "taken_back", "within")
+
+    def __init__(
+        self,
+        kind: Kind,
+        cells: Mapping[str, str],
+        paths: Mapping[str, str],
+        sent: Any,
+        refused: Refused | None = None,
+        *,
+        within: tuple[str, ...] = (),
+        once: str = "",
+        example: str = "",
+        taken_back: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(kind, cells, paths, sent, refused)
+        self.within = within
+        self.once = once or text_of(sent)
+        self.example = example
+        self.taken_back = None if taken_back is None else [taken_back.get(column, "") for column in COLUMNS[kind]]
+
+
+class MessageSheet(CodedSheet):
+    """Rows of messages of one sender. `format` says how a row that waits is read again."""
+
+    def __init__(self, kind: Kind, name: str, records: Iterator[Record], sender: str, format: str) -> None:
+        super().__init__(kind, name, records, sender)
+        self.format = format
+
+    def told(self, cells: Sequence[str], refused: Refused) -> Refused:
+        """The refusal with the place in the message; one that a decision would lift becomes waiting."""
+        if not isinstance(cells, CodedRow):
+            return refused
+        known = cells.refused or refused
+        if isinstance(known, NotOurs):
+            return known
+        column = cells.paths.get(known.column, known.column)
+        if isinstance(known, Waits):
+            return Waits(column, known.value, known.why, kind=known.kind, what=known.what)
+        about = self._about(cells, known)
+        if about is not None:
+            kind, what = about
+            return Waits(column, known.value, known.why, kind=kind, what=what)
+        return Refused(column, known.value, known.why)
+
+    def _about(self, cells: CodedRow, refused: Refused) -> tuple[str, str] | None:
+        """What a decision would have to say for the row to be readable; None where none would help."""
+        said = dict(zip(COLUMNS[self.kind], cells, strict=True))
+        key = said.get("measure") or said.get("drug", "")
+        if refused.column == "unit":
+            return "unit", unit_to_decide(key, refused.value)
+        if refused.column == "value" and refused.value and not _is_number(refused.value):
+            return "value", value_to_decide(key, refused.value)
+        return None
+
+
+def unit_to_decide(key: str, unit: str) -> str:
+    """How an unknown unit of a measure is called where it waits: `ck E/L`, `ck without unit`."""
+    return f"{key} {unit.strip()}"[:LONGEST_NAME] if unit.strip() else f"{key} without unit"
+
+
+def value_to_decide(key: str, text: str) -> str:
+    """How a form of value is called where it waits: `hbsag negativ`."""
+    return f"{key} {' '.join(text.split())}"[:LONGEST_NAME]
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text.lstrip("<> ").replace(",", "."))
+    except ValueError:
+        return False
+    return True

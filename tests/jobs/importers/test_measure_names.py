@@ -1,0 +1,72 @@
+"""What results are called: a name contradicts a code only where it is known to mean something else."""
+
+import pytest
+
+from jobs.importers.canonical import Refused
+from jobs.importers.coded import LOCAL, LOINC, Coding, measure_of
+from jobs.importers.measure_names import contradicts, is_named, measure_named
+from models import vocabulary
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("ck", "CK SerPl-cCnc"), ("ck", "CPK"), ("ck", "Creatine Kinase, Total"), ("ck", "Creatinkinase"),
+        ("ck", "Kreatininkinase"), ("ck", "クレアチンキナーゼ"), ("ck", "Creatina quinasa"),
+        ("ck", "whatever they say"),
+        ("creatinine", "Creat SerPl-mCnc"), ("creatinine", "Serum creatinine"), ("creatinine", "Kreatinin (Jaffé)"),
+        ("alt", "ALT (SGPT)"), ("alt", "GPT (ALAT)"), ("ast", "SGOT"), ("crp", "CRP SerPl HS-mCnc"),
+        ("crp", "Protéine C-réactive"), ("troponin_i", "Troponin I SerPl HS-mCnc"), ("ldh", "LDH SerPl L to P-cCnc"),
+        ("esr", "ESR Bld Qn Westrgrn"), ("haemoglobin", "Hgb Bld-mCnc"), ("white_cells", "WBC # Bld Auto"),
+        ("hba1c", "HbA1c MFr Bld"), ("hba1c", "Hemoglobin A1c/Hemoglobin.total in Blood"), ("weight", "Gewicht"),
+        ("hbsag", "HBV surface Ag Ser Ql"), ("platelets", "Plaquettes"),
+        ("urine_protein", "Protein/Creatinine ratio, urine"),
+        ("egfr", "GFR/1.73 sq M.predicted by CKD-EPI (creatinine)"),
+    ],
+)  # fmt: skip
+def test_short_names_other_languages_and_unknown_words_contradict_nothing(key: str, name: str) -> None:
+    assert not contradicts(key, name)
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("ck", "CK-MB"), ("ck", "CKMB"), ("ck", "Creatine kinase.MB/Creatine kinase.total"), ("ck", "Creatinine"),
+        ("ck", "Macro-CK"), ("ck", "CK, urine"), ("troponin_t", "Troponin I, high sensitivity"),
+        ("troponin_t", "Troponine I"), ("creatinine", "Creatinine clearance"), ("creatinine", "Creat Ur-mCnc"),
+        ("creatinine", "Kreatinin im Urin"), ("creatinine", "Protein/Creatinine ratio"), ("ldh", "Lactate"),
+        ("alt", "AST (GOT)"), ("ast", "AST/ALT ratio"), ("haemoglobin", "Hemoglobin A1c"),
+        ("haemoglobin", "Mean corpuscular hemoglobin"), ("neutrophils", "Neutrophils NFr Bld Auto"),
+        ("neutrophils", "Neutrophils %"), ("platelets", "Mean platelet volume"), ("igg", "IgA"),
+        ("bilirubin", "Bilirubin direct"), ("glucose", "Glucose-6-phosphate dehydrogenase"), ("weight", "Birth weight"),
+    ],
+)  # fmt: skip
+def test_another_test_specimen_isoform_share_or_ratio_contradicts(key: str, name: str) -> None:
+    assert contradicts(key, name)
+
+
+@pytest.mark.parametrize("key", sorted(vocabulary.measures()))
+def test_no_measure_contradicts_its_own_names_and_codes(key: str) -> None:
+    row = vocabulary.measure(key)
+    codes = [one.name for one in vocabulary.vocabulary().measure_codes.values() if one.measure == key]
+    for name in (row.label, row.short_label, *codes):
+        assert not contradicts(key, name), name
+
+
+def test_a_name_alone_means_a_measure_only_as_a_whole() -> None:
+    assert measure_named("Creatine kinase") == "ck"
+    assert measure_named("PLAQUETTES") == "platelets"
+    assert measure_named("Creatine kinase, patient fasting") is None
+    assert measure_named("CK-MB") is None
+
+
+def test_a_laboratorys_own_code_means_only_what_its_name_says() -> None:
+    assert measure_of([Coding(LOCAL, "AST", "ASAT (GOT)")], "").key == "ast"
+    assert is_named("ast", "ASAT (GOT)")
+    with pytest.raises(Refused, match="would be"):
+        measure_of([Coding(LOCAL, "AST", "Antistreptolysin titre")], "")
+
+
+def test_a_code_that_must_not_be_used_is_refused_whatever_it_is_called() -> None:
+    with pytest.raises(Refused, match="MB fraction"):
+        measure_of([Coding(LOINC, "32673-6", "CK")], "")

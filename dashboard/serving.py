@@ -36,6 +36,27 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+def close(server: Any, *, patience: float = 5) -> None:
+    """Close a web server once its requests are answered, so that none of its threads writes afterwards.
+
+    waitress wakes its loop by a byte written to a pipe. A request that ends when the pipe is closed writes that byte
+    into whatever file has its number by then: the first letter of a database that was opened since, which is then
+    "not a database". So the pipe stays open while a thread of it is left.
+
+    Args:
+        patience: seconds for the running requests to end. What still runs then is told nothing and hears nothing.
+    """
+    from waitress.wasyncore import dispatcher
+
+    server.task_dispatcher.shutdown(timeout=patience)
+    server.pull_trigger = lambda: None
+    for connection in list(server.active_channels.values()):
+        connection.handle_close()
+    dispatcher.close(server)
+    if not server.task_dispatcher.threads:
+        server.trigger.close()
+
+
 def serve_web(
     settings: Settings,
     engine: Engine,
@@ -87,4 +108,4 @@ def serve_web(
     finally:
         if scheduler is not None:
             scheduler.stop()
-        server.close()
+        close(server)

@@ -11,7 +11,6 @@ import shutil
 import struct
 import sys
 import tempfile
-import threading
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from tests.web_server import web_server
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "screenshots"
 LARGEST = 250_000
@@ -84,7 +85,6 @@ def chromium() -> str:
 def demonstration(patients: int) -> Iterator[tuple[str, str]]:
     """A running demonstration: its address and the password of its cast."""
     from pydantic import SecretStr
-    from waitress.server import create_server
 
     from dashboard.app import create_app
     from dashboard.demonstration import build_demo_clinic
@@ -110,15 +110,11 @@ def demonstration(patients: int) -> Iterator[tuple[str, str]]:
         scheduler = Scheduler(engine, settings)
         scheduler.start()
         application = create_app(settings, engine, demo_password=password).server
-        server: Any = create_server(application, host="127.0.0.1", port=0, threads=4)
-        thread = threading.Thread(target=server.run, daemon=True)
-        thread.start()
         try:
-            yield f"http://127.0.0.1:{server.effective_port}", password
+            with web_server(application) as address:
+                yield address, password
         finally:
             scheduler.stop()
-            server.close()
-            thread.join(timeout=5)
             engine.dispose()
 
 

@@ -4,7 +4,6 @@ import logging
 import os
 import shutil
 import statistics
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from models.settings import Settings
 from tests.benchmarks import ours
 from tests.benchmarks.clinic import NOW, Clinic
 from tests.benchmarks.measuring import Goal, Report, Unavailable
+from tests.web_server import web_server
 
 FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -89,17 +89,9 @@ def screens(report: Report, clinic: Clinic, repeats: int) -> None:
 
 @contextmanager
 def _served(application: Any) -> Iterator[str]:
-    from waitress.server import create_server
-
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a browser asks for much at once
-    server: Any = create_server(application, host="127.0.0.1", port=0, threads=4)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.effective_port}"
-    finally:
-        server.close()
-        thread.join(timeout=5)
+    with web_server(application) as address:
+        yield address
 
 
 def plain_dash(clinic: Clinic) -> Any:

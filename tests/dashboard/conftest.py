@@ -7,7 +7,6 @@ import datetime as dt
 import json
 import re
 import shutil
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlmodel import Session
+
+from tests.web_server import web_server
 
 if TYPE_CHECKING:
     from flask.testing import FlaskClient
@@ -294,14 +295,8 @@ def filled(clinic: Clinic) -> Clinic:
 @pytest.fixture
 def served(filled: Clinic) -> Iterator[str]:
     """The address of the small clinic's web server, on a port of this machine."""
-    from waitress.server import create_server
-
-    server = create_server(filled.app.server, host="127.0.0.1", port=0, threads=4)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.effective_port}"
-    server.close()
-    thread.join(timeout=0.2)  # a daemon: waitress leaves its loop at its own pace
+    with web_server(filled.app.server) as address:
+        yield address
 
 
 ENDS = "one => one.effect.getComputedTiming().endTime < Infinity"

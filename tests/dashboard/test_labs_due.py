@@ -1,7 +1,6 @@
 """Labs due: who is listed in which state, and what a pause or a "not possible" does and undoes."""
 
 import datetime as dt
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from models.taper_plan import MonitoringPause
 from models.user import AuditEvent
 from tests.dashboard.conftest import NOW, PASSWORD, TODAY, Clinic, call, days
 from tests.dashboard.shown import here, hrefs, rows, words
+from tests.web_server import web_server
 
 TESTS = ("ck", "troponin_i", "crp")
 UNITS = {"ck": "U/L", "troponin_i": "ng/L", "crp": "mg/L"}
@@ -62,14 +62,8 @@ def labs(clinic: Clinic, tmp_path: Path) -> Clinic:
 @pytest.fixture
 def served_labs(labs: Clinic) -> Iterator[str]:
     """The address of that clinic's web server."""
-    from waitress.server import create_server
-
-    server = create_server(labs.app.server, host="127.0.0.1", port=0, threads=4)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.effective_port}"
-    server.close()
-    thread.join(timeout=5)
+    with web_server(labs.app.server) as where:
+        yield where
 
 
 def shown(clinic: Clinic, name: str = "nora", **query: str) -> Any:

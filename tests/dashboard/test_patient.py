@@ -9,6 +9,8 @@ import flask
 import pytest
 from sqlmodel import Session, select
 
+from tests.web_server import web_server
+
 from .conftest import NOW, TODAY, Clinic, call
 
 if TYPE_CHECKING:
@@ -453,21 +455,15 @@ def test_an_alert_of_another_patient_cannot_be_reached_from_this_page(charted: C
 @pytest.fixture
 def chart(charted: Clinic, page: "Page") -> Iterator["Page"]:
     """The child's page in a browser, with Nora signed in."""
-    import threading
-
-    from waitress.server import create_server
-
     from .conftest import PASSWORD
 
-    server = create_server(charted.app.server, host="127.0.0.1", port=0, threads=4)
-    threading.Thread(target=server.run, daemon=True).start()
-    page.goto(f"http://127.0.0.1:{server.effective_port}/patients/77")
-    page.fill("main > form input[name=name]", "nora")
-    page.fill("main > form input[name=password]", PASSWORD)
-    page.click("main > form button")
-    page.wait_for_selector("#patient-late .card")
-    yield page
-    server.close()
+    with web_server(charted.app.server) as address:
+        page.goto(f"{address}/patients/77")
+        page.fill("main > form input[name=name]", "nora")
+        page.fill("main > form input[name=password]", PASSWORD)
+        page.click("main > form button")
+        page.wait_for_selector("#patient-late .card")
+        yield page
 
 
 @pytest.mark.browser

@@ -1,7 +1,6 @@
 """A patient's own taper plan from the patient's page: tried out by everybody, agreed and withdrawn by a physician."""
 
 import datetime as dt
-import threading
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ import pytest
 from sqlmodel import Session, select
 
 from models.errors import ActionRefused
+from tests.web_server import web_server
 
 from .conftest import NOW, PASSWORD, TODAY, Clinic, call
 from .test_patient import CHILD, ago, buttons, looking, view_of, words
@@ -275,14 +275,8 @@ def test_nothing_is_planned_for_a_patient_who_left(dosed: Clinic) -> None:
 @pytest.fixture
 def address(dosed: Clinic) -> Iterator[str]:
     """Where the clinic's web server listens."""
-    from waitress.server import create_server
-
-    server = create_server(dosed.app.server, host="127.0.0.1", port=0, threads=4)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.effective_port}"
-    server.close()
-    thread.join(timeout=5)
+    with web_server(dosed.app.server) as where:
+        yield where
 
 
 @pytest.mark.browser

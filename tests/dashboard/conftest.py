@@ -7,7 +7,7 @@ import datetime as dt
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -109,6 +109,20 @@ def call(client: "FlaskClient", output: str, changed: str = "x.n_clicks", **opti
 def clock() -> Clock:
     """Sunday 22 November 2026, 07:02 UTC, until the test moves it."""
     return Clock()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def real_hasher() -> Iterator[Callable[[], Any]]:
+    """What hashes passwords in a clinic. Here they cost little: hundreds of tests sign somebody in."""
+    from argon2 import PasswordHasher
+
+    from models import accounts
+
+    real = accounts._hasher
+    cheap = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(accounts, "_hasher", lambda: cheap)
+        yield real
 
 
 @pytest.fixture(scope="session")
@@ -282,13 +296,27 @@ def keep_summaries(session: Session) -> None:
     stand_again(session.connection(), list(rows), TODAY)
 
 
-@pytest.fixture
-def filled(clinic: Clinic) -> Clinic:
-    """The same application on four active patients and one who has left, with answers and alerts."""
-    from models.database import writing
+@pytest.fixture(scope="session")
+def filled_template(staffed_template: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Mapping[str, int]]:
+    """That database with the small clinic in it, to be copied, and the patients' ids by record number."""
+    from models.database import engine_for, writing
 
-    with writing(clinic.engine) as session:
-        clinic.patients = fill(session)
+    path = tmp_path_factory.mktemp("filled") / "filled.db"
+    shutil.copyfile(staffed_template, path)
+    engine = engine_for(f"sqlite:///{path}")
+    with writing(engine) as session:
+        known = fill(session)
+    engine.dispose()  # the last connection brings everything into the one file
+    return path, known
+
+
+@pytest.fixture
+def filled(clinic: Clinic, filled_template: tuple[Path, Mapping[str, int]]) -> Clinic:
+    """The same application on four active patients and one who has left, with answers and alerts."""
+    template, known = filled_template
+    clinic.engine.dispose()
+    shutil.copyfile(template, str(clinic.engine.url.database))
+    clinic.patients = dict(known)
     return clinic
 
 

@@ -1,6 +1,8 @@
 """Who gets in, what each role may do, and how a session ends."""
 
 import re
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -79,6 +81,15 @@ def test_a_wrong_password_and_an_unknown_name_look_the_same(clinic: Clinic, name
     assert answer.status_code == 401
     assert "Name or password is not right" in answer.text
     assert answer.headers.get("Set-Cookie", "").find("myopanel_session") < 0
+
+
+def test_trying_passwords_out_costs_whoever_stole_them_memory_and_time(real_hasher: Callable[[], Any]) -> None:
+    from argon2 import extract_parameters
+
+    kept = extract_parameters(real_hasher().hash("correct horse"))
+    assert kept.type.name == "ID"
+    assert kept.memory_cost >= 19 * 1024  # KiB: OWASP's least for two passes
+    assert kept.time_cost >= 2
 
 
 def test_failed_sign_ins_are_on_record(clinic: Clinic) -> None:

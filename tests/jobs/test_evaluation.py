@@ -374,7 +374,7 @@ def test_facts_stored_after_an_evaluation_are_followed_for_the_present_day(engin
 def test_a_patient_whose_facts_change_while_being_computed_is_computed_again(engine, clinic_folder, monkeypatch):
     load(engine, clinic_folder(patients=[{"mrn": "1"}], observations=[cmas("1", -14, 27)]))
     asked = []
-    ask = evaluation.ask
+    ask = assessing.ask
 
     def slow(patient, *rest):
         if not asked:
@@ -382,7 +382,7 @@ def test_a_patient_whose_facts_change_while_being_computed_is_computed_again(eng
         asked.append(patient.revision)
         return ask(patient, *rest)
 
-    monkeypatch.setattr(evaluation, "ask", slow)
+    monkeypatch.setattr("jobs.evaluation.run.ask", slow)
     assert met(run(engine)) == {("1", "declining-strength", "cmas")}
     assert len(asked) == 2, "once with the facts as they were, once with the new one"
     with reading(engine) as session:
@@ -404,7 +404,7 @@ def test_a_rule_that_finds_no_words_for_one_patient_stops_nobody_elses_alerts(en
     mute = replace(honest, explain=speechless)
     asked = answer_row.rule
     monkeypatch.setattr(answer_row, "rule", lambda key: mute if key == honest.key else asked(key))
-    monkeypatch.setattr(evaluation, "rule", answer_row.rule)
+    monkeypatch.setattr("jobs.evaluation.said.rule", answer_row.rule)
     look = run(engine, dry_run=True)
     assert {mrn for mrn, _, _ in met(look)} == {"0", "1", "3"}
     assert look.exit_code == 1

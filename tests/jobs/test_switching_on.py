@@ -222,13 +222,13 @@ def test_a_clinic_evaluated_for_the_first_time_has_no_group(
 
 
 def test_a_run_that_broke_off_goes_on_where_it_was(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    from jobs.evaluation import _Run
+    from jobs.evaluation.run import Run
 
     def breaks(*_: Any) -> None:
         raise RuntimeError("the machine went down")
 
     with monkeypatch.context() as broken:
-        broken.setattr(_Run, "_close", breaks)
+        broken.setattr(Run, "_close", breaks)
         with pytest.raises(RuntimeError):
             run(engine, 1)
     run(engine, 1)

@@ -14,6 +14,8 @@ JOBS ?= 2
 # These reach every command below: no bar or colour code in a log, no question that would wait for an answer.
 export PIP_NO_INPUT := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Machines that forbid Python to keep what it compiled make each of hundreds of processes compile everything anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .NOTPARALLEL:
 .PHONY: help install demo test check lint types contracts unit anyday browser serial bench lock clean

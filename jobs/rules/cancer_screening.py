@@ -27,6 +27,7 @@ from jobs.rule import (
     Source,
     day_text,
     parameter,
+    stretch,
 )
 from models.age import age_on
 from models.patient_facts import ADULT_FROM_YEARS, PatientFacts, day_number
@@ -431,7 +432,9 @@ RULE = Rule(
         "national programmes that begin or end at another age",
     ),
     clears_when="what is due is on file, or a cancer is recorded",
-    in_time="the years of the search are over",
+    in_time=lambda limits: (
+        f"{stretch(365 * limits.years)} and {stretch(limits.early_days)} have passed since the diagnosis"
+    ),
     topic="cancer",
     limitations=(
         "The lists of risk factors and how many make which class are from memory and marked so. The guideline counts "

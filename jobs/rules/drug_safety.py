@@ -31,6 +31,7 @@ from jobs.rule import (
     day_text,
     number,
     parameter,
+    stretch,
 )
 from jobs.screens import HARMS_THE_UNBORN
 from jobs.treatment import Course, courses, ended_courses
@@ -842,11 +843,11 @@ RULE = Rule(
         "a low count after an infection; raised liver enzymes from muscle; creatinine after a dry day",
         "an old prescription left open beside the new one",
     ),
-    clears_when=(
+    clears_when=lambda limits: (
         "the drug list or the record is corrected, a later result lies inside the limit, or the drug ends (of a "
-        "dangerous value: four weeks after it, where nothing else is taken)"
+        f"dangerous value: {stretch(limits.after_days)} after it, where nothing else is taken)"
     ),
-    in_time="four weeks have passed since the drug of a dangerous value ended",
+    in_time=lambda limits: f"{stretch(limits.after_days)} after the end of the drug of a dangerous value",
     topic="treatment safety",
     limitations=(
         "Most limits are for adults; for a child beyond one of them it is said that none is known. Limits marked "

@@ -22,6 +22,7 @@ from jobs.rule import (
     Source,
     day_text,
     parameter,
+    stretch,
 )
 from jobs.rules.active_disease import DIFFICULTIES
 from jobs.rules.declining_strength import INSTRUMENTS
@@ -183,7 +184,7 @@ RULE = Rule(
     ),
     known_false_alarms=("followed at another clinic", "asked about and not written down"),
     clears_when="the answer, also a no, or a value is recorded",
-    in_time="three months have passed since a fall",
+    in_time=lambda limits: f"a fall is more than {stretch(limits.fall_days)} ago",
     topic="monitoring",
     limitations=(
         "Intervals are site settings. Grip and knee extension, which this disease takes first, have no score here."

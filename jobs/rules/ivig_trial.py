@@ -26,6 +26,7 @@ from jobs.rule import (
     day_text,
     number,
     parameter,
+    stretch,
 )
 from jobs.rules.declining_strength import INSTRUMENTS
 from jobs.scores.core_set import SCALE_RANGES
@@ -358,9 +359,9 @@ RULE = Rule(
         "strength from before the first course is on file, the response is measured against values from before it, "
         "the dose becomes less, or immunoglobulin ends and acts no longer"
     ),
-    in_time=(
-        "four weeks have passed since a first course before which nothing was measured, or immunoglobulin acts no "
-        "longer"
+    in_time=lambda limits: (
+        f"a first course before which nothing was measured is more than {stretch(limits.baseline_until_day)} ago, or "
+        "immunoglobulin acts no longer"
     ),
     topic="treatment response",
     limitations=(

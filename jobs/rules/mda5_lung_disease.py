@@ -28,6 +28,7 @@ from jobs.rule import (
     number,
     one_line_each,
     parameter,
+    stretch,
 )
 from models.list_order import Danger
 from models.patient_facts import Happening, PatientFacts, Reading, day_number
@@ -424,9 +425,9 @@ RULE = Rule(
         "ferritin raised by inflammation, liver disease, iron or transfusion",
     ),
     clears_when="shortness of breath has ended and later tests of the lung and ferritin are not of that kind any more",
-    in_time=(
-        "half a year has passed since lung disease was first recorded, or four weeks since shortness of breath, and "
-        "the lung was looked at since"
+    in_time=lambda limits: (
+        f"lung disease was first recorded more than {stretch(limits.new_days)} ago, or shortness of breath more than "
+        f"{stretch(limits.symptom_days)} ago, and the lung was looked at since"
     ),
     topic="lung",
     limitations=(

@@ -28,6 +28,7 @@ from jobs.rule import (
     day_text,
     one_line_for_all,
     parameter,
+    stretch,
 )
 from jobs.treatment import CONTINUING, courses
 from models.patient_facts import ADULT_FROM_YEARS, FeedSilence, Happening, PatientFacts, Reading, date_of, day_number
@@ -523,7 +524,7 @@ RULE = Rule(
         "a drug that was stopped but never ended in the record",
     ),
     clears_when="a valid result of the test arrives, or what requires it ends",
-    in_time="three months have passed since a symptom that requires it was recorded",
+    in_time=lambda limits: f"a symptom that requires it was recorded more than {stretch(limits.symptom_days)} ago",
     topic="monitoring",
     version="2.0.0",
     changed=(

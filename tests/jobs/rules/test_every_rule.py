@@ -45,7 +45,15 @@ def test_every_key_others_rely_on_is_there() -> None:
 
 @each_rule
 def test_a_rule_says_what_a_clinician_needs_to_judge_it(one: Rule) -> None:
-    for text in (one.title, one.question, one.why_it_matters, one.clears_when, one.version, one.subject, one.topic):
+    for text in (
+        one.title,
+        one.question,
+        one.why_it_matters,
+        one.facts_that_end(one.defaults()),
+        one.version,
+        one.subject,
+        one.topic,
+    ):
         assert text.strip()
     assert one.known_false_alarms
     assert all(text.strip() for text in one.known_false_alarms)

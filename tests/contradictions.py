@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from jobs.asked_for import asked_by
 from jobs.cards import OF_THE_DISEASE
 from jobs.escalation import escalation
 from jobs.phenotype import OF_THE_LUNG, RECOVERING, SPEAK_OF_ACTIVITY, STATE_TITLES, WEAKNESS_REMAINS
@@ -43,6 +44,7 @@ def contradictions(
         *_about_weakness(said, met, cards),
         *_about_the_liver(met, cards),
         *_about_the_lung(met),
+        *_asked_twice(met),
         *_counts_of_days(said),
     ]
 
@@ -112,6 +114,15 @@ def _about_the_lung(met: Met) -> Iterator[str]:
 
 def _rank(one: Answer) -> int:
     return severity_rank(one.severity)
+
+
+def _asked_twice(met: Met) -> Iterator[str]:
+    """One sample serves whoever wants it: no two alerts ask for the same test."""
+    asking = [(f"{key} ({one.subject})", asked_by(key, one.subject, one.numbers)) for key, one in met]
+    for place, (who, asked) in enumerate(asking):
+        for other, wanted in asking[place + 1 :]:
+            if asked & wanted:
+                yield f"{who} and {other} both ask for {sorted(asked & wanted)}"
 
 
 def _counts_of_days(said: Mapping[str, Any]) -> Iterator[str]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from jobs.asked_for import ASKS, OVERDUE_LABS, asked_for, asks_for
 from jobs.examinations import Done, Examination, last_done
 from jobs.newest import next_after
 from jobs.phrasing import listed
@@ -43,6 +44,8 @@ HIGH_ANTIBODIES, MODERATE_ANTIBODIES = ("TIF1G", "NXP2"), ("SAE", "HMGCR", "MI2"
 SWALLOWING, ULCERS, RESISTS = "trouble swallowing", "skin ulcers", "active disease that does not respond"
 FEATURES = (SWALLOWING, ULCERS, RESISTS)
 CANCER = "cancer"
+ASKED_BEFORE = (OVERDUE_LABS, "missing-safety-screen", "lung-screening")
+"""Rules that ask for some of the same tests; what they ask for is not asked for again here."""
 ALL_DONE = "cancer_screening"
 """The event that says the whole search was done, wherever its parts are recorded."""
 
@@ -174,7 +177,8 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
     numbers |= {"risk": risk.known, "could_be": risk.could_be, "factors": ", ".join(risk.factors)}
     numbers |= {"missing": ", ".join(risk.missing)}
     rounds = _rounds(patient, risk.known, begun, as_of, parameters)
-    open_ones = [one for one in rounds if one.done is None]
+    elsewhere = asked_for(patient, ASKED_BEFORE)
+    open_ones = [one for one in rounds if one.done is None and elsewhere.isdisjoint(_facts_of(one.what))]
     late = [one for one in open_ones if as_of > one.due + parameters.grace_days]
     recheck_on = next_after(as_of, *_changes(begun, ends, parameters))
     evidence = tuple(dict.fromkeys((*risk.facts, *(one.done.fact for one in rounds if one.done is not None))))
@@ -189,7 +193,8 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
             recheck_on=recheck_on,
             evidence=evidence,
             numbers=numbers
-            | {"said": _labels(late), "open": _by_round(late), "more": _more(patient, risk, onset, parameters)},
+            | {"said": _labels(late), "open": _by_round(late), "more": _more(patient, risk, onset, parameters)}
+            | {ASKS: asks_for(fact for one in late for fact in _facts_of(one.what))},
         )
     elif risk.could_be != risk.known:
         yield _untold(f"not on file: {', '.join(risk.missing)}", numbers, evidence, recheck_on)
@@ -294,6 +299,11 @@ def _rounds(patient: PatientFacts, risk: str, begun: int, today: int, parameters
     return out
 
 
+def _facts_of(what: Examination) -> tuple[str, ...]:
+    """What would count as having done it."""
+    return (*what.measures, *what.events)
+
+
 def _labels(rounds: Sequence[_Round]) -> str:
     return listed([one.what.label for one in rounds])
 
@@ -394,7 +404,7 @@ RULE = Rule(
         *(one.key for one in (*ENHANCED, *OF_WOMEN, *OF_MEN)),
         "active-disease",
     ),
-    after=("active-disease",),
+    after=("active-disease", *ASKED_BEFORE),
     quiet_when_untold=True,
     sources=(
         Source(

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from jobs.asked_for import ASKS, OVERDUE_LABS, asked_for, asks_for
 from jobs.newest import next_after
 from jobs.rule import (
     ACTION,
@@ -83,7 +84,12 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
         every: int = getattr(parameters, interval)
         due = known_from + parameters.first_days if newest is None else newest.day + every
         wanted.append(_Wanted(subject, newest, due))
-    late = [one for one in wanted if as_of > one.due]
+    elsewhere = asked_for(patient, (OVERDUE_LABS,))
+    late = [
+        one
+        for one in wanted
+        if as_of > one.due and elsewhere.isdisjoint((*ASKED[one.subject][0], *ASKED[one.subject][1]))
+    ]
     first = min(one.due for one in late or wanted)
     yield Answer(
         FOLLOW_UP,
@@ -96,6 +102,9 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
         numbers={
             "said": ", ".join(f"{one.subject} ({_last(one.newest)})" for one in late),
             "subjects": ";".join(one.subject for one in late),
+            ASKS: asks_for(
+                fact for one in late for kinds in ASKED[one.subject][:2] for fact in kinds if fact not in INSTRUMENTS
+            ),
         },
     )
     fall = patient.last_event(FALL)
@@ -171,6 +180,7 @@ RULE = Rule(
     suggested_action=suggested_action,
     parameters=Parameters,
     subject="what is followed",
+    after=(OVERDUE_LABS,),
     reads=("diagnosis", "dysphagia", "swallow_assessment", FALL, *DIFFICULTIES, "haq", *INSTRUMENTS, "fvc_percent"),
     sources=(
         Source(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from jobs.asked_for import ASKS, OVERDUE_LABS, asked_for, asks_for
 from jobs.examinations import Done, Examination, last_done, recorded_as_not_possible
 from jobs.newest import next_after
 from jobs.rule import (
@@ -113,7 +114,12 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
         return
     early = why == _label(MDA5) and as_of - begun <= parameters.early_days
     wanted = _wanted(patient, begun, early, as_of, parameters)
-    late = [one for one in wanted if as_of > one.due + parameters.grace_days]
+    elsewhere = asked_for(patient, (OVERDUE_LABS,))
+    late = [
+        one
+        for one in wanted
+        if as_of > one.due + parameters.grace_days and elsewhere.isdisjoint((*one.what.measures, *one.what.events))
+    ]
     recheck_on = next_after(
         as_of,
         *(one.due + parameters.grace_days + 1 for one in wanted),
@@ -133,7 +139,9 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
         due=due,
         recheck_on=recheck_on,
         evidence=tuple(one.last.fact for one in wanted if one.last is not None) or _first_fact(patient),
-        numbers=numbers | {"said": ", ".join(map(_said, late))},
+        numbers=numbers
+        | {"said": ", ".join(map(_said, late))}
+        | {ASKS: asks_for(fact for one in late for fact in (*one.what.measures, *one.what.events))},
     )
 
 
@@ -231,6 +239,7 @@ RULE = Rule(
     phrase=phrase,
     parameters=Parameters,
     subject="lung",
+    after=(OVERDUE_LABS,),
     reads=("autoantibodies", LUNG_DISEASE, CHEST_CT, *OTHER_CT.events, "fvc_percent", "dlco_percent"),
     quiet_when_untold=True,
     sources=(

@@ -400,6 +400,13 @@ IN_TIME: Mapping[str, Sequence[Example]] = {
             expect={"subject": "breathing", "state": MET},
         ),
     ),
+    "missing-safety-screen": (
+        Example(
+            "azathioprine for ten days, no blood count from before or since",
+            medications=({"drug": "azathioprine", "dose": 150, "start": -10},),
+            expect={"subject": "azathioprine:blood_count", "state": MET},
+        ),
+    ),
     "missing-prophylaxis": (
         Example(
             "40 mg for forty days, then 2.5 mg",
@@ -427,6 +434,7 @@ ENDS_ON: Mapping[str, Mapping[str, int]] = {
     "ivig-trial": {"the first course a week ago": 22, "a clot ten days after": 42},
     "mda5-lung-disease": {"new lung disease": 23},
     "missing-prophylaxis": {"40 mg for forty days": 345},
+    "missing-safety-screen": {"azathioprine for ten days": 12},
     "no-response-after-pulse": {"35 days after the pulse": 148},
     "overdue-labs": {"short of breath for three weeks": 66},
     "pain-without-weakness": {"pain 8 of 10": 182},

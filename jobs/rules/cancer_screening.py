@@ -155,6 +155,7 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
         "said": "",
         "open": "",
         "more": "",
+        "elsewhere": "",
     }
     if patient.diagnosed_on is None:
         if patient.is_child() or not patient.statements:
@@ -178,7 +179,9 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
     numbers |= {"missing": ", ".join(risk.missing)}
     rounds = _rounds(patient, risk.known, begun, as_of, parameters)
     elsewhere = asked_for(patient, ASKED_BEFORE)
-    open_ones = [one for one in rounds if one.done is None and elsewhere.isdisjoint(_facts_of(one.what))]
+    undone = [one for one in rounds if one.done is None]
+    open_ones = [one for one in undone if elsewhere.isdisjoint(_facts_of(one.what))]
+    numbers["elsewhere"] = _labels([one for one in undone if one not in open_ones])
     late = [one for one in open_ones if as_of > one.due + parameters.grace_days]
     recheck_on = next_after(as_of, *_changes(begun, ends, parameters))
     evidence = tuple(dict.fromkeys((*risk.facts, *(one.done.fact for one in rounds if one.done is not None))))
@@ -360,7 +363,8 @@ def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
         missing += f"; the risk could be {row['could_be']}." if row["could_be"] != row["risk"] else "."
     if row["state"] == NOT_MET:
         rest = f"; {row['open']}" if row["open"] else ""
-        return f"Cancer risk {row['risk']}{factors}: nothing is overdue{rest}.{missing}"
+        others = f" but what other alerts ask for ({row['elsewhere']})" if row["elsewhere"] else ""
+        return f"Cancer risk {row['risk']}{factors}: nothing is overdue{others}{rest}.{missing}"
     more = f" To be considered: {row['more']}." if row["more"] else ""
     return f"Cancer risk {row['risk']}{factors}. {str(row['open'])[0].upper()}{str(row['open'])[1:]}.{missing}{more}"
 

@@ -31,6 +31,8 @@ from models.patient_facts import Happening, PatientFacts, Reading, day_number
 from models.states import Cause
 
 DIAGNOSIS = "IBM"
+ASKED_BEFORE = (OVERDUE_LABS, "lung-screening")
+"""Rules that ask for some of the same tests; what they ask for is not asked for again here."""
 FOLLOW_UP, FALL = "follow-up", "fall"
 ASKED: Mapping[str, tuple[tuple[str, ...], tuple[str, ...], str]] = {
     "swallowing": (("dysphagia", "swallow_assessment"), (), "half_yearly_days"),
@@ -84,7 +86,7 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
         every: int = getattr(parameters, interval)
         due = known_from + parameters.first_days if newest is None else newest.day + every
         wanted.append(_Wanted(subject, newest, due))
-    elsewhere = asked_for(patient, (OVERDUE_LABS,))
+    elsewhere = asked_for(patient, ASKED_BEFORE)
     late = [
         one
         for one in wanted
@@ -180,7 +182,7 @@ RULE = Rule(
     suggested_action=suggested_action,
     parameters=Parameters,
     subject="what is followed",
-    after=(OVERDUE_LABS,),
+    after=ASKED_BEFORE,
     reads=("diagnosis", "dysphagia", "swallow_assessment", FALL, *DIFFICULTIES, "haq", *INSTRUMENTS, "fvc_percent"),
     sources=(
         Source(

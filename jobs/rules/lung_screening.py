@@ -102,7 +102,14 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
         return
     begun = _begun(patient)
     past = any(one.present for one in patient.events(LUNG_DISEASE))
-    numbers: dict[str, Any] = {"why": why, "said": "", "disease": False, "mda5": why == _label(MDA5), "past": past}
+    numbers: dict[str, Any] = {
+        "why": why,
+        "said": "",
+        "elsewhere": "",
+        "disease": False,
+        "mda5": why == _label(MDA5),
+        "past": past,
+    }
     if begun is None:
         yield Answer(
             SUBJECT,
@@ -115,11 +122,9 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
     early = why == _label(MDA5) and as_of - begun <= parameters.early_days
     wanted = _wanted(patient, begun, early, as_of, parameters)
     elsewhere = asked_for(patient, (OVERDUE_LABS,))
-    late = [
-        one
-        for one in wanted
-        if as_of > one.due + parameters.grace_days and elsewhere.isdisjoint((*one.what.measures, *one.what.events))
-    ]
+    past_due = [one for one in wanted if as_of > one.due + parameters.grace_days]
+    late = [one for one in past_due if elsewhere.isdisjoint((*one.what.measures, *one.what.events))]
+    numbers["elsewhere"] = ", ".join(one.what.label for one in past_due if one not in late)
     recheck_on = next_after(
         as_of,
         *(one.due + parameters.grace_days + 1 for one in wanted),
@@ -206,7 +211,8 @@ def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
     if row["disease"]:
         return f"{why}: lung disease is on file, lung function is asked for among the tests that are due."
     if row["state"] == NOT_MET:
-        return f"{why}: nothing is overdue of what looks for lung disease."
+        others = f" but what other alerts ask for ({row['elsewhere']})" if row["elsewhere"] else ""
+        return f"{why}: nothing is overdue of what looks for lung disease{others}."
     none = "none on file goes on" if row.get("past") else "none is on file"
     return f"{why} goes with lung disease, and {none}. Due: {row['said']}."
 

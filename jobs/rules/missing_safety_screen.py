@@ -260,7 +260,7 @@ def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
     if row["state"] == CANNOT_TELL:
         return f"{row['screen']}: not on file ({taken}{last}); {row['cannot_tell_because']}."
     if row["elsewhere"]:
-        where = "by its schedule" if row["elsewhere"] == OF_MONITORING else f"for {row['elsewhere']}"
+        where = "by its schedule" if row["elsewhere"] == OF_MONITORING else f"because of {row['elsewhere']}"
         return f"{row['screen']}: not on file ({taken}{last}), and asked for {where}."
     if row["state"] == NOT_MET:
         return f"{row['screen']}: wanted by {day_text(row['due'])} ({taken})."
@@ -356,8 +356,8 @@ RULE = Rule(
     version="2.2.0",
     changed=(
         "Asks about pregnancy and contraception where nothing is on file, under rituximab, JAK inhibitors, TNF "
-        "blockers and mycophenolic acid too; screens for leflunomide, tocilizumab and mycophenolic acid. A test that is "
-        "overdue by its schedule is asked for there; one that two drugs want is asked for once."
+        "blockers and mycophenolic acid too; screens for leflunomide, tocilizumab and mycophenolic acid. A test that "
+        "is overdue by its schedule is asked for there; one that two drugs want is asked for once."
     ),
     catalogue=("SAFE-06", "SAFE-08", "SAFE-09", "SAFE-10"),
     phrase=phrase,

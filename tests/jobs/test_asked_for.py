@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from jobs.asked_for import asked_by
 from jobs.assessing import ask
 from jobs.chart import chart_of
-from jobs.rule import MET, NOT_MET, Answer, all_rules, rule
+from jobs.rule import ACTION, MET, NOT_MET, Answer, all_rules, rule
 from jobs.suggest import answer_for
 from jobs.thresholds import Thresholds
 from models.patient_facts import PatientFacts
@@ -93,3 +93,10 @@ def test_the_card_on_screens_lists_what_the_rule_asks_for() -> None:
     missing = [answer for answer in found["missing-safety-screen"] if answer.state == MET]
     assert card["collect_first"] == [answer.numbers["screen"] for answer in missing]
     assert not any("Blood count" in text for text in card["collect_first"])
+
+
+def test_of_two_overdue_tests_that_one_result_serves_the_narrower_is_asked_for_as_soon_as_the_other_was() -> None:
+    events = ({"event": "interstitial_lung_disease", "day": -400}, {"event": "dyspnoea", "day": -30})
+    found = answers(patient((), (METHOTREXATE,), events, {}))
+    assert who_asks_for(found, "fvc_percent") == ["overdue-labs fvc"]
+    assert next(one for one in found["overdue-labs"] if one.subject == "fvc").severity == ACTION

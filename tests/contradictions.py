@@ -46,6 +46,7 @@ def contradictions(
         *_about_the_lung(met),
         *_asked_twice(met),
         *_counts_of_days(said),
+        *_raw_units(said),
     ]
 
 
@@ -123,6 +124,21 @@ def _asked_twice(met: Met) -> Iterator[str]:
         for other, wanted in asking[place + 1 :]:
             if asked & wanted:
                 yield f"{who} and {other} both ask for {sorted(asked & wanted)}"
+
+
+RAW_UNIT = re.compile(r"10\*\d|\b(?:u|mc)(?:g|mol|kat)\b|[\[{][A-Za-z0-9_]+[\]}]|\bm2\b")
+"""A unit as it is stored or sent, not as clinicians write it."""
+
+
+def _raw_units(said: Mapping[str, Any]) -> Iterator[str]:
+    # `unit` of a fact is a code that programs rely on; what is read are the sentences.
+    for card in (*said["suggestions"], *said["safety"]):
+        for text in texts([card[name] for name in ("why", "options", "collect_first", "cautions")]):
+            if RAW_UNIT.search(text):
+                yield f"a unit as it is stored: {text}"
+    for text in texts([said["phenotype"], said["explanations"], said["missing"]]):
+        if RAW_UNIT.search(text):
+            yield f"a unit as it is stored: {text}"
 
 
 def _counts_of_days(said: Mapping[str, Any]) -> Iterator[str]:

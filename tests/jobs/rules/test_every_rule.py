@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from jobs.rule import CANNOT_TELL, MET, NOT_MET, STATUSES, Rule, all_rules, rule
+from tests.contradictions import RAW_UNIT
 from tests.frame_answers import COLUMNS, on_frames
 from tests.frames_builder import AS_OF, Frames, frames, of_example
 from tests.jobs.rules.test_examples import evaluated
@@ -132,6 +133,7 @@ def test_every_answer_of_an_example_is_whole_and_explained(one: Rule) -> None:
             assert said.strip().endswith("."), said
             assert "nan" not in said.lower().split(), said
             assert "None" not in said, said
+            assert not RAW_UNIT.search(said + one.suggested_action(row, one.defaults())), said
             assert isinstance(one.suggested_action(row, one.defaults()), str)
             if row["state"] == MET:
                 assert not pd.isna(row["since"]), example.title

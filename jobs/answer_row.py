@@ -71,7 +71,7 @@ class AnswerRow:
                 "due": cells["due"],
                 "recheck_on": cells["recheck_on"],
                 "explanation": explanation,
-                "clears_when": one.clears_when,
+                "clears_when": one.ends_when(self._parameters),
                 "suggested_action": action,
                 "cannot_tell_because": answer.cannot_tell_because,
                 "cause": answer.cause.value if answer.cause else None,

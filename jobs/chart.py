@@ -14,7 +14,7 @@ from jobs.exposure import PULSE_MG, SMALLEST_DIFFERENCE_MG, daily, exposure, why
 from jobs.rule import MET, Answer, day_text, number
 from jobs.treatment import CONTINUING, Course, courses
 from models.patient_facts import Happening, PatientFacts, Reading, Statement, date_of
-from models.vocabulary import drug, events, measures
+from models.vocabulary import drug, events, measures, written_unit
 from models.vocabulary.rows import STEROID_ROUTES_NOT_COUNTED
 
 STRENGTH_INSTRUMENTS = ("cmas", "mmt8", "mmt8_bilateral", "mmt_total")
@@ -54,7 +54,7 @@ class Fact:
         """The fact in a line: `CK 400 U/L (limit 200) on 3 Mar 2026`."""
         value = number(self.value) if isinstance(self.value, float | int) else (self.value or "")
         limit = f" (limit {number(self.upper_limit)})" if self.upper_limit is not None else ""
-        parts = " ".join(part for part in (self.label or self.name, value, self.unit) if part)
+        parts = " ".join(part for part in (self.label or self.name, value, written_unit(self.unit)) if part)
         return f"{parts}{limit}" + (f" on {day_text(self.date)}" if self.date else "")
 
 
@@ -70,7 +70,7 @@ def fact_of(one: Reading | Statement | Course | Happening) -> Fact:
         return Fact("medication", one.drug, newest.value, newest.unit, date_of(one.start), newest.id, newest.label)
     if isinstance(one, Statement):
         known = drug(one.drug)
-        value = f"{number(one.dose, 2)} {one.unit} {one.frequency}"
+        value = f"{number(one.dose, 2)} {written_unit(one.unit)} {one.frequency}"
         return Fact("medication", one.drug, value, "", date_of(one.start), one.id, known.label if known else one.drug)
     kind = events().get(one.event)
     value = ("present" if one.present else "absent") + (f": {one.detail}" if one.detail else "")

@@ -142,6 +142,14 @@ class Phrase(Protocol):
         ...
 
 
+Words = str | Callable[[Any], str]
+"""Words of a rule that name a threshold are told from its parameters in force; all others are as they stand."""
+
+
+def _said(words: Words, parameters: Any) -> str:
+    return words if isinstance(words, str) else words(parameters)
+
+
 def one_line_each(row: Mapping[str, Any]) -> str:
     """Each subject has its line."""
     return str(row["subject"])
@@ -167,7 +175,8 @@ class Rule:
         phrase: the short line of a list; without one, the first sentence of the explanation.
         one_line: answers of a patient for which this is equal share a line (`one_line_each`, `one_line_for_all`).
         shown: the numbers that the phrase of several answers needs.
-        clears_when: the facts that end its alerts. With nothing new on file nothing may settle, except
+        clears_when: the facts that end its alerts, told with the thresholds in force where they name one. With nothing
+            new on file nothing may settle, except
         in_time: what time alone ends, because the question has become pointless; empty where only facts do.
         danger: of a subject, what it endangers; such alerts stand before all others (`models.list_order`).
         listed_in: which page lists it in full: the alerts, or the tests that are due.
@@ -187,7 +196,7 @@ class Rule:
     reads: tuple[str, ...]
     sources: tuple[Source, ...]
     known_false_alarms: tuple[str, ...]
-    clears_when: str
+    clears_when: Words
     suggested_action: Callable[[Mapping[str, Any], Any], str]
     assess: Assess
     ages: Callable[[Any], tuple[int, ...]] = lambda parameters: ()
@@ -196,7 +205,7 @@ class Rule:
     shown: tuple[str, ...] = ()
     danger: Callable[[str], Danger | None] = no_danger
     listed_in: Literal["alerts", "labs"] = "alerts"
-    in_time: str = ""
+    in_time: Words = ""
     quiet_when_untold: bool = False
     several_series: bool = False
     parameters: type = NoParameters
@@ -215,10 +224,18 @@ class Rule:
     catalogue: tuple[str, ...] = ()
     examples: tuple[Example, ...] = ()
 
-    @property
-    def ends_when(self) -> str:
-        """What ends its alerts, by facts and by time alone."""
-        return self.clears_when + (f"; with nothing new on file: {self.in_time}" if self.in_time else "")
+    def facts_that_end(self, parameters: Any) -> str:
+        """The facts that end its alerts under these thresholds."""
+        return _said(self.clears_when, parameters)
+
+    def time_that_ends(self, parameters: Any) -> str:
+        """What time alone ends under these thresholds; empty where only facts do."""
+        return _said(self.in_time, parameters)
+
+    def ends_when(self, parameters: Any) -> str:
+        """What ends its alerts under these thresholds, by facts and by time alone."""
+        in_time = self.time_that_ends(parameters)
+        return self.facts_that_end(parameters) + (f"; with nothing new on file: {in_time}" if in_time else "")
 
     def defaults(self) -> Any:
         """The parameters as shipped."""
@@ -293,6 +310,19 @@ def apart(value: float, threshold: float, digits: int = 1) -> str:
 _ROUNDING = 1e-6
 """Nearer to a threshold than this lies on it: 1.5 times 0.7 is not 1.05 in binary."""
 _MOST_DIGITS = 6
+
+
+def stretch(days: float) -> str:
+    """So many days as they are said of a threshold: `4 weeks`, `half a year`, `90 days`, `1 year`; never rounded."""
+    if days == _HALF_A_YEAR:
+        return "half a year"
+    for unit, length in (("year", _YEAR), ("week", _WEEK)):
+        if days > 0 and days % length == 0 and (unit == "year" or days <= _YEAR):
+            return f"{number(days / length)} {unit}{'' if days == length else 's'}"
+    return f"{number(days, _MOST_DIGITS)} day{'' if days == 1 else 's'}"
+
+
+_WEEK, _HALF_A_YEAR, _YEAR = 7, 182, 365
 
 
 def day_text(value: dt.date | int | None) -> str:

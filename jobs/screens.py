@@ -11,7 +11,7 @@ from typing import NamedTuple
 from jobs.rule import ACTION, URGENT, WATCH, day_text, number, parameter
 from models.patient_facts import Happening, PatientFacts, Reading
 from models.states import Severity
-from models.vocabulary import ACTIVE_TREATMENT, drug, events, measure, remembered
+from models.vocabulary import ACTIVE_TREATMENT, drug, events, measure, remembered, written_unit
 
 HARMS_THE_UNBORN = ("cyclophosphamide", "leflunomide", "methotrexate", "mycophenolate mofetil", "mycophenolic acid")
 WAKES_HEPATITIS_B = ("rituximab", "obinutuzumab", "cd19 car-t", "anti-tnf", "jak-inhibitor", "cyclophosphamide")
@@ -372,4 +372,4 @@ def shown(fact: str, result: Found) -> str:
     known = measure(fact)
     if known.family == "presence":
         return "positive" if result.value >= 1 else "negative"
-    return f"{result.comparator}{number(result.value, 3)} {known.unit}".strip()
+    return f"{result.comparator}{number(result.value, 3)} {written_unit(known.unit)}".strip()

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from jobs.asked_for import asked_by
 from jobs.cards import OF_THE_DISEASE
 from jobs.escalation import escalation
 from jobs.phenotype import OF_THE_LUNG, RECOVERING, SPEAK_OF_ACTIVITY, STATE_TITLES, WEAKNESS_REMAINS
@@ -43,7 +44,9 @@ def contradictions(
         *_about_weakness(said, met, cards),
         *_about_the_liver(met, cards),
         *_about_the_lung(met),
+        *_asked_twice(met),
         *_counts_of_days(said),
+        *_raw_units(said),
     ]
 
 
@@ -112,6 +115,30 @@ def _about_the_lung(met: Met) -> Iterator[str]:
 
 def _rank(one: Answer) -> int:
     return severity_rank(one.severity)
+
+
+def _asked_twice(met: Met) -> Iterator[str]:
+    """One sample serves whoever wants it: no two alerts ask for the same test."""
+    asking = [(f"{key} ({one.subject})", asked_by(key, one.subject, one.numbers)) for key, one in met]
+    for place, (who, asked) in enumerate(asking):
+        for other, wanted in asking[place + 1 :]:
+            if asked & wanted:
+                yield f"{who} and {other} both ask for {sorted(asked & wanted)}"
+
+
+RAW_UNIT = re.compile(r"10\*\d|\b(?:u|mc)(?:g|mol|kat)\b|[\[{][A-Za-z0-9_]+[\]}]|\bm2\b")
+"""A unit as it is stored or sent, not as clinicians write it."""
+
+
+def _raw_units(said: Mapping[str, Any]) -> Iterator[str]:
+    # `unit` of a fact is a code that programs rely on; what is read are the sentences.
+    for card in (*said["suggestions"], *said["safety"]):
+        for text in texts([card[name] for name in ("why", "options", "collect_first", "cautions")]):
+            if RAW_UNIT.search(text):
+                yield f"a unit as it is stored: {text}"
+    for text in texts([said["phenotype"], said["explanations"], said["missing"]]):
+        if RAW_UNIT.search(text):
+            yield f"a unit as it is stored: {text}"
 
 
 def _counts_of_days(said: Mapping[str, Any]) -> Iterator[str]:

@@ -36,6 +36,7 @@ from models.errors import MyopanelError
 from models.patient import STATUSES, Patient
 from models.patient_facts import Happening, PatientFacts, Statement
 from models.patient_reading import read_patients
+from models.vocabulary import written_unit
 
 PATIENT_VIEW, ORDER_SELECT = "myopanel-patient-view", "myopanel-order-select"
 LONGEST_SUMMARY = 139
@@ -266,7 +267,7 @@ def _listed(title: str, items: Sequence[str]) -> str:
 def _fact(fact: Mapping[str, Any]) -> str:
     value = fact["value"]
     shown = f"{value:g}" if isinstance(value, (int, float)) else str(value or "")
-    words = " ".join(filter(None, (str(fact["label"]), shown, str(fact["unit"] or ""))))
+    words = " ".join(filter(None, (str(fact["label"]), shown, written_unit(str(fact["unit"] or "")))))
     return f"{words} ({fact['date']})" if fact["date"] else words
 
 

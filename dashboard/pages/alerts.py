@@ -42,7 +42,7 @@ from models.clock import start_of_day
 from models.database import reading, writing
 from models.errors import ActionRefused
 from models.standing import settle
-from models.vocabulary import answers, drug, events, measures
+from models.vocabulary import answers, drug, events, measures, written_unit
 from models.vocabulary.rows import AnswerKind
 
 PAGE = Page("/alerts", "Alerts", READERS, nav=20)
@@ -625,7 +625,7 @@ def _evidence(facts: list[dict[str, Any]], today: dt.date) -> Any:
     for fact in facts:
         limit = f"limit {number(fact['upper_limit'])}" if fact["upper_limit"] else ""
         detail = " · ".join(filter(None, (limit, fact["detail"], fact["status"])))
-        value = f"{fact['value']} {fact['unit']}".strip()
+        value = f"{fact['value']} {written_unit(fact['unit'])}".strip()
         cells = [day_and_ago(fact["date"], today), _fact_label(fact["what"]), value, detail]
         body.append(
             html.Tr(

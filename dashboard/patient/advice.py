@@ -19,7 +19,7 @@ from dashboard.patient.evidence import fact_name, fact_value
 from dashboard.patient.view import PatientView, rows_of
 from jobs.scores.total_improvement_series import CORE_MEASURES, tis_series
 from models.suggestion import SuggestionAnswer
-from models.vocabulary import answers, diagnoses
+from models.vocabulary import answers, diagnoses, written_unit
 
 OPTIONS_SHOWN = 3
 ANSWER_WORDS = {"accepted": "accepted", "declined": "declined", "deferred": "put off"}
@@ -165,7 +165,12 @@ def _basis(card: Mapping[str, Any], today: dt.date) -> html.Details:
             html.H4("Thresholds"),
             html.Ul(
                 [
-                    html.Li([f"{one['meaning']}: {_value(one['value'])} {one['unit']} ", mark_tag(one["mark"])])
+                    html.Li(
+                        [
+                            f"{one['meaning']}: {_value(one['value'])} {written_unit(one['unit'])} ",
+                            mark_tag(one["mark"]),
+                        ]
+                    )
                     for one in card["thresholds"]
                 ]
             ),

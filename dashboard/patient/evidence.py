@@ -12,7 +12,7 @@ from dashboard.components.formats import number, times_limit
 from dashboard.components.reasons import rule_title
 from jobs.phrasing import day_of
 from jobs.rule import Rule
-from models.vocabulary import drug, events, measures, tests
+from models.vocabulary import drug, events, measures, tests, written_unit
 
 
 def question_title(rule: str, subject: str) -> str:
@@ -128,7 +128,7 @@ def fact_value(fact: Mapping[str, Any]) -> str:
     """Its value with comparator and unit; a strength score with its maximum."""
     value = fact.get("value")
     shown = number(value, 2) if isinstance(value, int | float) else str(value or "")
-    unit = str(fact.get("unit") or "")
+    unit = written_unit(str(fact.get("unit") or ""))
     row = measures().get(str(fact.get("measure") or ""))
     if row is not None and row.is_strength and row.max_value and not unit:
         unit = f"of {number(row.max_value)}"

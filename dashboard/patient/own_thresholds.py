@@ -27,6 +27,7 @@ from models.accounts import audit
 from models.database import reading, writing
 from models.errors import ActionRefused
 from models.patient_record import find
+from models.vocabulary import written_unit
 
 LONGEST_DAYS = 366
 """A patient's own threshold is looked at again after a year at the latest [default]."""
@@ -50,7 +51,7 @@ def own_section(view: PatientView, *, decides: bool) -> html.Section | None:
         html.Li(
             [
                 html.B(f"{one.title}: "),
-                f"{one.meaning}: {_value(one.value)} {one.unit} (clinic {_value(one.clinic)})",
+                f"{one.meaning}: {_value(one.value)} {written_unit(one.unit)} (clinic {_value(one.clinic)})",
                 html.Div(
                     f"Until {short_day(one.expires_on, view.as_of)}, {one.author}: {one.reason}",
                     className="quiet small",
@@ -157,7 +158,8 @@ def told_about(here: Current, what: str, today: dt.date) -> Any:
     span = ", ".join(meta["choices"]) or f"{_value(meta['low'])} to {_value(meta['high'])}"
     return html.P(
         [
-            f"Clinic {_value(getattr(clinic, name))} {meta['unit']}; default {_value(fields[name].default)}; "
+            f"Clinic {_value(getattr(clinic, name))} {written_unit(meta['unit'])}; "
+            f"default {_value(fields[name].default)}; "
             f"may be {span}. ",
             mark_tag(meta["mark"]),
             f" {meta['source']}" if meta["source"] else "",

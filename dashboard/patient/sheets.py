@@ -15,7 +15,7 @@ from dashboard.patient.since_last_visit import changes, compared_with
 from dashboard.patient.taken import said_of
 from dashboard.patient.view import PatientView, as_day, dose_text, rows_of, shown_alerts
 from models.event import CONFIRMED
-from models.vocabulary import drug, events, measures
+from models.vocabulary import drug, events, measures, written_unit
 
 MAIN_MEASURES = ("cmas", "mmt8", "mmt8_bilateral", "mmt_total", "ck", "troponin_t", "troponin_i")
 
@@ -46,7 +46,11 @@ def flowsheet(view: PatientView, *, most_days: int | None = None, main_only: boo
                     text += f" ({times_limit(reading.value, limit)})"
                 put(as_day(reading.day), key, text)
             else:
-                put(as_day(reading.day), "other", f"{row.short_label} {text}{' ' + row.unit if row.unit else ''}")
+                put(
+                    as_day(reading.day),
+                    "other",
+                    f"{row.short_label} {text}{' ' + written_unit(row.unit) if row.unit else ''}",
+                )
     for event in rows_of(view.frames.events) if not main_only else ():
         if event.event == CONFIRMED:
             continue
@@ -67,7 +71,7 @@ def flowsheet(view: PatientView, *, most_days: int | None = None, main_only: boo
     heads = [html.Th("Day")]
     for key in columns:
         row = names[key]
-        unit = f"of {number(row.max_value)}" if row.is_strength and row.max_value else row.unit
+        unit = f"of {number(row.max_value)}" if row.is_strength and row.max_value else written_unit(row.unit)
         heads.append(html.Th([row.short_label, html.Small(f" {unit}")], className="num"))
     heads += [html.Th(["Steroid", html.Small(" mg/d")], className="num")] if steroid else []
     heads += [html.Th("Other results")] if others else []

@@ -15,7 +15,7 @@ from dashboard.components.dates import short_day
 from dashboard.components.formats import number, times_limit
 from dashboard.patient.view import STRENGTH, PatientView, as_day, days_between, rows_of
 from models.event import CONFIRMED
-from models.vocabulary import drug, events, measures
+from models.vocabulary import drug, events, measures, written_unit
 
 Tone = Literal["", "worse", "better", "missing"]
 STALE_DAYS = 90
@@ -156,7 +156,7 @@ def _skin_and_lung(view: PatientView) -> list[Change]:
         if rows.empty or days_between(rows["day"].iloc[-1], view.as_of) > ORGAN_DAYS:
             continue
         row, latest = measures()[key], rows.iloc[-1]
-        unit = f"of {number(row.max_value)}" if row.kind == "skin" and row.max_value else row.unit
+        unit = f"of {number(row.max_value)}" if row.kind == "skin" and row.max_value else written_unit(row.unit)
         value = f"{latest['comparator']}{number(latest['value'])} {unit}"
         earlier = rows[rows["day"] < latest["day"]]
         text = f"{number(earlier.iloc[-1]['value'])} → {value}" if len(earlier) else value

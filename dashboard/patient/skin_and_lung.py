@@ -9,7 +9,7 @@ from dashboard.components.formats import number
 from dashboard.components.states import section
 from dashboard.patient.since_last_visit import ORGANS
 from dashboard.patient.view import PatientView, as_day
-from models.vocabulary import measures
+from models.vocabulary import measures, written_unit
 
 SHOWN = ("cdasi_activity", "fvc_percent", "dlco_percent", "oxygen_saturation", "ferritin")
 BEFORE = 3
@@ -30,7 +30,7 @@ def _row(view: PatientView, key: str) -> html.Tr | None:
     if readings.empty:
         return None
     known, latest = measures()[key], readings.iloc[-1]
-    unit = f"of {number(known.max_value)}" if known.kind == "skin" and known.max_value else known.unit
+    unit = f"of {number(known.max_value)}" if known.kind == "skin" and known.max_value else written_unit(known.unit)
     value = f"{latest['comparator']}{number(latest['value'])} {unit}"
     answer = view.assessment(ORGANS.get(key, ""), key)
     worse = answer is not None and answer["state"] == "met"

@@ -36,7 +36,15 @@ from models.patient_facts import ADULT_FROM_YEARS, PatientFacts, date_of
 from models.patient_record import Review
 from models.response_baseline import ResponseBaseline, baseline_of
 from models.taper_planning import AgreedPlan, standing_plan
-from models.vocabulary import STEROID_ROUTES_NOT_COUNTED, drug, events, frequencies, measures, own_measures
+from models.vocabulary import (
+    STEROID_ROUTES_NOT_COUNTED,
+    drug,
+    events,
+    frequencies,
+    measures,
+    own_measures,
+    written_unit,
+)
 
 STRENGTH = ("cmas", "mmt8", "mmt8_bilateral", "mmt_total")
 LUNG = {"fvc_percent": "FVC", "dlco_percent": "DLCO"}
@@ -246,7 +254,7 @@ def dose_text(dose: float | None, unit: str, frequency: str) -> str:
     often = SHORT_FREQUENCY.get(frequency) or (
         frequencies()[frequency].label if frequency in frequencies() else frequency
     )
-    return f"{number(dose, 2)} {unit} {often}"
+    return f"{number(dose, 2)} {written_unit(unit)} {often}"
 
 
 # ------------------------------------------------------------------------------------------------------ for the figure
@@ -274,7 +282,7 @@ def timeline_data(view: PatientView) -> TimelineData:
         if len(rows := frames.observations(key))
     ]
     own = [
-        rows[columns].assign(label=names[key].short_label, unit=names[key].unit)
+        rows[columns].assign(label=names[key].short_label, unit=written_unit(names[key].unit))
         for key in own_measures()
         if names[key].family != "presence" and len(rows := frames.observations(key))
     ]

@@ -73,7 +73,7 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld
             *(("Efficacy in checkpoint inhibitor myositis is not established.",) if after_inhibitor else ()),
         ),
         conflicts=(
-            "C11: methotrexate in juvenile disease 15 mg/m2 on one page, 15 to 20 mg/m2 in the recommendations.",
+            "C11: methotrexate in juvenile disease 15 mg/m² on one page, 15 to 20 mg/m² in the recommendations.",
             "C19: mycophenolate for lung disease, azathioprine for a planned pregnancy: pregnancy decides.",
         ),
     )
@@ -85,7 +85,7 @@ def agents(situation: Situation) -> tuple[Option, ...]:
     lung = signs.lung_disease is not None
     pregnancy = chart.condition("pregnancy_possible") is not None and chart.condition("contraception") is None
     if chart.is_child or chart.is_juvenile:
-        methotrexate_dose = "15 to 20 mg/m2 once a week subcutaneously, at most 40 mg, with folic acid"
+        methotrexate_dose = "15 to 20 mg/m² once a week subcutaneously, at most 40 mg, with folic acid"
     else:
         methotrexate_dose = "15 mg once a week with folic acid 1 mg/day, to 25 mg a week in 3 to 6 months"
     methotrexate = Option(

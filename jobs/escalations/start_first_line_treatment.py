@@ -105,7 +105,7 @@ ESCALATION = Escalation(
             "S36",
             "Necrotising myopathy: combination from the outset; IVIG early with anti-HMGCR, rituximab with anti-SRP.",
         ),
-        Citation("S2", "Juvenile disease: methotrexate 15 to 20 mg/m2 a week, at most 40 mg, from the start."),
+        Citation("S2", "Juvenile disease: methotrexate 15 to 20 mg/m² a week, at most 40 mg, from the start."),
         *seeds(s004="0.5 to 1 mg/kg a day together with a steroid-sparing agent from day one."),
     ),
     propose=propose,

@@ -13,7 +13,7 @@ _LARGEST_M2 = 3.0
 ANY_DOSE_MG = 10_000.0
 
 _NO_WEIGHT = "the dose is per kg and no weight is on file"
-_NO_AREA = "the dose is per m2 and weight or height is not on file"
+_NO_AREA = "the dose is per m² and weight or height is not on file"
 _NO_DOSE = "no dose was stated"
 _NO_UNIT = "the unit of the dose is not known"
 

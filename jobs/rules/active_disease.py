@@ -538,7 +538,11 @@ RULE = Rule(
         "treatment given elsewhere and not on this list",
         "AST, ALT or LDH raised by the liver, where neither CK nor aldolase is on file",
     ),
-    clears_when="strength and function are back, or enzymes and the global are quiet",
+    clears_when=lambda limits: (
+        f"strength and function are back, or enzymes (at most {number(limits.enzyme_sign, 2)} times their limit; "
+        f"without weakness CK at most {number(limits.enzyme_alone, 2)} times) and the global (below "
+        f"{number(limits.global_sign, 2)} of 10) are quiet"
+    ),
     topic="disease activity",
     limitations=(
         "Says where the patient is, not why: the state and the suggestions ask what else it could be. The limits of "

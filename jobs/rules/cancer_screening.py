@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from jobs.asked_for import ASKS, OVERDUE_LABS, asked_for, asks_for
 from jobs.examinations import Done, Examination, last_done
 from jobs.newest import next_after
 from jobs.phrasing import listed
@@ -27,6 +28,7 @@ from jobs.rule import (
     Source,
     day_text,
     parameter,
+    stretch,
 )
 from models.age import age_on
 from models.patient_facts import ADULT_FROM_YEARS, PatientFacts, day_number
@@ -42,6 +44,8 @@ HIGH_ANTIBODIES, MODERATE_ANTIBODIES = ("TIF1G", "NXP2"), ("SAE", "HMGCR", "MI2"
 SWALLOWING, ULCERS, RESISTS = "trouble swallowing", "skin ulcers", "active disease that does not respond"
 FEATURES = (SWALLOWING, ULCERS, RESISTS)
 CANCER = "cancer"
+ASKED_BEFORE = (OVERDUE_LABS, "missing-safety-screen", "lung-screening")
+"""Rules that ask for some of the same tests; what they ask for is not asked for again here."""
 ALL_DONE = "cancer_screening"
 """The event that says the whole search was done, wherever its parts are recorded."""
 
@@ -151,6 +155,7 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
         "said": "",
         "open": "",
         "more": "",
+        "elsewhere": "",
     }
     if patient.diagnosed_on is None:
         if patient.is_child() or not patient.statements:
@@ -173,7 +178,10 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
     numbers |= {"risk": risk.known, "could_be": risk.could_be, "factors": ", ".join(risk.factors)}
     numbers |= {"missing": ", ".join(risk.missing)}
     rounds = _rounds(patient, risk.known, begun, as_of, parameters)
-    open_ones = [one for one in rounds if one.done is None]
+    elsewhere = asked_for(patient, ASKED_BEFORE)
+    undone = [one for one in rounds if one.done is None]
+    open_ones = [one for one in undone if elsewhere.isdisjoint(_facts_of(one.what))]
+    numbers["elsewhere"] = _labels([one for one in undone if one not in open_ones])
     late = [one for one in open_ones if as_of > one.due + parameters.grace_days]
     recheck_on = next_after(as_of, *_changes(begun, ends, parameters))
     evidence = tuple(dict.fromkeys((*risk.facts, *(one.done.fact for one in rounds if one.done is not None))))
@@ -188,7 +196,8 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
             recheck_on=recheck_on,
             evidence=evidence,
             numbers=numbers
-            | {"said": _labels(late), "open": _by_round(late), "more": _more(patient, risk, onset, parameters)},
+            | {"said": _labels(late), "open": _by_round(late), "more": _more(patient, risk, onset, parameters)}
+            | {ASKS: asks_for(fact for one in late for fact in _facts_of(one.what))},
         )
     elif risk.could_be != risk.known:
         yield _untold(f"not on file: {', '.join(risk.missing)}", numbers, evidence, recheck_on)
@@ -293,6 +302,11 @@ def _rounds(patient: PatientFacts, risk: str, begun: int, today: int, parameters
     return out
 
 
+def _facts_of(what: Examination) -> tuple[str, ...]:
+    """What would count as having done it."""
+    return (*what.measures, *what.events)
+
+
 def _labels(rounds: Sequence[_Round]) -> str:
     return listed([one.what.label for one in rounds])
 
@@ -349,7 +363,8 @@ def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
         missing += f"; the risk could be {row['could_be']}." if row["could_be"] != row["risk"] else "."
     if row["state"] == NOT_MET:
         rest = f"; {row['open']}" if row["open"] else ""
-        return f"Cancer risk {row['risk']}{factors}: nothing is overdue{rest}.{missing}"
+        others = f" but what other alerts ask for ({row['elsewhere']})" if row["elsewhere"] else ""
+        return f"Cancer risk {row['risk']}{factors}: nothing is overdue{others}{rest}.{missing}"
     more = f" To be considered: {row['more']}." if row["more"] else ""
     return f"Cancer risk {row['risk']}{factors}. {str(row['open'])[0].upper()}{str(row['open'])[1:]}.{missing}{more}"
 
@@ -393,7 +408,7 @@ RULE = Rule(
         *(one.key for one in (*ENHANCED, *OF_WOMEN, *OF_MEN)),
         "active-disease",
     ),
-    after=("active-disease",),
+    after=("active-disease", *ASKED_BEFORE),
     quiet_when_untold=True,
     sources=(
         Source(
@@ -431,7 +446,9 @@ RULE = Rule(
         "national programmes that begin or end at another age",
     ),
     clears_when="what is due is on file, or a cancer is recorded",
-    in_time="the years of the search are over",
+    in_time=lambda limits: (
+        f"{stretch(365 * limits.years)} and {stretch(limits.early_days)} have passed since the diagnosis"
+    ),
     topic="cancer",
     limitations=(
         "The lists of risk factors and how many make which class are from memory and marked so. The guideline counts "

@@ -537,7 +537,11 @@ RULE = Rule(
         "pain, intercurrent illness or a recent injury on the day of the test",
         "one low score among stable ones: so a single fall is called possible, and the first step is to repeat it",
     ),
-    clears_when="a later score of the same instrument comes back to within half a step of the reference",
+    clears_when=lambda limits: (
+        "a later score of the same instrument comes back to within half a step of the reference ("
+        + ", ".join(f"{measures()[key].short_label} {number(step_of(key, limits) / 2, 2)}" for key in INSTRUMENTS)
+        + " points)"
+    ),
     version="2.0.0",
     changed=(
         "Corroborated by the summed evidence of a change (strength, CK, globals, a second instrument, a new red flag), "

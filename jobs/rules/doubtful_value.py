@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.rule import MET, WATCH, Answer, Example, Rule, Source, parameter
+from jobs.rule import MET, WATCH, Answer, Example, Rule, Source, parameter, stretch
 from models.patient_facts import PatientFacts
 from models.vocabulary import measure
 
@@ -68,7 +68,7 @@ RULE = Rule(
     sources=(Source("Bounds of what a living body shows", None, "set here, generous on purpose", "default"),),
     known_false_alarms=("a change of weight beyond all experience that is real: a second value confirms it",),
     clears_when="the value is corrected or marked as entered in error",
-    in_time="a year has passed since the value",
+    in_time=lambda limits: f"the value is more than {stretch(limits.asked_for_days)} old",
     topic="data",
     limitations="Only measures with known bounds are judged. A wrong value within the bounds is not noticed.",
     catalogue=("DQ",),

@@ -31,6 +31,7 @@ from jobs.rule import (
     day_text,
     number,
     parameter,
+    stretch,
 )
 from jobs.screens import HARMS_THE_UNBORN
 from jobs.treatment import Course, courses, ended_courses
@@ -47,6 +48,7 @@ from models.vocabulary import (
     frequencies,
     measure,
     remembered,
+    written_unit,
 )
 
 METHOTREXATE = "methotrexate"
@@ -228,7 +230,7 @@ def _not_weekly(patient: PatientFacts, as_of: int) -> Iterator[Answer]:
     # Two weekly prescriptions: most often an old one that was left open.
     two_weekly = all(doses <= ONCE_A_WEEK for doses in each)
     how = " and ".join(
-        f"{number(one.dose)} {one.unit} {often.label if often else 'unknown'}" for one, often in repeated
+        f"{number(one.dose)} {written_unit(one.unit)} {often.label if often else 'unknown'}" for one, often in repeated
     )
     yield _finding(
         f"{METHOTREXATE}:frequency",
@@ -280,7 +282,8 @@ def _hardly_meant(patient: PatientFacts, as_of: int, parameters: Parameters) -> 
         found = _finding(
             f"{row.key}:dose",
             DOSE,
-            f"{row.label} is on the list as {number(one.dose, 2)} {one.unit} {often} since {day_text(one.start)}, "
+            f"{row.label} is on the list as {number(one.dose, 2)} {written_unit(one.unit)} {often} "
+            f"since {day_text(one.start)}, "
             f"{number(dose)} {unit}: more than {number(most)} is hardly ever meant",
             state=MET,
             severity=URGENT if row.key == METHOTREXATE else ACTION,
@@ -561,9 +564,9 @@ def _taken(looked: Look, as_of: int) -> str:
 
 
 def _value(reading: Reading, threshold: float) -> str:
-    """`WBC 3.1 10*9/L on 3 Mar 2026`, with digits enough to see that it lies beyond the threshold."""
+    """`WBC 3.1 10⁹/L on 3 Mar 2026`, with digits enough to see that it lies beyond the threshold."""
     known = measure(reading.measure)
-    shown = f"{reading.comparator}{apart(reading.value, threshold, 2)} {known.unit}"
+    shown = f"{reading.comparator}{apart(reading.value, threshold, 2)} {written_unit(known.unit)}"
     return f"{known.short_label} {shown} on {day_text(reading.day)}"
 
 
@@ -600,7 +603,8 @@ def _on_the_way(patient: PatientFacts, looked: Look, as_of: int, parameters: Par
     return _finding(
         f"{looked.name}:{limit.measure}",
         TREND,
-        f"{known.short_label} {verb} from {day_text(begun.day)} to {day_text(newest.day)}: {shown} {known.unit}, "
+        f"{known.short_label} {verb} from {day_text(begun.day)} to {day_text(newest.day)}: "
+        f"{shown} {written_unit(known.unit)}, "
         f"towards the action limit of {number(limit.limit, 2)}, {_taken(looked, as_of)}{muscle}",
         state=CANNOT_TELL if stale else MET,
         severity=WATCH,
@@ -842,11 +846,11 @@ RULE = Rule(
         "a low count after an infection; raised liver enzymes from muscle; creatinine after a dry day",
         "an old prescription left open beside the new one",
     ),
-    clears_when=(
+    clears_when=lambda limits: (
         "the drug list or the record is corrected, a later result lies inside the limit, or the drug ends (of a "
-        "dangerous value: four weeks after it, where nothing else is taken)"
+        f"dangerous value: {stretch(limits.after_days)} after it, where nothing else is taken)"
     ),
-    in_time="four weeks have passed since the drug of a dangerous value ended",
+    in_time=lambda limits: f"{stretch(limits.after_days)} after the end of the drug of a dangerous value",
     topic="treatment safety",
     limitations=(
         "Most limits are for adults; for a child beyond one of them it is said that none is known. Limits marked "

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from jobs.asked_for import ASKS, OVERDUE_LABS, asked_for, asks_for
 from jobs.newest import next_after
 from jobs.rule import (
     ACTION,
@@ -22,6 +23,7 @@ from jobs.rule import (
     Source,
     day_text,
     parameter,
+    stretch,
 )
 from jobs.rules.active_disease import DIFFICULTIES
 from jobs.rules.declining_strength import INSTRUMENTS
@@ -29,6 +31,8 @@ from models.patient_facts import Happening, PatientFacts, Reading, day_number
 from models.states import Cause
 
 DIAGNOSIS = "IBM"
+ASKED_BEFORE = (OVERDUE_LABS, "lung-screening")
+"""Rules that ask for some of the same tests; what they ask for is not asked for again here."""
 FOLLOW_UP, FALL = "follow-up", "fall"
 ASKED: Mapping[str, tuple[tuple[str, ...], tuple[str, ...], str]] = {
     "swallowing": (("dysphagia", "swallow_assessment"), (), "half_yearly_days"),
@@ -82,7 +86,12 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
         every: int = getattr(parameters, interval)
         due = known_from + parameters.first_days if newest is None else newest.day + every
         wanted.append(_Wanted(subject, newest, due))
-    late = [one for one in wanted if as_of > one.due]
+    elsewhere = asked_for(patient, ASKED_BEFORE)
+    late = [
+        one
+        for one in wanted
+        if as_of > one.due and elsewhere.isdisjoint((*ASKED[one.subject][0], *ASKED[one.subject][1]))
+    ]
     first = min(one.due for one in late or wanted)
     yield Answer(
         FOLLOW_UP,
@@ -95,6 +104,9 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
         numbers={
             "said": ", ".join(f"{one.subject} ({_last(one.newest)})" for one in late),
             "subjects": ";".join(one.subject for one in late),
+            ASKS: asks_for(
+                fact for one in late for kinds in ASKED[one.subject][:2] for fact in kinds if fact not in INSTRUMENTS
+            ),
         },
     )
     fall = patient.last_event(FALL)
@@ -170,6 +182,7 @@ RULE = Rule(
     suggested_action=suggested_action,
     parameters=Parameters,
     subject="what is followed",
+    after=ASKED_BEFORE,
     reads=("diagnosis", "dysphagia", "swallow_assessment", FALL, *DIFFICULTIES, "haq", *INSTRUMENTS, "fvc_percent"),
     sources=(
         Source(
@@ -183,7 +196,7 @@ RULE = Rule(
     ),
     known_false_alarms=("followed at another clinic", "asked about and not written down"),
     clears_when="the answer, also a no, or a value is recorded",
-    in_time="three months have passed since a fall",
+    in_time=lambda limits: f"a fall is more than {stretch(limits.fall_days)} ago",
     topic="monitoring",
     limitations=(
         "Intervals are site settings. Grip and knee extension, which this disease takes first, have no score here."

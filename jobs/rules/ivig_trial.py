@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from jobs.disease_treatment import NOT_RESPONDING
 from jobs.ivig_courses import Given, Trial, ivig_trial, slower_because
 from jobs.newest import next_after
 from jobs.response import BETTER, COMPARED, LOWER, NO_BASELINE, SAME, ResponseSteps, compare, told
@@ -26,6 +27,7 @@ from jobs.rule import (
     day_text,
     number,
     parameter,
+    stretch,
 )
 from jobs.rules.declining_strength import INSTRUMENTS
 from jobs.scores.core_set import SCALE_RANGES
@@ -43,8 +45,9 @@ START, LOOK, NONE_SEEN, HELPS, LESS, GOES_ON = (
     "could become less",
     "on its way",
 )
+ACTIVE_DISEASE = "active-disease"
 OF_ACTIVITY = (
-    "active-disease",
+    ACTIVE_DISEASE,
     "declining-strength",
     "lung-function",
     "red-flag-symptoms",
@@ -138,6 +141,8 @@ def _trial(patient: PatientFacts, trial: Trial, today: int, parameters: Paramete
         "step": GOES_ON,
         "said": "",
         "slower": ", ".join(words for words, _ in slower),
+        "missing": "",
+        "by_activity": "",
     }
     evidence = tuple(dict.fromkeys((first.statement.fact, last.statement.fact)))
     answer = Answer(
@@ -165,7 +170,14 @@ def _trial(patient: PatientFacts, trial: Trial, today: int, parameters: Paramete
     numbers = {**numbers, "said": response.said}
     answer = answer._replace(evidence=(*evidence, *response.facts), numbers=numbers)
     if response.helped is None:
-        return answer._replace(state=MET, severity=WATCH, since=judged_on, numbers={**numbers, "step": LOOK})
+        numbers["missing"] = _missing(patient, first.day, parameters)
+        # What active disease is judged by is held to the first values after a treatment where none is from before it.
+        by_activity = next((one for one in patient.answers_of(ACTIVE_DISEASE) if _says_no_response(one)), None)
+        if by_activity is None:
+            return answer._replace(state=MET, severity=WATCH, since=judged_on, numbers={**numbers, "step": LOOK})
+        numbers |= {"step": NONE_SEEN, "by_activity": by_activity.numbers["compared"]}
+        facts = tuple(dict.fromkeys((*answer.evidence, *by_activity.evidence)))
+        return answer._replace(state=MET, severity=ACTION, since=judged_on, evidence=facts, numbers=numbers)
     if not response.helped:
         return answer._replace(state=MET, severity=ACTION, since=judged_on, numbers={**numbers, "step": NONE_SEEN})
     less_from = first.day + parameters.less_after_days
@@ -178,6 +190,25 @@ def _has_baseline(patient: PatientFacts, first: int, parameters: Parameters) -> 
     """Whether strength was measured before the first course, or soon enough after it to stand for before."""
     earliest, latest = first - parameters.baseline_days, first + 2
     return any(earliest <= one.day <= latest for key in INSTRUMENTS for one in patient.series(key))
+
+
+def _says_no_response(answer: Answer) -> bool:
+    return answer.state == MET and answer.numbers.get("treatment") == NOT_RESPONDING
+
+
+def _missing(patient: PatientFacts, first: int, parameters: Parameters) -> str:
+    """What of a strength score before the first course and a later one is not there to be compared."""
+    earliest, judged_from = first - parameters.baseline_days, first + parameters.looked_at_from_day
+    before = {key for key in INSTRUMENTS if any(earliest <= one.day <= first for one in patient.series(key))}
+    after = {key for key in INSTRUMENTS if any(one.day >= judged_from for one in patient.series(key))}
+    wanted = f"no strength score from the {parameters.baseline_days} days before it"
+    if not before:
+        return wanted if after else f"{wanted}, and none since {day_text(judged_from)}"
+    if not after:
+        return f"no strength score since {day_text(judged_from)}"
+    if not before & after:
+        return f"no instrument of strength was used both before it and since {day_text(judged_from)}"
+    return "strength before it was too near its maximum to become better by a step"
 
 
 def _restless(patient: PatientFacts) -> bool:
@@ -278,7 +309,10 @@ def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
     if step == START:
         return f"{trial}: no strength score from before it, so that nobody can tell on {due} whether it helped.{slower}"
     if step == LOOK:
-        return f"{trial}: whether it helped should have been judged on {due}, and cannot be from what is on file{said}."
+        return f"{trial}: whether it helped should have been judged on {due}, and cannot be: {row['missing']}{said}."
+    if step == NONE_SEEN and row["by_activity"]:
+        by_activity = f"by the values that active disease is judged by no response ({row['by_activity']})"
+        return f"{trial}: {row['missing']}; {by_activity}."
     if step == NONE_SEEN:
         return f"{trial}: no response{said}, judged from {due} on."
     if step == LESS:
@@ -358,9 +392,9 @@ RULE = Rule(
         "strength from before the first course is on file, the response is measured against values from before it, "
         "the dose becomes less, or immunoglobulin ends and acts no longer"
     ),
-    in_time=(
-        "four weeks have passed since a first course before which nothing was measured, or immunoglobulin acts no "
-        "longer"
+    in_time=lambda limits: (
+        f"a first course before which nothing was measured is more than {stretch(limits.baseline_until_day)} ago, or "
+        "immunoglobulin acts no longer"
     ),
     topic="treatment response",
     limitations=(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from jobs.asked_for import ASKS, OVERDUE_LABS, asked_for, asks_for
 from jobs.examinations import Done, Examination, last_done, recorded_as_not_possible
 from jobs.newest import next_after
 from jobs.rule import (
@@ -101,7 +102,14 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
         return
     begun = _begun(patient)
     past = any(one.present for one in patient.events(LUNG_DISEASE))
-    numbers: dict[str, Any] = {"why": why, "said": "", "disease": False, "mda5": why == _label(MDA5), "past": past}
+    numbers: dict[str, Any] = {
+        "why": why,
+        "said": "",
+        "elsewhere": "",
+        "disease": False,
+        "mda5": why == _label(MDA5),
+        "past": past,
+    }
     if begun is None:
         yield Answer(
             SUBJECT,
@@ -113,7 +121,10 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
         return
     early = why == _label(MDA5) and as_of - begun <= parameters.early_days
     wanted = _wanted(patient, begun, early, as_of, parameters)
-    late = [one for one in wanted if as_of > one.due + parameters.grace_days]
+    elsewhere = asked_for(patient, (OVERDUE_LABS,))
+    past_due = [one for one in wanted if as_of > one.due + parameters.grace_days]
+    late = [one for one in past_due if elsewhere.isdisjoint((*one.what.measures, *one.what.events))]
+    numbers["elsewhere"] = ", ".join(one.what.label for one in past_due if one not in late)
     recheck_on = next_after(
         as_of,
         *(one.due + parameters.grace_days + 1 for one in wanted),
@@ -133,7 +144,9 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
         due=due,
         recheck_on=recheck_on,
         evidence=tuple(one.last.fact for one in wanted if one.last is not None) or _first_fact(patient),
-        numbers=numbers | {"said": ", ".join(map(_said, late))},
+        numbers=numbers
+        | {"said": ", ".join(map(_said, late))}
+        | {ASKS: asks_for(fact for one in late for fact in (*one.what.measures, *one.what.events))},
     )
 
 
@@ -198,7 +211,8 @@ def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
     if row["disease"]:
         return f"{why}: lung disease is on file, lung function is asked for among the tests that are due."
     if row["state"] == NOT_MET:
-        return f"{why}: nothing is overdue of what looks for lung disease."
+        others = f" but what other alerts ask for ({row['elsewhere']})" if row["elsewhere"] else ""
+        return f"{why}: nothing is overdue of what looks for lung disease{others}."
     none = "none on file goes on" if row.get("past") else "none is on file"
     return f"{why} goes with lung disease, and {none}. Due: {row['said']}."
 
@@ -231,6 +245,7 @@ RULE = Rule(
     phrase=phrase,
     parameters=Parameters,
     subject="lung",
+    after=(OVERDUE_LABS,),
     reads=("autoantibodies", LUNG_DISEASE, CHEST_CT, *OTHER_CT.events, "fvc_percent", "dlco_percent"),
     quiet_when_untold=True,
     sources=(

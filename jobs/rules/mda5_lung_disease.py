@@ -28,10 +28,12 @@ from jobs.rule import (
     number,
     one_line_each,
     parameter,
+    stretch,
 )
 from models.list_order import Danger
 from models.patient_facts import Happening, PatientFacts, Reading, day_number
 from models.states import Cause
+from models.vocabulary import written_unit
 
 MDA5 = "MDA5"
 LUNG, FERRITIN = "lung", "ferritin"
@@ -225,7 +227,7 @@ def _ferritin(newest: Reading | None, today: int, parameters: Parameters) -> _Si
         return None
     against = f", limit {number(limit)}" if limit is not None else ", no limit reported"
     shown = apart(newest.value, parameters.ferritin_from if limit is None else limit, 0)
-    said = f"ferritin {newest.comparator}{shown} ug/L on {day_text(newest.day)}{against}"
+    said = f"ferritin {newest.comparator}{shown} {written_unit('ug/L')} on {day_text(newest.day)}{against}"
     return _Sign(newest.day, said, (newest.fact,), newest.day + parameters.test_days + 1)
 
 
@@ -361,7 +363,7 @@ def suggested_action(row: Mapping[str, Any], parameters: Parameters) -> str:
 
 
 def phrase(rows: Sequence[Mapping[str, Any]]) -> str:
-    """`Anti-MDA5: shortness of breath on 3 Mar 2026; ferritin 900 ug/L ...`."""
+    """`Anti-MDA5: shortness of breath on 3 Mar 2026; ferritin 900 µg/L ...`."""
     row = rows[0]
     return f"Anti-MDA5{', lung' if row['subject'] == LUNG else ''}: {row['said']}"
 
@@ -424,9 +426,9 @@ RULE = Rule(
         "ferritin raised by inflammation, liver disease, iron or transfusion",
     ),
     clears_when="shortness of breath has ended and later tests of the lung and ferritin are not of that kind any more",
-    in_time=(
-        "half a year has passed since lung disease was first recorded, or four weeks since shortness of breath, and "
-        "the lung was looked at since"
+    in_time=lambda limits: (
+        f"lung disease was first recorded more than {stretch(limits.new_days)} ago, or shortness of breath more than "
+        f"{stretch(limits.symptom_days)} ago, and the lung was looked at since"
     ),
     topic="lung",
     limitations=(

@@ -429,7 +429,10 @@ RULE = Rule(
         "protection against Pneumocystis left out on purpose: allergy, or a decision not on file",
     ),
     clears_when="the protection is on file, or the dose no longer calls for it",
-    in_time="a year has passed since a very high dose, or the sum of the last year has become less",
+    in_time=lambda limits: (
+        f"a year has passed since a dose of {number(limits.very_high_from_mg)} mg/day or more, or the sum of the last "
+        f"year has become less than {number(limits.very_high_year_mg / 1000, 3)} g"
+    ),
     topic="protection",
     limitations=(
         "Whoever takes any bone drug is not asked for another one. "

@@ -1,7 +1,8 @@
 """Was everything checked that has to be checked before this drug?
 
 Looked at: the screening table for each drug being taken, and the results and records on file. What counts: a required
-screen without any result from before the drug or since. What does not: screens that are required only at some sites or
+screen without any result from before the drug or since. What does not: a test that is overdue by its schedule, which is
+asked for there; screens that are required only at some sites or
 at some risk (a clinic can switch them on), what was recorded as not possible, and a drug taken for so long that the
 screen may lie in older records: then nobody can tell.
 """
@@ -10,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from jobs.asked_for import ASKS, OVERDUE_LABS, asked_for, asks_for
 from jobs.newest import next_after
 from jobs.phrasing import listed
 from jobs.rule import (
@@ -34,6 +36,9 @@ from models.vocabulary import ANY_IMMUNOSUPPRESSANT, Drug, Screen, drug, events,
 
 ASKED_ELSEWHERE = {"dxa": "missing-prophylaxis"}
 """Screens that another rule asks for, with the treatment that made them necessary."""
+
+OF_MONITORING = "monitoring"
+"""Who asks for a test that is overdue by its schedule."""
 
 PREGNANCY = "pregnancy"
 """Asked where nothing at all is on file; where pregnancy is recorded as possible, drug-safety looks at protection."""
@@ -83,14 +88,42 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
             # What any immunosuppressant asks for is asked once, for the one that began first.
             elif screen.screen not in first_of or course.start < first_of[screen.screen][1].start:
                 first_of[screen.screen] = asked
+    elsewhere = asked_for(patient, (OVERDUE_LABS,))
+    missing: list[Answer] = []
     for subject, course, screen in sorted([*wanted, *first_of.values()], key=lambda one: one[0]):
         if screen.screen == PREGNANCY:
             if _pregnancy_was_never_asked(patient, parameters):
-                yield _answer(as_of, subject, course, screen, None, parameters)
+                missing.append(_answer(as_of, subject, course, screen, None, parameters))
             continue
         done = _last_done(patient, screen)
         if not _holds(done, course, screen) and not _holds(_last_excused(patient, screen), course, screen):
-            yield _answer(as_of, subject, course, screen, done, parameters)
+            answer = _answer(as_of, subject, course, screen, done, parameters)
+            missing.append(_left_to(answer, OF_MONITORING) if not elsewhere.isdisjoint(screen.satisfied_by) else answer)
+    yield from _each_once(missing)
+
+
+def _each_once(missing: Sequence[Answer]) -> Iterator[Answer]:
+    """One result serves every drug that wants it: it is asked for where it is gravest, then where it was due first."""
+    asking: dict[str, Answer] = {}
+    for one in missing:
+        if one.state == MET:
+            asks = str(one.numbers[ASKS])
+            asking[asks] = min(one, asking.get(asks, one), key=lambda it: (it.severity != ACTION, it.due, it.subject))
+    for one in missing:
+        other = asking.get(str(one.numbers[ASKS])) if one.state == MET else None
+        yield one if other is None or other is one else _left_to(one, _drug_label(other.numbers["drug"]))
+
+
+def _left_to(answer: Answer, who: str) -> Answer:
+    """The same answer where the test is asked for elsewhere."""
+    return answer._replace(
+        state=NOT_MET,
+        severity=None,
+        since=None,
+        cannot_tell_because=None,
+        cause=None,
+        numbers={**answer.numbers, "elsewhere": who, ASKS: ""},
+    )
 
 
 @remembered(maxsize=1024)
@@ -196,6 +229,8 @@ def _answer(
             "last_day": None if done is None else date_of(done),
             "too_old": done is not None,
             "note": screen.note,
+            "elsewhere": "",
+            ASKS: asks_for(screen.satisfied_by),
         },
     )
 
@@ -224,6 +259,9 @@ def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
     last = f"; the last one of {day_text(row['last_day'])} is too old" if row["too_old"] else ""
     if row["state"] == CANNOT_TELL:
         return f"{row['screen']}: not on file ({taken}{last}); {row['cannot_tell_because']}."
+    if row["elsewhere"]:
+        where = "by its schedule" if row["elsewhere"] == OF_MONITORING else f"because of {row['elsewhere']}"
+        return f"{row['screen']}: not on file ({taken}{last}), and asked for {where}."
     if row["state"] == NOT_MET:
         return f"{row['screen']}: wanted by {day_text(row['due'])} ({taken})."
     note = f" Note: {row['note']}." if row["note"] else ""
@@ -307,16 +345,19 @@ RULE = Rule(
         "a drug on the list that was never taken",
     ),
     clears_when="a result (or the record that it was done) arrives, or the drug ends",
+    in_time="the test is overdue by its schedule and asked for there",
+    after=(OVERDUE_LABS,),
     topic="treatment safety",
     limitations=(
         "Screens that no source was seen for, that sites decide on or that are wanted at risk only are switched off as "
         "shipped. How long a screen holds is a site setting. Bone density is asked for by another rule; what a screen "
-        "found is read by screening-result."
+        "found is read by screening-result, and a test that is overdue by its schedule is asked for by overdue-labs."
     ),
-    version="2.1.0",
+    version="2.2.0",
     changed=(
         "Asks about pregnancy and contraception where nothing is on file, under rituximab, JAK inhibitors, TNF "
-        "blockers and mycophenolic acid too; screens for leflunomide, tocilizumab and mycophenolic acid."
+        "blockers and mycophenolic acid too; screens for leflunomide, tocilizumab and mycophenolic acid. A test that "
+        "is overdue by its schedule is asked for there; one that two drugs want is asked for once."
     ),
     catalogue=("SAFE-06", "SAFE-08", "SAFE-09", "SAFE-10"),
     phrase=phrase,

@@ -24,7 +24,9 @@ from jobs.rule import (
     Rule,
     Source,
     day_text,
+    number,
     parameter,
+    stretch,
 )
 from jobs.rules.declining_strength import HUBER, INSTRUMENTS
 from models.patient_facts import PatientFacts, date_of
@@ -201,9 +203,11 @@ RULE = Rule(
         "the fall of strength came just before the pulse and the score before it is older",
         "weakness from damage, which no pulse can lift",
     ),
-    clears_when="strength is higher by a step, or CK lower by more than chance, than before the pulse; or a "
-    "new pulse is given",
-    in_time="half a year has passed since the pulse",
+    clears_when=lambda limits: (
+        f"strength is higher by a step, or CK at most {number(limits.ck_fall, 2)} times what it was, than before the "
+        "pulse; or a new pulse is given"
+    ),
+    in_time=lambda limits: f"the pulse is more than {stretch(limits.until_day)} ago",
     topic="treatment response",
     limitations=(
         "A pulse repeated within four weeks is judged after the last one only. What is recorded as a pulse, or "

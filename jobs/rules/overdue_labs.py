@@ -28,6 +28,7 @@ from jobs.rule import (
     day_text,
     one_line_for_all,
     parameter,
+    stretch,
 )
 from jobs.treatment import CONTINUING, courses
 from models.patient_facts import ADULT_FROM_YEARS, FeedSilence, Happening, PatientFacts, Reading, date_of, day_number
@@ -228,12 +229,40 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
         for requirement in _asked_by(name, *tables, parameters.active_interval_days):
             if not requirement.only_if or _holds(patient, requirement.only_if, as_of, parameters.symptom_days):
                 wanted.setdefault(requirement.test, []).append((ground, requirement))
+    answers: list[Answer] = []
     for test in sorted(wanted):
         last = last_result(patient, test)
         reasons = [reason for pair in wanted[test] if (reason := _reason(*pair, last)) is not None]
         if reasons:
             ends = min(ground.through for ground, _ in wanted[test]) + 1
-            yield _answer(patient, as_of, test, last, reasons, ends, parameters)
+            answers.append(_answer(patient, as_of, test, last, reasons, ends, parameters))
+    yield from _each_once(answers)
+
+
+def _each_once(answers: Sequence[Answer]) -> Iterator[Answer]:
+    """One result serves every test that it counts for: of two that are overdue the narrower one is asked for."""
+    overdue = [one for one in answers if one.state == MET]
+    asked_as: dict[str, Answer] = {}
+    as_urgent: set[str] = set()
+    for wide in overdue:
+        for narrow in overdue:
+            if narrow is not wide and _counts_for(narrow.subject, wide.subject):
+                asked_as[wide.subject] = narrow
+                if wide.severity == ACTION:
+                    as_urgent.add(narrow.subject)
+    for one in answers:
+        if one.subject in asked_as:
+            numbers = {**one.numbers, "asked_as": asked_as[one.subject].numbers["label"]}
+            yield one._replace(state=NOT_MET, severity=None, since=None, numbers=numbers)
+        else:
+            yield one._replace(severity=ACTION) if one.subject in as_urgent else one
+
+
+@remembered(maxsize=4096)
+def _counts_for(narrow: str, wide: str) -> bool:
+    """Whether every result of one test is a result of another one; of two that are the same, for the later by name."""
+    mine, other = frozenset(laboratory_tests()[narrow].measures), frozenset(laboratory_tests()[wide].measures)
+    return mine < other or (mine == other and narrow < wide)
 
 
 def _grounds(
@@ -342,6 +371,7 @@ def _answer(
             "recorded": ground.recorded,
             "note": note,
             "label": laboratory_tests()[test].label,
+            "asked_as": "",
         },
     )
 
@@ -461,6 +491,10 @@ def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
         return f"{label}: recorded as not possible ({row['note']}); {last}, {why}."
     if row["due_state"] == "paused":
         return f"{label}: paused ({row['note']}); {last}, {why}."
+    if row["asked_as"]:
+        return (
+            f"{label} was due {day_text(row['due'])} ({last}; {why}): {row['asked_as']} counts for it and is asked for."
+        )
     if row["state"] == MET:
         since = "on record since" if row.get("recorded") else "treatment began"
         begun = "" if row["measured"] else f", {since} {day_text(row['treatment_start'])}"
@@ -523,7 +557,7 @@ RULE = Rule(
         "a drug that was stopped but never ended in the record",
     ),
     clears_when="a valid result of the test arrives, or what requires it ends",
-    in_time="three months have passed since a symptom that requires it was recorded",
+    in_time=lambda limits: f"a symptom that requires it was recorded more than {stretch(limits.symptom_days)} ago",
     topic="monitoring",
     version="2.0.0",
     changed=(

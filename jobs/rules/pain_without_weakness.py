@@ -23,6 +23,7 @@ from jobs.rule import (
     day_text,
     number,
     parameter,
+    stretch,
 )
 from jobs.rules.declining_strength import INSTRUMENTS
 from jobs.treatment import Course, courses
@@ -301,8 +302,10 @@ RULE = Rule(
         "a flare of dermatomyositis with normal CK, before strength falls",
         "fasciitis or joint inflammation, which neither strength nor CK shows",
     ),
-    clears_when="a later pain score is below the limit, or strength or an enzyme is no longer normal",
-    in_time="half a year has passed since the pain",
+    clears_when=lambda limits: (
+        f"a later pain score is below {number(limits.pain_from, 2)} of 10, or strength or an enzyme is no longer normal"
+    ),
+    in_time=lambda limits: f"the pain was reported more than {stretch(limits.reach_days)} ago",
     after=("declining-strength",),
     topic="pain",
     limitations=(

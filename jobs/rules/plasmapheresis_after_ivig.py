@@ -19,6 +19,7 @@ from jobs.rule import (
     Source,
     day_text,
     parameter,
+    stretch,
 )
 from models.patient_facts import Happening, PatientFacts, Statement, date_of
 from models.states import Cause
@@ -220,7 +221,7 @@ RULE = Rule(
     ),
     known_false_alarms=("an exchange that was ordered and never done", "an emergency in which both are wanted"),
     clears_when="the exchange is recorded as not done",
-    in_time="four weeks have passed since the exchange",
+    in_time=lambda limits: f"the exchange is more than {stretch(limits.shown_days)} ago",
     topic="treatment safety",
     limitations=(
         "The three weeks are from memory and to be verified; that an exchange soon after immunoglobulin removes it is "

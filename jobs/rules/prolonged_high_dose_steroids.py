@@ -31,6 +31,7 @@ from jobs.rule import (
     day_text,
     number,
     parameter,
+    stretch,
 )
 from models.patient_facts import ADULT_FROM_YEARS, PatientFacts, Statement, date_of
 from models.states import Cause
@@ -581,7 +582,10 @@ RULE = Rule(
         "a course prolonged on purpose: agree on a plan for the patient, and it is compared with that plan",
         "an old weight of a growing child",
     ),
-    clears_when="the dose has not been high for more than three days in a row",
+    clears_when=lambda limits: (
+        f"the dose has not been high (above {number(limits.above_mg)} mg/day, or from "
+        f"{number(limits.from_mg_per_kg, 2)} mg/kg/day on) for more than {stretch(limits.gap_days)} in a row"
+    ),
     topic="steroid dose",
     limitations=(
         "What is prescribed is taken to be what is swallowed. All doses per kg use the last weight on file, also for "

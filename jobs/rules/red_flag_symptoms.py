@@ -24,6 +24,7 @@ from jobs.rule import (
     day_text,
     number,
     parameter,
+    stretch,
 )
 from models.list_order import Danger
 from models.patient_facts import Happening, PatientFacts, Reading
@@ -406,9 +407,10 @@ RULE = Rule(
         "CK raised for another reason in somebody who had a checkpoint inhibitor",
     ),
     clears_when="the sign is recorded as absent or ended, or a later test is on the safe side of its limit",
-    in_time=(
-        "half a year has passed since a symptom that nobody mentioned again or since the last dose of a checkpoint "
-        "inhibitor, or a year since a vital capacity"
+    in_time=lambda limits: (
+        f"a symptom that nobody mentioned again is more than {stretch(limits.reach_days)} ago, the last dose of a "
+        f"checkpoint inhibitor more than {stretch(limits.checkpoint_days)}, or a vital capacity more than "
+        f"{stretch(limits.fvc_reference_days)}"
     ),
     after=("declining-strength",),
     topic="danger",

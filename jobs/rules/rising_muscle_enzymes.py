@@ -380,7 +380,9 @@ RULE = Rule(
         "macro-CK: stable, high, normal strength",
         "AST and ALT from the liver rather than from muscle",
     ),
-    clears_when="a later value is within its limit, or less than one and a half times the baseline",
+    clears_when=lambda limits: (
+        f"a later value is within its limit, or less than {number(limits.rise, 2)} times the baseline"
+    ),
     version="2.0.0",
     changed=(
         "Graded: confirmed where the rise lies beyond the patient's own variation, by the newest value or the last two "

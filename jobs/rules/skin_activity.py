@@ -212,7 +212,9 @@ RULE = Rule(
         Source("The same number of points for worsening", None, "our choice: no study was found", "default"),
     ),
     known_false_alarms=("another assessor", "sun or heat in the days before", "an infection or another rash"),
-    clears_when="a later score comes back to less than a step above the patient's own before",
+    clears_when=lambda limits: (
+        f"a later score comes back to less than {number(limits.step, 2)} points above the patient's own before"
+    ),
     topic="skin",
     limitations="The published change was found for improvement. Damage and calcinosis are not scored here.",
     catalogue=("SKIN-01",),

@@ -24,6 +24,7 @@ from jobs.rule import (
     day_text,
     number,
     parameter,
+    stretch,
 )
 from jobs.treatment import CONTINUING
 from models.patient_facts import ADULT_FROM_YEARS, PatientFacts, Statement, date_of
@@ -263,7 +264,10 @@ RULE = Rule(
         "myositis under a checkpoint inhibitor, where a steroid alone may be the first step",
         "an agent deliberately withheld: infection, pregnancy, waiting for a screening result",
     ),
-    clears_when="a steroid-sparing agent is on file, or the dose has been lower for more than three days",
+    clears_when=lambda limits: (
+        f"a steroid-sparing agent is on file, or the dose has been below {number(limits.from_mg)} mg/day (of a child: "
+        f"{number(limits.child_from_mg_per_kg, 2)} mg/kg/day) for more than {stretch(limits.gap_days)}"
+    ),
     topic="steroid sparing",
     limitations=(
         "15 mg, two weeks and the two weeks of grace after an agent are settings of this program, not published limits."

@@ -31,6 +31,7 @@ from jobs.rule import (
     day_text,
     number,
     parameter,
+    stretch,
 )
 from jobs.rules.declining_strength import INSTRUMENTS
 from models.patient_facts import PatientFacts, Reading, date_of
@@ -539,13 +540,16 @@ RULE = Rule(
         "a flare with normal CK, above all in dermatomyositis; damage; potassium, thyroid or a statin",
         "a possible fall of strength that is only scatter: it is watched, not acted upon",
     ),
-    clears_when=(
-        "strength is regained, an enzyme rises (very high doses excepted), the steroid dose has not been high for more "
-        "than three days, or, after six weeks at high dose, no steroid is taken any more"
+    clears_when=lambda limits: (
+        "strength is regained, an enzyme rises (very high doses excepted), the steroid dose has not been high (above "
+        f"{number(limits.high_dose_mg)} mg/day, or from {number(limits.high_dose_mg_per_kg, 2)} mg/kg/day on) for more "
+        f"than {stretch(limits.gap_days)}, or, after {stretch(limits.remembered_course_days)} at high dose, no steroid "
+        "is taken any more"
     ),
-    in_time=(
-        "three months have passed since six weeks at high dose, or two weeks since a pulse, or the last two weeks hold "
-        "less than a week of very high doses"
+    in_time=lambda limits: (
+        f"{stretch(limits.remembered_course_days)} at high dose ended more than {stretch(limits.remembered_for_days)} "
+        f"ago, a pulse is more than {stretch(limits.after_pulse_days)} ago, or the last 2 weeks hold fewer than "
+        f"{number(limits.very_high_days)} days of very high doses"
     ),
     after=("declining-strength", RISING_ENZYMES),
     topic="strength",

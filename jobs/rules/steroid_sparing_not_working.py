@@ -330,7 +330,11 @@ RULE = Rule(
         "weakness from damage or from the steroid",
         "tablets that are not taken",
     ),
-    clears_when="strength is regained or higher than at the start, CK lower, the steroid halved, or the drug ended",
+    clears_when=lambda limits: (
+        "strength is regained or higher than at the start, CK at most "
+        f"{number(limits.ck_fall, 2)} times what it was, the steroid at most {number(100 * limits.steroid_share)} % of "
+        "the dose at the start, or the drug ended"
+    ),
     after=("declining-strength",),
     topic="treatment response",
     limitations=(

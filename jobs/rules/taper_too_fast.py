@@ -27,6 +27,7 @@ from jobs.rule import (
     day_text,
     number,
     parameter,
+    stretch,
 )
 from models.patient_facts import ADULT_FROM_YEARS, PatientFacts, date_of
 from models.states import Cause, State
@@ -411,7 +412,7 @@ RULE = Rule(
         "a short rise for another illness that ended as planned",
     ),
     clears_when="the dose is back within one step, or strength no longer declines",
-    in_time="four weeks have passed since the step or the stop",
+    in_time=lambda limits: f"the step or the stop is {stretch(limits.remembered_days)} ago",
     topic="steroid dose",
     limitations=(
         "The limits of an abrupt stop are from memory and to be verified. "

@@ -11,7 +11,7 @@ from typing import Any
 
 from jobs.newest import next_after
 from jobs.phrasing import listed
-from jobs.rule import ACTION, MET, NOT_MET, WATCH, Answer, Example, Rule, Source, day_text, parameter
+from jobs.rule import ACTION, MET, NOT_MET, WATCH, Answer, Example, Rule, Source, day_text, parameter, stretch
 from jobs.treatment import courses
 from models.patient_facts import ADULT_FROM_YEARS, Happening, PatientFacts, date_of
 from models.vocabulary import drug
@@ -132,7 +132,10 @@ RULE = Rule(
         "a vaccine recorded on the day it was noted, not given",
     ),
     clears_when="the drug ends, the disease is active, or the vaccine is recorded as not given",
-    in_time="the weeks after the vaccine have passed",
+    in_time=lambda limits: (
+        f"the vaccine was given more than {stretch(limits.pause_days)} ago, a live one more than "
+        f"{stretch(limits.live_days)}"
+    ),
     topic="treatment safety",
     limitations="Which vaccine it was is not read, and a vaccination planned for later is not seen.",
     catalogue=("SAFE-06", "SAFE-07"),

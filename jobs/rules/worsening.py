@@ -29,6 +29,7 @@ from jobs.rule import (
     day_text,
     number,
     parameter,
+    stretch,
 )
 from jobs.rules.declining_strength import INSTRUMENTS
 from jobs.scores.core_set import (
@@ -709,7 +710,9 @@ RULE = Rule(
         "what was worse is measured again and has come back, the rash, ulcers or loss of weight are recorded as over, "
         "or the patient who reported a flare was seen"
     ),
-    in_time="half a year has passed since a report or a sign that nobody mentioned again",
+    in_time=lambda limits: (
+        f"a report or a sign that nobody mentioned again is more than {stretch(limits.within_days)} ago"
+    ),
     topic="disease activity",
     limitations=(
         "The definitions were made for trials with complete visits; where measures are missing they stay silent, which "

@@ -47,7 +47,7 @@ from models.vocabulary.lookups import (
     taper_templates,
     tests,
 )
-from models.vocabulary.naming import name_key, unit_key
+from models.vocabulary.naming import name_key, unit_key, written_unit
 from models.vocabulary.rows import (
     ACTIVE_TREATMENT,
     ADULT,
@@ -170,4 +170,5 @@ __all__ = [
     "unit_key",
     "vocabulary",
     "with_own",
+    "written_unit",
 ]

@@ -135,6 +135,12 @@ def test_a_threshold_changes_from_a_day_on_with_a_reason_and_is_kept(filled: Cli
         assert (event.by, event.detail) == ("paul", "overdue-labs grace_days")
 
 
+def test_the_page_says_when_an_alert_clears_by_the_threshold_in_force(filled: Clinic) -> None:
+    assert "recorded more than 90 days ago" in words(body(filled, "overdue-labs"))
+    change(filled, what="symptom_days", value=30)
+    assert "recorded more than 30 days ago" in words(body(filled, "overdue-labs"))
+
+
 def test_a_change_that_is_in_force_is_evaluated_at_once(filled: Clinic) -> None:
     change(filled)
     with reading(filled.engine) as session:

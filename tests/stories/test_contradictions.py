@@ -20,6 +20,7 @@ from models.patient_reading import read_patients
 from seed_data.cohort import write_cohort
 from seed_data.stories import write_stories
 from tests.contradictions import contradictions
+from tests.jobs.rules.sentences.histories import patient
 
 AS_OF = dt.date(2026, 5, 20)
 NOW = dt.datetime.combine(AS_OF, dt.time(20), dt.UTC)
@@ -50,6 +51,16 @@ def test_no_story_is_told_with_a_contradiction(engine: Engine, tmp_path: Path) -
         assert not found, (one.mrn, found)
         read += 1
     assert read > 30
+
+
+def test_no_worked_example_of_a_rule_is_told_with_a_contradiction() -> None:
+    thresholds = Thresholds({rule.key: rule.defaults() for rule in all_rules()}, {}, {})
+    for rule in all_rules():
+        for example in rule.examples:
+            one = patient(example.observations, example.medications, example.events, example.patient)
+            asked = ask(one, thresholds, {rule.key for rule in all_rules()})
+            found = contradictions(one, asked.answers, answer_for(chart_of(one, asked.answers)))
+            assert not found, (rule.key, example.title, found)
 
 
 def test_no_patient_of_a_cohort_is_told_with_a_contradiction(engine: Engine, tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ def body(here: Current, shown: Rule) -> Any:
         failed = failure_history(session, shown.key)
         changes = history(session, shown.key)
         run = last_run(session)
-    status = thresholds.status[shown.key]
+    status, in_force = thresholds.status[shown.key], thresholds.clinic[shown.key]
     may = here.may(DECIDERS)
     zone = here.settings.zone
     numbers = [
@@ -148,9 +148,9 @@ def body(here: Current, shown: Rule) -> Any:
                         *[html.P(text) for text in what_counts(shown)],
                         html.H2("When it clears"),
                         html.P(
-                            as_sentence(shown.ends_when)
+                            as_sentence(shown.ends_when(in_force))
                             if shown.in_time
-                            else f"{as_sentence(shown.clears_when)} Without new facts nothing settles: "
+                            else f"{as_sentence(shown.facts_that_end(in_force))} Without new facts nothing settles: "
                             "silence is not recovery."
                         ),
                         html.H2("Known false alarms"),

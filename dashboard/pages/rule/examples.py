@@ -11,7 +11,7 @@ from dashboard.components.tables import table
 from dashboard.pages.rule.words import as_sentence, value_words
 from jobs.phrasing import subject_label
 from jobs.rule import Example
-from models.vocabulary import drug, events, measures
+from models.vocabulary import drug, events, measures, written_unit
 
 
 def examples_part(found: tuple[Example, ...]) -> Any:
@@ -34,7 +34,7 @@ def _example(one: Example) -> Any:
         found = measures().get(fact["measure"])
         limit = f", limit {value_words(fact['upper_limit'])}" if fact.get("upper_limit") else ""
         most = f" of {number(fact.get('max_value') or found.max_value)}" if found and found.is_strength else ""
-        unit = fact.get("unit") or (found.unit if found else "")
+        unit = written_unit(fact.get("unit") or (found.unit if found else ""))
         label = found.short_label if found else fact["measure"]
         status = f" ({fact['status']})" if fact.get("status") else ""
         lines.append(

@@ -41,6 +41,7 @@ from models.labs_due import patient_of
 from models.rule_activity import (
     history,
 )
+from models.vocabulary import written_unit
 
 
 def change(
@@ -146,7 +147,7 @@ def threshold_form(shown: Rule, field: Field[Any], thresholds: Thresholds, today
         entry = dmc.NumberInput(
             id=VALUE,
             label=label,
-            description=f"{range_words(meta)} {meta['unit']}; default {value_words(field.default)}",
+            description=f"{range_words(meta)} {written_unit(meta['unit'])}; default {value_words(field.default)}",
             value=value,
             min=meta["low"],
             max=meta["high"],
@@ -240,7 +241,7 @@ def thresholds_part(
         cells: list[Any] = [
             ([html.Span(with_values(as_sentence(meta["meaning"]))), html.Code(field.name, className="key")], "wide"),
             (html.Span(value_words(value), className="" if same else "changed"), "nowrap"),
-            (meta["unit"], ""),
+            (written_unit(meta["unit"]), ""),
             (value_words(field.default), "nowrap"),
             (range_words(meta), "nowrap"),
             (

@@ -25,6 +25,7 @@ from models.vocabulary import (
     taper_templates,
     tests,
     vocabulary,
+    written_unit,
 )
 
 
@@ -149,11 +150,11 @@ def limits_table() -> Any:
             (measure_words(row.measure), "who"),
             (LIMITS_FOR.get(row.applies_to) or treatment_words(row.applies_to), ""),
             (
-                f"{row.direction} {number(row.limit, 2)} {row.unit}"
+                f"{row.direction} {number(row.limit, 2)} {written_unit(row.unit)}"
                 if row.kind == "absolute"
                 else f"{row.direction} {number(row.limit, 2)} times the reported limit"
                 if row.kind == "times-limit"
-                else f"rise of {number(row.limit)} {row.unit}"
+                else f"rise of {number(row.limit)} {written_unit(row.unit)}"
                 + (f" within {row.within_days} d" if row.within_days else ""),
                 "nowrap",
             ),
@@ -218,9 +219,9 @@ def taper_tables() -> Any:
     for row in taper_templates().values():
         lines = [
             [
-                (f"above {number(step.to_dose)} {row.unit}" if step.from_dose is None else
-                 f"{number(step.from_dose)} to {number(step.to_dose)} {row.unit}", "nowrap"),
-                f"minus {number(step.step, 2)} {row.unit}",
+                (f"above {number(step.to_dose)} {written_unit(row.unit)}" if step.from_dose is None else
+                 f"{number(step.from_dose)} to {number(step.to_dose)} {written_unit(row.unit)}", "nowrap"),
+                f"minus {number(step.step, 2)} {written_unit(row.unit)}",
                 f"{step.every_days} d",
                 (mark_tag(step.mark), ""),
                 (source_cell(step.source), "wide"),

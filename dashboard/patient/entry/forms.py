@@ -20,6 +20,7 @@ from models.vocabulary import (
     frequencies,
     measures,
     vocabulary,
+    written_unit,
 )
 
 KINDS = ("score", "result", "drug", "event")
@@ -306,4 +307,4 @@ def _event_form(today: dt.date) -> Any:
 def unit_options(measure: str) -> list[dict[str, str]]:
     """The units a measure may come in, its own first; a pure score says so."""
     known = list(dict.fromkeys([measures()[measure].unit, *accepted_units(measure)]))
-    return [{"value": unit or "-", "label": unit or "no unit"} for unit in known]
+    return [{"value": unit or "-", "label": written_unit(unit) or "no unit"} for unit in known]

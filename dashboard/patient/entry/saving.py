@@ -27,6 +27,7 @@ from models.vocabulary import (
     drug,
     events,
     measures,
+    written_unit,
 )
 
 
@@ -278,7 +279,7 @@ def _record_row(row: FactOnFile, today: dt.date) -> html.Tr:
         [
             html.Td(short_day(row.day, today), className="nowrap"),
             html.Td([label, html.Small(f" {row.detail}", className="quiet") if row.detail else None]),
-            html.Td(f"{row.value} {row.unit}".strip(), className="nowrap"),
+            html.Td(f"{row.value} {written_unit(row.unit)}".strip(), className="nowrap"),
             html.Td(who, className="quiet"),
             html.Td(buttons, className="row-actions"),
         ],

@@ -161,10 +161,15 @@ def test_a_dose_above_the_cap_is_checked(dose: float, above: bool) -> None:
     assert made("check-starting-dose", medications=(steroid(dose, -3),)) is above
 
 
-def test_a_screen_done_before_the_drug_counts_and_pregnancy_only_where_possible() -> None:
+@pytest.mark.parametrize(
+    ("who", "asked_about"), [(ADULT, True), (ADULT | {"age_years": 60}, False), (ADULT | {"sex": "male"}, False)]
+)
+def test_a_screen_done_before_the_drug_counts_and_pregnancy_is_asked_about_as_the_rule_does(
+    who: dict[str, Any], asked_about: bool
+) -> None:
     screens = [{"measure": name, "value": 0, "day": -400} for name in ("hbsag", "anti_hbc", "anti_hcv")]
-    found = card(suggestions(patient=ADULT, observations=screens, medications=(METHOTREXATE,)), "complete-screening")
+    found = card(suggestions(patient=who, observations=screens, medications=(METHOTREXATE,)), "complete-screening")
     assert found is not None
     asked = " ".join(found["collect_first"])
     assert "HBsAg" not in asked
-    assert "egnancy" not in asked
+    assert ("egnancy" in asked) == asked_about

@@ -141,24 +141,35 @@ class Ending(NamedTuple):
     days: int = 1
 
 
-AGAIN = {"cmas": 40, "mmt8": 70}
+HALF_A_STEP = (
+    "a later score of the same instrument comes back to within half a step of the reference (CMAS 1.5, MMT8 3, "
+    "MMT8 both sides 5.5, MMT total 9.5 points)"
+)
+QUIET = (
+    "enzymes (at most 1.5 times their limit; without weakness CK at most 10 times) and the global (below 3 of 10) "
+    "are quiet"
+)
+HIGH = "(above 30 mg/day, or from 0.5 mg/kg/day on)"
+NOT_HIGH = f"the dose has not been high {HIGH} for more than 3 days in a row"
+STEROID_NOT_HIGH = f"the steroid dose has not been high {HIGH} for more than 3 days"
+BELOW_15 = "the dose has been below 15 mg/day (of a child: 0.25 mg/kg/day) for more than 3 days"
 ENDINGS: Mapping[str, Sequence[Ending]] = {
     "active-disease": (
         Ending("strength and function are back", new("mmt8", 80), ("weak", "half", "four weeks")),
         Ending("strength and function are back", new("mmt8", 80, events=no("difficulty_stairs")),
                ("difficulty",)),
-        Ending("enzymes and the global are quiet",
+        Ending(QUIET,
                together(new("ck", 150, upper_limit=200), new("physician_global", 0), new("mmt8", 50))),
-        Ending("enzymes and the global are quiet", new("ck", 150, upper_limit=200), ("enzyme",)),
+        Ending(QUIET, new("ck", 150, upper_limit=200), ("enzyme",)),
     ),
     "cancer-screening": (
         Ending("what is due is on file", new(events=[event("cancer_screening")])),
         Ending("a cancer is recorded", new(events=[event("cancer")])),
     ),
     "declining-strength": (
-        Ending("a later score of the same instrument comes back to within half a step of the reference",
+        Ending(HALF_A_STEP,
                new("cmas", 40)),
-        Ending("a later score of the same instrument comes back to within half a step of the reference",
+        Ending(HALF_A_STEP,
                new("cmas", 25.5), ("27 of 52",)),
     ),
     "doubtful-value": (
@@ -178,7 +189,7 @@ ENDINGS: Mapping[str, Sequence[Ending]] = {
         Ending("the drug ends", ended(), ("methotrexate:frequency", "azathioprine:white_cells", "methotrexate:alt",
                                           "methotrexate:platelets")),
         Ending("the drug ends", ended("co-trimoxazole"), ("methotrexate+co-trimoxazole",)),
-        Ending("of a dangerous value: four weeks after it, where nothing else is taken", ended(day=-29),
+        Ending("of a dangerous value: 4 weeks after it, where nothing else is taken", ended(day=-29),
                ("prednisone:neutrophils", "methotrexate:neutrophils"), days=40),
     ),
     "inclusion-body-follow-up": (
@@ -228,7 +239,7 @@ ENDINGS: Mapping[str, Sequence[Ending]] = {
     ),
     "no-response-after-pulse": (
         Ending("strength is higher by a step", new("mmt8", 66)),
-        Ending("CK lower by more than chance, than before the pulse", new("ck", 700, upper_limit=200)),
+        Ending("CK at most 0.67 times what it was, than before the pulse", new("ck", 700, upper_limit=200)),
         Ending("a new pulse is given", new(drugs=[{"drug": "methylprednisolone", "dose": 1000, "route": "iv",
                                                    "start": 0, "end": 0, "intent": "pulse"}])),
     ),
@@ -246,7 +257,7 @@ ENDINGS: Mapping[str, Sequence[Ending]] = {
         Ending("what requires it ends", new(events=[event(ILD, present="no")]), ("fvc",)),
     ),
     "pain-without-weakness": (
-        Ending("a later pain score is below the limit", new("pain", 2)),
+        Ending("a later pain score is below 4 of 10", new("pain", 2)),
         Ending("strength or an enzyme is no longer normal", new("mmt8", 65)),
         Ending("strength or an enzyme is no longer normal", new("ck", 900, upper_limit=200)),
     ),
@@ -254,8 +265,8 @@ ENDINGS: Mapping[str, Sequence[Ending]] = {
         Ending("the exchange is recorded as not done", new(events=[event("plasmapheresis", -1, present="no")])),
     ),
     "prolonged-high-dose-steroids": (
-        Ending("the dose has not been high for more than three days in a row", to_dose("prednisone", 5, -3), days=10),
-        Ending("the dose has not been high for more than three days in a row", ended(day=-4), days=10),
+        Ending(NOT_HIGH, to_dose("prednisone", 5, -3), days=10),
+        Ending(NOT_HIGH, ended(day=-4), days=10),
     ),
     "raised-troponin": (
         Ending("a later value of the same kind and assay is at or below its limit",
@@ -273,35 +284,35 @@ ENDINGS: Mapping[str, Sequence[Ending]] = {
     ),
     "rising-muscle-enzymes": (
         Ending("a later value is within its limit", new("ck", 190, upper_limit=200)),
-        Ending("less than one and a half times the baseline", new("ck", 600, upper_limit=200), ("410",)),
+        Ending("less than 1.5 times the baseline", new("ck", 600, upper_limit=200), ("410",)),
     ),
     "screening-result": (
         Ending("a later result is fine", together(new("anti_hbc", 0), new("tpmt", 40), new("glucose", 90))),
         Ending("the drug ends", ended(), ("TPMT absent", "glucose")),
     ),
     "skin-activity": (
-        Ending("a later score comes back to less than a step above the patient's own before",
+        Ending("a later score comes back to less than 5 points above the patient's own before",
                new("cdasi_activity", 11)),
     ),
     "steroid-monotherapy": (
         Ending("a steroid-sparing agent is on file",
                new(drugs=[{"drug": "methotrexate", "dose": 15, "frequency": "weekly", "start": 0}])),
-        Ending("the dose has been lower for more than three days", to_dose("prednisone", 10, -3), days=4),
+        Ending(BELOW_15, to_dose("prednisone", 10, -3), days=4),
     ),
     "steroid-myopathy-pattern": (
         Ending("strength is regained", new("cmas", 40), ("CMAS", "one lower", "40 mg")),
         Ending("strength is regained", new("mmt8", 70), ("ten days",)),
         Ending("an enzyme rises (very high doses excepted)", new("ck", 900, upper_limit=200),
                ("CMAS", "one lower", "40 mg")),
-        Ending("the steroid dose has not been high for more than three days", to_dose("prednisone", 20, -3),
+        Ending(STEROID_NOT_HIGH, to_dose("prednisone", 20, -3),
                ("CMAS", "one lower"), days=4),
-        Ending("after six weeks at high dose, no steroid is taken any more", ended("prednisone", day=-4),
+        Ending("after 6 weeks at high dose, no steroid is taken any more", ended("prednisone", day=-4),
                ("40 mg",), days=5),
     ),
     "steroid-sparing-not-working": (
         Ending("strength is regained or higher than at the start", new("mmt8", 72)),
-        Ending("CK lower", new("ck", 300, upper_limit=200), ("methotrexate",)),
-        Ending("the steroid halved", to_dose("prednisone", 10), ("methotrexate",)),
+        Ending("CK at most 0.67 times what it was", new("ck", 300, upper_limit=200), ("methotrexate",)),
+        Ending("the steroid at most 50 % of the dose at the start", to_dose("prednisone", 10), ("methotrexate",)),
         Ending("the drug ended", ended()),
     ),
     "taper-too-fast": (
@@ -347,9 +358,9 @@ EVERY = [(rule, ending) for rule in all_rules() for ending in ENDINGS.get(rule.k
 
 @pytest.mark.parametrize("rule", all_rules(), ids=[one.key for one in all_rules()])
 def test_every_part_of_the_sentence_stands_in_the_table(rule: Rule) -> None:
-    rest = rule.clears_when
+    rest = told = rule.facts_that_end(rule.defaults())
     for words in sorted({one.words for one in ENDINGS[rule.key]}, key=len, reverse=True):
-        assert words in rule.clears_when, words
+        assert words in told, words
         rest = rest.replace(words, "")
     assert re.fullmatch(r"(?:[\s,;()]|\bor\b|\band\b)*", rest), rest
 
@@ -389,6 +400,13 @@ IN_TIME: Mapping[str, Sequence[Example]] = {
             expect={"subject": "breathing", "state": MET},
         ),
     ),
+    "missing-safety-screen": (
+        Example(
+            "azathioprine for ten days, no blood count from before or since",
+            medications=({"drug": "azathioprine", "dose": 150, "start": -10},),
+            expect={"subject": "azathioprine:blood_count", "state": MET},
+        ),
+    ),
     "missing-prophylaxis": (
         Example(
             "40 mg for forty days, then 2.5 mg",
@@ -416,6 +434,7 @@ ENDS_ON: Mapping[str, Mapping[str, int]] = {
     "ivig-trial": {"the first course a week ago": 22, "a clot ten days after": 42},
     "mda5-lung-disease": {"new lung disease": 23},
     "missing-prophylaxis": {"40 mg for forty days": 345},
+    "missing-safety-screen": {"azathioprine for ten days": 12},
     "no-response-after-pulse": {"35 days after the pulse": 148},
     "overdue-labs": {"short of breath for three weeks": 66},
     "pain-without-weakness": {"pain 8 of 10": 182},
@@ -436,7 +455,7 @@ def with_more(rule: Rule) -> list[Example]:
 @pytest.mark.parametrize("rule", all_rules(), ids=[one.key for one in all_rules()])
 def test_time_alone_ends_an_alert_only_where_and_when_the_rule_says_so(rule: Rule) -> None:
     ends_on = ENDS_ON.get(rule.key, {})
-    assert bool(ends_on) == bool(rule.in_time)
+    assert bool(ends_on) == bool(rule.time_that_ends(rule.defaults()))
     for example in with_more(rule):
         subject = str(example.expect["subject"])
         end = next((day for title, day in ends_on.items() if example.title.startswith(title)), None)
@@ -449,5 +468,6 @@ def test_time_alone_ends_an_alert_only_where_and_when_the_rule_says_so(rule: Rul
 
 def test_what_ends_an_alert_in_time_is_part_of_what_is_shown() -> None:
     for rule in all_rules():
-        assert rule.ends_when.startswith(rule.clears_when)
-        assert rule.ends_when.endswith(rule.in_time)
+        shown = rule.ends_when(rule.defaults())
+        assert shown.startswith(rule.facts_that_end(rule.defaults()))
+        assert shown.endswith(rule.time_that_ends(rule.defaults()))

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from jobs.rule import CANNOT_TELL, MET, NOT_MET, STATUSES, Rule, all_rules, rule
+from tests.contradictions import RAW_UNIT
 from tests.frame_answers import COLUMNS, on_frames
 from tests.frames_builder import AS_OF, Frames, frames, of_example
 from tests.jobs.rules.test_examples import evaluated
@@ -45,7 +46,15 @@ def test_every_key_others_rely_on_is_there() -> None:
 
 @each_rule
 def test_a_rule_says_what_a_clinician_needs_to_judge_it(one: Rule) -> None:
-    for text in (one.title, one.question, one.why_it_matters, one.clears_when, one.version, one.subject, one.topic):
+    for text in (
+        one.title,
+        one.question,
+        one.why_it_matters,
+        one.facts_that_end(one.defaults()),
+        one.version,
+        one.subject,
+        one.topic,
+    ):
         assert text.strip()
     assert one.known_false_alarms
     assert all(text.strip() for text in one.known_false_alarms)
@@ -124,6 +133,7 @@ def test_every_answer_of_an_example_is_whole_and_explained(one: Rule) -> None:
             assert said.strip().endswith("."), said
             assert "nan" not in said.lower().split(), said
             assert "None" not in said, said
+            assert not RAW_UNIT.search(said + one.suggested_action(row, one.defaults())), said
             assert isinstance(one.suggested_action(row, one.defaults()), str)
             if row["state"] == MET:
                 assert not pd.isna(row["since"]), example.title

@@ -5,11 +5,14 @@ from typing import Any
 
 import pytest
 
-from jobs.rule import ACTION, MET, NOT_MET, URGENT, WATCH, Answer
+from jobs.assessing import ask
+from jobs.rule import ACTION, MET, NOT_MET, URGENT, WATCH, Answer, all_rules
 from jobs.rules.ivig_trial import CLOT, RESPONSE, RULE, Parameters
+from jobs.thresholds import Thresholds
 from models.patient_facts import day_number
 from tests.frame_answers import patients_of
 from tests.frames_builder import AS_OF, frames
+from tests.jobs.rules.sentences.histories import patient
 
 P = Parameters()
 TODAY = day_number(AS_OF)
@@ -157,3 +160,42 @@ def test_a_slower_rate_is_shown_where_clots_or_kidneys_are_a_concern(
     said = RULE.explain(found.cells(), P)
     assert ("3.3 mg/kg/min, over five days: " in said) == (says is not None)
     assert says is None or says in said
+
+
+def said(*observations: Row) -> str:
+    found = next(
+        one
+        for one in ask(
+            patient(observations, (every_four_weeks(-130), {"drug": "methotrexate", "dose": 20, "frequency": "weekly",
+                                                            "start": -400}), (), {}),
+            Thresholds({one.key: one.defaults() for one in all_rules()}, {}, {}),
+            {RULE.key},
+        ).answers[RULE.key]
+        if one.subject == RESPONSE
+    )  # fmt: skip
+    return RULE.explain(found.cells(), P)
+
+
+@pytest.mark.parametrize(
+    ("observations", "missing"),
+    [
+        ((), "and cannot be: no strength score from the 90 days before it, and none since 7 Oct 2026."),
+        ((mmt8(78, -5),), "and cannot be: no strength score from the 90 days before it."),
+        ((mmt8(78, -140),), "and cannot be: no strength score since 7 Oct 2026."),
+        (
+            (mmt8(78, -140), {"measure": "cmas", "value": 50, "day": -5}),
+            "and cannot be: no instrument of strength was used both before it and since 7 Oct 2026.",
+        ),
+        ((mmt8(78, -140), mmt8(78, -5)), "strength before it was too near its maximum to become better by a step"),
+    ],
+)
+def test_what_is_missing_to_judge_it_is_named(observations: Sequence[Row], missing: str) -> None:
+    assert missing in said(*observations)
+
+
+def test_where_active_disease_is_known_not_to_respond_the_trial_does_not_say_that_nobody_can_tell() -> None:
+    ck = {"measure": "ck", "value": 4000, "upper_limit": 200}
+    told = said(mmt8(50, -100), {**ck, "day": -100}, mmt8(51, -4), {**ck, "day": -4})
+    assert "cannot be" not in told
+    assert "no strength score from the 90 days before it; by the values that active disease is judged by" in told
+    assert "no response (MMT8 50 -> 51" in told

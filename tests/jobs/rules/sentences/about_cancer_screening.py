@@ -1,5 +1,6 @@
 """What `cancer-screening` says."""
 
+from jobs.asked_for import asked_for
 from models.age import age_on
 from models.patient_facts import day_number
 from models.vocabulary import autoantibodies
@@ -75,8 +76,10 @@ def could_be(case: Case) -> str:
 
 
 def panel(case: Case, risk: str) -> dict[str, tuple[str, ...]]:
-    """What is asked for at this risk."""
-    return EVERYBODY | ((AT_RISK | BY_SEX.get(case.patient.sex, {})) if risk != "standard" else {})
+    """What is asked for at this risk, and by no other alert."""
+    everything = EVERYBODY | ((AT_RISK | BY_SEX.get(case.patient.sex, {})) if risk != "standard" else {})
+    elsewhere = asked_for(case.patient, ("overdue-labs", "missing-safety-screen", "lung-screening"))
+    return {label: names for label, names in everything.items() if not elsewhere & set(names)}
 
 
 def last(case: Case, names: tuple[str, ...]) -> int:
@@ -155,9 +158,13 @@ def overdue(case, risk, said, by=None, missing=None, higher=None, more=None):
     assert only == ("PET-CT as the only search (anti-TIF1 gamma, older, another high-risk feature)" if alone else "")
 
 
-@SAYS(*(RISK + by + ": nothing is overdue" + rest + "." + missing
-        for by in ("", BY) for rest in ("", "; <said:w>") for missing in ("", MISSING)), rare=True)  # fmt: skip
-def nothing_overdue(case, risk, by=None, said=None, missing=None, higher=None):
+@SAYS(*(RISK + by + ": nothing is overdue" + others + rest + "." + missing
+        for by in ("", BY) for others in ("", " but what other alerts ask for (<others:w>)")
+        for rest in ("", "; <said:w>") for missing in ("", MISSING)), rare=True)  # fmt: skip
+def nothing_overdue(case, risk, by=None, others=None, said=None, missing=None, higher=None):
+    everything = EVERYBODY | AT_RISK | BY_SEX["female"] | BY_SEX["male"]
+    assert not set((others or "").split(", ")) & set(panel(case, risk))
+    assert others is None or set(others.split(", ")) <= set(everything)
     is_risk(case, risk, by)
     is_missing(case, risk, missing, higher)
     assert higher is None

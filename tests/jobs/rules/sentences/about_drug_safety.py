@@ -3,7 +3,7 @@
 import itertools
 from statistics import median
 
-from models.vocabulary import action_limits, drug, measures
+from models.vocabulary import action_limits, drug, measures, written_unit
 from tests.jobs.rules.sentences.claims import Case, Says, same
 from tests.jobs.rules.sentences.courses import begun as first_day
 from tests.jobs.rules.sentences.courses import course, labelled
@@ -51,7 +51,7 @@ def too_often(case, how):
     for said, one in zip(how.split(" and "), mine, strict=True):
         dose, unit, _ = said.split(" ", 2)
         assert same(float(dose), one.dose)
-        assert unit == one.unit
+        assert unit == written_unit(one.unit)
     per_week = {"weekly": 1, "every-2-weeks": 0.5, "every-4-weeks": 0.25, "daily": 7, "twice-daily": 14,
                 "three-times-daily": 21, "every-other-day": 3.5}  # fmt: skip
     assert sum(per_week[one.frequency] for one in mine) > 1
@@ -78,7 +78,7 @@ def hardly_meant(case, name, dose, how, day, amount, unit, most):
     (one,) = found
     assert (drug(one.drug).label, one.start) == (name, day)
     assert same(dose, one.dose, 2)
-    assert how.startswith(one.unit)
+    assert how.startswith(written_unit(one.unit))
     assert unit.startswith("mg/week") == (one.drug == "methotrexate")
     assert amount > most
 
@@ -160,7 +160,7 @@ def beyond(
 ):  # fmt: skip
     key = measured(case, name)
     newest = case.values(key)[-1]
-    assert (newest.day, newest.comparator, measures()[key].unit) == (day, sign or "", unit)
+    assert (newest.day, newest.comparator, written_unit(measures()[key].unit)) == (day, sign or "", unit)
     assert same(value, newest.value, 2)
     if over is not None and begun is not None:
         assert course(case.patient, labelled(case.patient, drug)) == (begun, over)
@@ -215,7 +215,7 @@ def muscle_at_another_time(case: Case, key: str, day: int, times: float | None, 
 def on_the_way(case, name, verb, first, day, shown, limit, drug, far_ck, far_day, begun=None):
     key = measured(case, name)
     muscle_at_another_time(case, key, day, far_ck, far_day)
-    shown = shown.removesuffix(f" {measures()[key].unit}")
+    shown = shown.removesuffix(f" {written_unit(measures()[key].unit)}")
     run = [float(one) for one in shown.split(", ")]
     values = case.values(key)[-len(run) :]
     assert (values[0].day, values[-1].day) == (first, day)

@@ -38,12 +38,42 @@ def no_baseline(case, day, last, due, rate, why, count=1):
     assert not any(day - 28 <= one.day <= day + 2 for key in STEPS for one in case.values(key))
 
 
-@SAYS(*(head + "whether it helped should have been judged on <due:d>, and cannot be from what is on file[ (<said:w>)]."
-        for head in TRIAL), rare=True)  # fmt: skip
-def not_looked_at(case, day, last, due, said, count=1):
+MISSING = (
+    "no strength score from the 90 days before it",
+    "no strength score from the 90 days before it, and none since <from_day:d>",
+    "no strength score since <from_day:d>",
+    "no instrument of strength was used both before it and since <from_day:d>",
+    "strength before it was too near its maximum to become better by a step",
+)
+
+
+def missing(case: Case, day: int, from_day: int | None) -> None:
+    """Whether strength was measured in the ninety days before the first course, and from twelve weeks after it on."""
+    before = {key for key in STEPS if any(day - 90 <= one.day <= day for one in case.values(key))} - {"ck"}
+    after = {key for key in STEPS if any(one.day >= day + 84 for one in case.values(key))} - {"ck"}
+    assert from_day in (None, day + 84)
+    assert ("from the 90 days before it" in case.text) == (not before)
+    assert ("none since" in case.text or "no strength score since" in case.text) == (not after)
+    assert ("no instrument" in case.text) == bool(before and after and not before & after)
+
+
+@SAYS(*(head + "whether it helped should have been judged on <due:d>, and cannot be: " + what + "[ (<said:w>)]."
+        for head in TRIAL for what in MISSING), rare=True)  # fmt: skip
+def not_looked_at(case, day, last, due, said, from_day=None, count=1):
     trial(case, day, last, count)
     judged(case, said)
+    missing(case, day, from_day)
     assert due == case.answer.due <= case.today
+
+
+@SAYS(*(head + what + "; by the values that active disease is judged by no response (<compared:w>)."
+        for head in TRIAL for what in MISSING), rare=True)  # fmt: skip
+def no_response_by_activity(case, day, last, compared, from_day=None, count=1):
+    trial(case, day, last, count)
+    missing(case, day, from_day)
+    assert any(one.state == "met" and one.numbers["treatment"] == "not_responding"
+               and one.numbers["compared"] == compared
+               for one in case.patient.answers_of("active-disease"))  # fmt: skip
 
 
 @SAYS(*(head + "no response[ (<said:w>)], judged from <due:d> on." for head in TRIAL), rare=True)

@@ -1,5 +1,6 @@
 """What `lung-screening` says."""
 
+from jobs.asked_for import asked_for
 from models.patient_facts import day_number
 from models.vocabulary import autoantibodies
 from tests.jobs.rules.sentences.claims import Case, Says
@@ -57,8 +58,13 @@ def due_days(case: Case) -> dict[str, tuple[int | None, int]]:
 
 
 def late(case: Case) -> dict[str, tuple[int | None, int]]:
-    """What is asked for: two months after it was due."""
-    return {label: (last, due) for label, (last, due) in due_days(case).items() if case.today > due + 60}
+    """What is asked for: two months after it was due, and by no other alert."""
+    elsewhere = asked_for(case.patient, ("overdue-labs",))
+    return {
+        label: (last, due)
+        for label, (last, due) in due_days(case).items()
+        if case.today > due + 60 and TESTS.get(label, "chest_ct") not in elsewhere
+    }
 
 
 ONE = Says("an examination")
@@ -99,10 +105,14 @@ def line(case, why, said):
     are_late(case, said)
 
 
-@SAYS("<why:w>: nothing is overdue of what looks for lung disease.")
-def in_time(case, why):
+@SAYS(
+    "<why:w>: nothing is overdue of what looks for lung disease[ but what other alerts ask for (<others:w>)].",
+    rare=True,
+)
+def in_time(case, why, others):
     endangers(case, why)
     assert not late(case)
+    assert set((others or "").split(", ")) - {""} <= {"FVC", "DLCO"}
 
 
 @SAYS("<why:w>: lung disease is on file, lung function is asked for among the tests that are due.")

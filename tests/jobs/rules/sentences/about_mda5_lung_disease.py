@@ -63,7 +63,7 @@ def new(case, day):
     assert disease(case)
 
 
-@SIGN("ferritin [<sign:s>]<value:n> ug/L on <day:d>, limit <limit:n>", "ferritin [<sign:s>]<value:n> ug/L on <day:d>, no limit "
+@SIGN("ferritin [<sign:s>]<value:n> µg/L on <day:d>, limit <limit:n>", "ferritin [<sign:s>]<value:n> µg/L on <day:d>, no limit "
       "reported")  # fmt: skip
 def ferritin(case, value, day, sign=None, limit=None):
     newest = case.values("ferritin")[-1]

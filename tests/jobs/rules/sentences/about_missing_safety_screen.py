@@ -1,6 +1,6 @@
 """What `missing-safety-screen` says."""
 
-from models.vocabulary import events, screening
+from models.vocabulary import events, screening, tests
 from tests.jobs.rules.sentences.claims import Case, Says
 from tests.jobs.rules.sentences.courses import course, labelled
 
@@ -77,6 +77,24 @@ def wanted(case, screen, due, name, since):
     taken(case, name, since)
     assert due >= case.today
     assert any(since + row.within_days == due for row in rows(case))
+
+
+@SAYS("<screen:w>: not on file (<name:w> since <since:d>" + LAST + "), and asked for by its schedule.")
+def left_to_monitoring(case, screen, name, since, last):
+    taken(case, name, since)
+    old(case, last, since)
+    facts = {fact for row in rows(case) for fact in row.satisfied_by}
+    assert any(facts & set(tests()[one.subject].measures) for one in case.patient.answers_of("overdue-labs")
+               if one.state == "met" or one.numbers["due_state"] in ("paused", "not_possible"))  # fmt: skip
+
+
+@SAYS("<screen:w>: not on file (<name:w> since <since:d>" + LAST + "), and asked for because of <other:w>.", rare=True)
+def left_to_another_drug(case, screen, name, since, last, other):
+    taken(case, name, since)
+    old(case, last, since)
+    assert any(labelled(case.patient, other) == one.subject.partition(":")[0] and one.state == "met"
+               and one.numbers["screen"] == screen
+               for one in case.patient.answers_of("missing-safety-screen"))  # fmt: skip
 
 
 @SAYS("ask about pregnancy, wishes and contraception; record the answer, also where it is no")

@@ -101,6 +101,16 @@ def silent(case, label, due, since, last=None):
     assert case.today - due > 7
 
 
+@SAYS(*("<label:w> was due <due:d> (" + last + "; " + why + "): <other:w> counts for it and is asked for."
+        for last in LAST for why in WHY), rare=True)  # fmt: skip
+def counts_for(case, label, due, every, treatment, other, last=None):
+    is_so(case, label, last, every, treatment)
+    assert case.today - due > 7
+    asked = next(one for one in case.patient.answers_of("overdue-labs")
+                 if one.state == "met" and tests()[one.subject].label == other)  # fmt: skip
+    assert set(tests()[asked.subject].measures) <= set(tests()[case.subject].measures)
+
+
 @SAYS("ask the laboratory or the interface team why results stopped coming")
 def ask(case):
     assert case.state == "cannot_tell"

@@ -1,6 +1,6 @@
 """What `screening-result` says."""
 
-from models.vocabulary import drug, events, measures
+from models.vocabulary import drug, events, measures, written_unit
 from tests.jobs.rules.sentences.claims import Case, Says, same
 from tests.jobs.rules.sentences.courses import course, labelled
 
@@ -49,7 +49,7 @@ def result(case: Case, words: str, day: int) -> float | str:
         assert (shown == "positive") == (newest.value >= 1)
         return shown
     number, _, unit = shown.partition(" ")
-    assert unit == measures()[case.subject].unit
+    assert unit == written_unit(measures()[case.subject].unit)
     assert same(float(number.lstrip("<>")), newest.value, 3)
     assert number.startswith(newest.comparator)
     return float(number.lstrip("<>"))

@@ -68,7 +68,7 @@ def listening_for_hl7(settings: Settings, engine: Engine) -> Iterator[None]:
     if settings.mllp_port is None:
         yield
         return
-    from jobs.mllp import Listener
+    from jobs.mllp.listener import Listener
 
     listener = Listener(engine, settings)
     listener.start()

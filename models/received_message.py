@@ -1,7 +1,6 @@
 """Messages that other systems sent over the wire, each kept byte for byte before anything is made of it."""
 
 import datetime as dt
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -16,7 +15,7 @@ class ReceivedMessage(SQLModel, table=True):
     __tablename__ = "received_message"
     __table_args__ = (
         sa.Index("ix_received_message_open", "id", sqlite_where=_OPEN, postgresql_where=_OPEN),
-        sa.Index("ix_received_message_sender", "sender", "last_at"),
+        sa.Index("ix_received_message_sender", "sender", "last_at", "answer"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -46,7 +45,7 @@ class Heard(NamedTuple):
 
 
 def heard_of(session: Session) -> list[Heard]:
-    """Every sender, the one heard last first."""
+    """Every sender, the one heard last first. It reads an index to its end: not for every page."""
     table = ReceivedMessage
     last = sa.func.max(table.last_at)
     refused = sa.func.count().filter(col(table.answer) != "AA")
@@ -55,7 +54,12 @@ def heard_of(session: Session) -> list[Heard]:
     return [Heard(*row) for row in session.execute(query.order_by(last.desc()))]
 
 
-def unread_messages(session: Session, *, besides: Sequence[int] = ()) -> list[int]:
+def newest_message(session: Session) -> dt.datetime | None:
+    """When a message last came that had not come before; None where none ever came."""
+    return session.exec(select(ReceivedMessage.first_at).order_by(col(ReceivedMessage.id).desc()).limit(1)).first()
+
+
+def unread_messages(session: Session) -> list[int]:
     """Messages that were kept and not read to their end, in the order in which they came."""
     query = select(ReceivedMessage.id).where(col(ReceivedMessage.answer).is_(None)).order_by(col(ReceivedMessage.id))
-    return [number for number in session.exec(query) if number is not None and number not in besides]
+    return [number for number in session.exec(query) if number is not None]

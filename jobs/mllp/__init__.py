@@ -3,7 +3,3 @@
 What a message says is read by the same importer as a file of it (`jobs.importers.hl7v2_oru`); here is only what the
 wire adds: that whoever was told "taken" never has to send it again.
 """
-
-from jobs.mllp.listener import Listener
-
-__all__ = ["Listener"]

@@ -20,6 +20,7 @@ from jobs import evaluation, lease
 from jobs.mllp.answer import INTERNAL, MISSING, Problem
 from jobs.mllp.framing import Frames, TooLong, Unframed, framed
 from jobs.mllp.inbox import Inbox
+from jobs.mllp.standing import lease_name
 from models.clock import utc_now
 from models.database import engine_for
 from models.errors import UsageError, told
@@ -44,11 +45,6 @@ ALIVE_FOR = dt.timedelta(seconds=90)
 
 _BUSY = Problem(INTERNAL, "it takes longer than usual; nothing is lost, send the message again")
 _BROKEN = Problem(INTERNAL, "an error here; the message was not taken, send it again")
-
-
-def lease_name(settings: Settings) -> str:
-    """Under which name a listener shows that it is alive."""
-    return f"hl7 {settings.mllp_host}:{settings.mllp_port}"
 
 
 def listening_socket(host: str, port: int) -> socket.socket:

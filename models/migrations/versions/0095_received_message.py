@@ -36,7 +36,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("digest"),
     )
     op.create_index("ix_received_message_open", "received_message", ["id"], sqlite_where=OPEN, postgresql_where=OPEN)
-    op.create_index("ix_received_message_sender", "received_message", ["sender", "last_at"])
+    op.create_index("ix_received_message_sender", "received_message", ["sender", "last_at", "answer"])
 
 
 def downgrade() -> None:

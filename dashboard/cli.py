@@ -225,12 +225,15 @@ def serve(
 
 @app.command()
 def worker() -> None:
-    """The scheduler alone, for installations with several web processes."""
+    """The scheduler alone, for installations with several web processes; and the HL7 listener, if it is configured."""
+    from dashboard.serving import listening_for_hl7
     from jobs.scheduler import Scheduler
 
     settings = _settings()
-    say("Scheduler started; it acts while it holds the lease. Stop it with Ctrl-C.")
-    Scheduler(_engine(settings), settings).run_forever()
+    engine = _engine(settings)
+    with listening_for_hl7(settings, engine):
+        say("Scheduler started; it acts while it holds the lease. Stop it with Ctrl-C.")
+        Scheduler(engine, settings).run_forever()
 
 
 @app.command()

@@ -55,6 +55,7 @@ def run_demo(*, patients: int, port: int | None, serve: bool, now: dt.datetime) 
         environment="demo",
         secret_key=SecretStr(secrets.token_urlsafe(48)),
         backup_directory=folder / "backups",
+        mllp_port=None,  # a laboratory must never be told "taken" by a clinic that is thrown away
     )
     try:
         engine, password = build_demo_clinic(settings, folder, patients, now)

@@ -5,7 +5,8 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from sqlalchemy.engine import Engine
@@ -57,6 +58,27 @@ def close(server: Any, *, patience: float = 5) -> None:
         server.trigger.close()
 
 
+@contextmanager
+def listening_for_hl7(settings: Settings, engine: Engine) -> Iterator[None]:
+    """Listen for HL7 over MLLP until the block ends, if a port is configured.
+
+    Raises:
+        UsageError: the port is taken or the address is not ours.
+    """
+    if settings.mllp_port is None:
+        yield
+        return
+    from jobs.mllp.listener import Listener
+
+    listener = Listener(engine, settings)
+    listener.start()
+    say(f"Listening for HL7 on {listener.address}.")
+    try:
+        yield
+    finally:
+        listener.stop()
+
+
 def serve_web(
     settings: Settings,
     engine: Engine,
@@ -84,6 +106,8 @@ def serve_web(
     application = create_app(settings, engine, demo_password=demo_password)
     warm(application)
     server: Any = create_server(application.server, sockets=[bound], threads=THREADS, ident=None, channel_timeout=60)
+    hl7 = ExitStack()
+    hl7.enter_context(listening_for_hl7(settings, engine))
     scheduler = None
     if with_scheduler:
         from jobs.scheduler import Scheduler
@@ -106,6 +130,7 @@ def serve_web(
     except (KeyboardInterrupt, SystemExit):
         say("Stopping.")
     finally:
+        hl7.close()
         if scheduler is not None:
             scheduler.stop()
         close(server)

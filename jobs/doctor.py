@@ -24,11 +24,13 @@ from sqlalchemy.engine import Engine
 
 from jobs.backup import NAME, STAMP, backup_folder
 from jobs.health import FAILED, LATE, health
+from jobs.mllp.standing import standing
 from models.assessment import EvaluationRun
-from models.database import engine_for, is_sqlite, newest_version, schema_version
+from models.database import engine_for, is_sqlite, newest_version, reading, schema_version
 from models.errors import MyopanelError, told
 from models.job_run import JobRun
 from models.observation import Observation
+from models.received_message import heard_of
 from models.settings import Settings
 
 CLOCKS_AGREE = dt.timedelta(seconds=5)
@@ -74,6 +76,7 @@ def examine(settings: Settings, now: dt.datetime) -> list[Check]:
             checks += _clock(engine, settings, now)
             checks += _jobs(engine, settings, now)
             checks += _backups(engine, settings, now)
+            checks += _hl7(engine, settings, now)
     finally:
         engine.dispose()
     checks += [*_mail(settings), *_disk(settings), *_versions()]
@@ -251,6 +254,48 @@ def _backups(engine: Engine, settings: Settings, now: dt.datetime) -> Iterator[C
         f"{len(names)}, the newest of {taken:%Y-%m-%d %H:%M} UTC",
         "The nightly backup did not run: see the Jobs page." if old else "",
     )
+
+
+# ----------------------------------------------------------------------------------------------------------------- HL7
+
+
+def _hl7(engine: Engine, settings: Settings, now: dt.datetime) -> Iterator[Check]:
+    if settings.mllp_port is None:
+        return
+    where = f"{settings.mllp_host}:{settings.mllp_port}"
+    try:
+        # A wildcard address listens on this machine as well.
+        reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.mllp_host, settings.mllp_host)  # noqa: S104
+        socket.create_connection((reached, settings.mllp_port), timeout=MAIL_SECONDS).close()
+        listens = True
+    except OSError:
+        listens = False
+    if not listens:
+        yield Check(
+            "hl7",
+            State.FAIL,
+            f"nobody listens on {where}",
+            "Start `myopanel serve` or `myopanel worker` with these settings.",
+        )
+    if settings.mllp_host not in {"127.0.0.1", "::1", "localhost"}:
+        yield Check(
+            "hl7",
+            State.WARN,
+            f"{where} can be reached from other machines; MLLP knows neither passwords nor encryption",
+            "Let only the senders reach it: a firewall, a VPN, or a TLS tunnel that ends on this machine.",
+        )
+    with reading(engine) as session:
+        found, heard = standing(session, settings, now), heard_of(session)
+    if found.unread:
+        yield Check(
+            "hl7",
+            State.WARN,
+            f"{found.unread} kept and not read yet",
+            "They are tried again at the next start; the table received_message says what went wrong.",
+        )
+    if listens:
+        senders = ", ".join(f"{one.sender} last {one.last_at:%Y-%m-%d %H:%M} UTC" for one in heard[:5])
+        yield Check("hl7", State.OK, f"listening on {where}; {senders or 'no message yet'}")
 
 
 # ------------------------------------------------------------------------------------------- mail, disk, versions

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Engine
 from sqlmodel import Session, col, select
 
 from jobs.lease import SCHEDULER
+from jobs.mllp.standing import Standing, standing
 from jobs.runner import DONE, MANUAL, last_runs, scheduled_since
 from jobs.schedule import Job, due_slot, jobs_of, next_slot, slot_text
 from models.assessment import EvaluationRun
@@ -29,7 +30,8 @@ def health(engine: Engine, settings: Settings, now: dt.datetime, jobs: tuple[Job
     """The state of the installation at the instant `now`, ready for JSON; instants are ISO 8601 in UTC.
 
     `status` is `ok`; `starting` while nothing has been due for long enough to be missed; `late` when a job is late;
-    `failed` when the newest run of a job failed, or the database does not answer. Late comes before failed: what is
+    `failed` when the newest run of a job failed, nobody listens for HL7 though a port is set, or the database does not
+    answer. Late comes before failed: what is
     late has had no success for hours, a failure may be tried again in a minute.
     """
     answer: dict[str, Any] = {"status": OK, "version": _version(), "database": engine.dialect.name}
@@ -39,7 +41,13 @@ def health(engine: Engine, settings: Settings, now: dt.datetime, jobs: tuple[Job
     except sa.exc.SQLAlchemyError as error:
         # The question is whether we work; "the database does not answer" is an answer to it, not a reason to fail.
         why = f"the database does not answer ({type(error).__name__})"
-        nothing: dict[str, Any] = {"evaluated_at": None, "evaluated_as_of": None, "scheduler": None, "jobs": []}
+        nothing: dict[str, Any] = {
+            "evaluated_at": None,
+            "evaluated_as_of": None,
+            "scheduler": None,
+            "hl7": None,
+            "jobs": [],
+        }
         return answer | nothing | {"status": FAILED, "problems": [why]}
     return answer
 
@@ -57,14 +65,17 @@ def _state(session: Session, settings: Settings, now: dt.datetime, jobs: tuple[J
     late = [job for job in told if job["late"]]
     failed = [job for job in told if job["status"] == FAILED]
     succeeded = any(job["last_success"] for job in told) or evaluated is not None
-    status = LATE if late else FAILED if failed else OK if succeeded else STARTING
+    hl7 = standing(session, settings, now)
+    status = LATE if late else FAILED if failed or (hl7.address and not hl7.alive) else OK if succeeded else STARTING
     return {
         "status": status,
         "evaluated_at": _iso(evaluated.finished_at if evaluated else None),
         "evaluated_as_of": evaluated.as_of.isoformat() if evaluated else None,
         "scheduler": _scheduler(session, now),
+        "hl7": _hl7(hl7),
         "problems": [f"{job['title']}: late, due {job['due']}" for job in late]
-        + [f"{job['title']}: {job['message'] or job['status']}" for job in told if job["status"] in {FAILED, "partly"}],
+        + [f"{job['title']}: {job['message'] or job['status']}" for job in told if job["status"] in {FAILED, "partly"}]
+        + hl7.problems(),
         "jobs": told,
     }
 
@@ -122,6 +133,13 @@ def _scheduler(session: Session, now: dt.datetime) -> dict[str, Any]:
         "alive": lease is not None and lease.expires_at > now,
         "last_seen": _iso(lease.renewed_at if lease else None),
     }
+
+
+def _hl7(found: Standing) -> dict[str, Any] | None:
+    """Whether somebody listens where the settings say so, and when the last message came; None without a listener."""
+    if not found.address:
+        return None
+    return {"listening": found.alive, "last_message": _iso(found.last_at), "not_read": found.unread}
 
 
 def _iso(moment: dt.datetime | None) -> str | None:

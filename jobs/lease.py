@@ -23,7 +23,7 @@ from models.errors import MyopanelError
 from models.job_run import Lease
 
 SCHEDULER = "scheduler"
-"""Name of the only lease there is at present."""
+"""Name of the lease under which jobs are run; a listener for HL7 shows under one of its own that it is alive."""
 LASTS = dt.timedelta(seconds=30)
 RENEWED_EVERY = dt.timedelta(seconds=10)
 

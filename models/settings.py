@@ -55,8 +55,24 @@ class Settings(BaseSettings):
         description="Assigning authorities of our record numbers in messages, separated by commas; empty: the first "
         "one a sender uses for a patient of ours, and another one waits to be mapped.",
     )
+    mllp_port: int | None = Field(
+        None,
+        ge=1,
+        le=65535,
+        description="Port on which `serve` and `worker` listen for HL7 v2 over MLLP; empty: no listener.",
+    )
+    mllp_host: str = Field("127.0.0.1", description="Address the HL7 listener listens on. MLLP knows no passwords.")
+    mllp_frame_mib: int = Field(16, ge=1, le=1024, description="A longer HL7 message (in MiB) is refused.")
+    mllp_connections: int = Field(32, ge=1, description="So many HL7 connections may be open at once.")
+    mllp_idle_seconds: int = Field(3600, ge=1, description="An HL7 connection that says nothing for so long is closed.")
     public_address: str = Field("", description="Address people use, for links in messages; empty: http://HOST:PORT.")
     behind_proxy: bool = Field(False, description="Trust one reverse proxy's forwarded address and scheme.")
+
+    @field_validator("mllp_port", mode="before")
+    @classmethod
+    def _no_port(cls, value: object) -> object:
+        # `MYOPANEL_MLLP_PORT=` takes it away again from one process.
+        return None if value == "" else value
 
     @field_validator("timezone")
     @classmethod

@@ -14,6 +14,7 @@ from models.own_vocabulary import OwnRow, VocabularyTrial
 from models.packed_facts import PackedFacts
 from models.patient import Patient
 from models.patient_summary import PatientGap, PatientLab, PatientSummary
+from models.received_message import ReceivedMessage
 from models.response_baseline import ResponseBaseline
 from models.rule_setting import RuleSetting, RuleStatusChange
 from models.suggestion import SuggestionAnswer
@@ -51,6 +52,7 @@ __all__ = [
     "PatientLab",
     "PatientReview",
     "PatientSummary",
+    "ReceivedMessage",
     "RejectedRow",
     "ResponseBaseline",
     "RuleInForce",

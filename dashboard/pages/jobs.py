@@ -3,7 +3,7 @@
 import datetime as dt
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dash import ALL, Input, Output, State, ctx, dcc, html, no_update
@@ -19,6 +19,8 @@ from dashboard.secure import READERS, Current, Page, SecureDash, current
 from dashboard.shell import REFRESH, URL
 from jobs.backup import NAME, backup_folder
 from jobs.health import health
+from jobs.lease import SCHEDULER
+from jobs.mllp.standing import Standing, standing
 from jobs.runner import MANUAL, run_job
 from jobs.schedule import jobs_of
 from models.accounts import audit
@@ -35,6 +37,7 @@ from models.operations import (
     run_counts,
     runs,
 )
+from models.received_message import Heard, heard_of
 from models.rule_activity import failures
 
 PAGE = Page("/jobs", "Jobs", READERS, nav=60)
@@ -43,6 +46,7 @@ ADMIN = ("admin",)
 CONTENT, SAID, CHANGED, RUN = "jobs-content", "jobs-said", "jobs-changed", "jobs-run"
 RUNS_SHOWN = 100
 EVENTS_SHOWN = 200
+SENDERS_SHOWN = 12
 
 STATUS_KIND = {
     "succeeded": ("good", "done"),
@@ -131,7 +135,8 @@ def _schedule(here: Current, query: Mapping[str, str]) -> Any:
     state = health(here.engine, here.settings, here.now)
     with reading(here.engine) as session:
         broken = failures(session)
-        held = leases(session)
+        held = [one for one in leases(session) if one.name == SCHEDULER]
+        listener, heard = standing(session, here.settings, here.now), heard_of(session)
     admin = here.may(ADMIN)
     lines = []
     for job in state["jobs"]:
@@ -173,7 +178,7 @@ def _schedule(here: Current, query: Mapping[str, str]) -> Any:
             kind="cards",
         ),
         html.Div(
-            [_scheduler_card(here, state, held), _backup_card(here, state)],
+            [_scheduler_card(here, state, held), _backup_card(here, state), _hl7_card(here, listener, heard)],
             className="cards-side",
         ),
     ]
@@ -233,6 +238,28 @@ def _scheduler_card(here: Current, state: Mapping[str, Any], held: list[Any]) ->
         )
     )
     return section("Scheduler", [_facts(facts), why])
+
+
+def _hl7_card(here: Current, listener: Standing, heard: Sequence[Heard]) -> Any:
+    """Whether somebody listens for messages, and when each sender was last heard; nothing where there is neither."""
+    if not listener.address and not heard:
+        return None
+    zone = here.settings.zone
+    word = html.Span(
+        [html.I(), "listening" if listener.alive else "not listening"],
+        className=f"status {'good' if listener.alive else 'bad'}",
+    )
+    facts: list[tuple[str, Any]] = [("Listener", word if listener.address else "not configured")]
+    if listener.address and here.may(ADMIN):
+        facts.append(("Address", listener.address))
+    if listener.unread:
+        facts.append(("Not read yet", counted(listener.unread, "message")))
+    for one in heard[:SENDERS_SHOWN]:
+        not_taken = f", {number(one.not_taken)} not taken over" if one.not_taken else ""
+        facts.append(
+            (one.sender, f"{clock_time(one.last_at, zone, here.today)} ({counted(one.messages, 'message')}{not_taken})")
+        )
+    return section("HL7 messages", [_facts(facts)])
 
 
 def _backup_card(here: Current, state: Mapping[str, Any]) -> Any:

@@ -7,7 +7,7 @@ yet knows what its sender means (a unit, a form of value) waits; everything else
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from jobs.importers.canonical import COLUMNS, LONGEST_NAME, Kind, NotOurs, Refused, Waits
+from jobs.importers.canonical import COLUMNS, LONGEST_NAME, Kind, NothingToTake, NotOurs, Refused, Waits
 from jobs.importers.coded import CodedRow, CodedSheet, text_of
 from jobs.importers.sheet import Record
 
@@ -65,7 +65,8 @@ class MessageSheet(CodedSheet):
         if about is not None:
             kind, what = about
             return Waits(column, known.value, known.why, kind=kind, what=what)
-        return Refused(column, known.value, known.why)
+        kind_of_refusal = NothingToTake if isinstance(known, NothingToTake) else Refused
+        return kind_of_refusal(column, known.value, known.why)
 
     def _about(self, cells: CodedRow, refused: Refused) -> tuple[str, str] | None:
         """What a decision would have to say for the row to be readable; None where none would help."""

@@ -14,6 +14,7 @@ from models.assessment import EvaluationRun
 from models.database import writing
 from models.errors import UsageError
 from models.job_run import JobRun, Lease, OutboxMessage
+from models.received_message import ReceivedMessage
 from models.user import AuditEvent
 from tests.dashboard.conftest import NOW, TODAY, Clinic, call
 from tests.dashboard.shown import here, rows, words
@@ -118,3 +119,20 @@ def test_only_an_administrator_may_run_a_job(filled: Clinic, name: str, may: boo
     assert ("Run now" in words(page(filled, name))) is may
     output = next(key for key in filled.app.callback_roles if "jobs-said" in key)
     assert (call(filled.client(name), output).status_code == 403) is not may
+
+
+def test_who_was_heard_over_the_wire_and_when_last_stands_beside_the_backup(filled: Clinic) -> None:
+    assert "HL7 messages" not in words(page(filled))
+    with writing(filled.engine) as session:
+        for number, answer in enumerate(("AA", "AE", None)):
+            session.add(
+                ReceivedMessage(
+                    digest=bytes([number]), content=b"MSH", sender="hl7:LAB:H", answer=answer,
+                    first_at=NOW, last_at=NOW - dt.timedelta(minutes=number),
+                )
+            )  # fmt: skip
+    said = words(page(filled))
+    assert "HL7 messages" in said
+    assert "not configured" in said
+    assert "Not read yet 1 message" in said
+    assert "hl7:LAB:H 07:02 (3 messages, 1 not taken over)" in said

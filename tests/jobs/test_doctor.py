@@ -165,3 +165,15 @@ def test_on_postgresql_the_clocks_are_compared_and_backups_are_the_servers(postg
     assert worst(checks, "backups") is State.WARN
     wrong = examine(Settings(database_url=postgres_url), there + dt.timedelta(hours=1))
     assert worst(wrong, "clock") is State.FAIL
+
+
+def test_where_a_port_for_hl7_is_set_somebody_has_to_listen_there(file: Path, mail_port: int, free_port: int) -> None:
+    assert told(examine(settings(file), NOW), "hl7") == []
+    ((state, found, do),) = told(examine(settings(file, mllp_port=free_port), NOW), "hl7")
+    assert (state, found) == ("fail", f"nobody listens on 127.0.0.1:{free_port}")
+    assert "myopanel worker" in do
+    # Whoever listens: that it is ours is seen on the Jobs page.
+    ((state, found, _),) = told(examine(settings(file, mllp_port=mail_port), NOW), "hl7")
+    assert (state, found) == ("ok", f"listening on 127.0.0.1:{mail_port}; no message yet")
+    open_to_all = examine(settings(file, mllp_port=mail_port, mllp_host="0.0.0.0"), NOW)  # noqa: S104
+    assert ("warn" in [state for state, found, _ in told(open_to_all, "hl7") if "neither passwords" in found]) is True

@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 
 from jobs.health import health
 from jobs.lease import SCHEDULER, acquire
+from jobs.mllp.standing import lease_name
 from jobs.runner import begin_schedule, run_job
 from jobs.schedule import Daily, Every, Job, Outcome, Work
 from models.assessment import EvaluationRun
@@ -50,6 +51,17 @@ def test_an_empty_installation_is_starting(engine: Engine) -> None:
     assert told["evaluated_at"] is None
     assert told["database"] == engine.dialect.name
     assert told["problems"] == []
+
+
+def test_where_a_port_for_hl7_is_set_and_nobody_listens_it_is_told(engine: Engine) -> None:
+    listening = Settings(database_url="sqlite://", mllp_port=2575)
+    assert health(engine, SETTINGS, NOON, TABLE)["hl7"] is None
+    told = health(engine, listening, NOON, TABLE)
+    assert (told["status"], told["problems"]) == ("failed", ["HL7: nobody listens for messages"])
+    acquire(engine, lease_name(listening), "here", NOON)
+    told = health(engine, listening, NOON, TABLE)
+    assert (told["status"], told["problems"]) == ("starting", [])
+    assert told["hl7"] == {"listening": True, "last_message": None, "not_read": 0}
 
 
 def test_what_is_told_is_json_with_every_job(engine: Engine) -> None:

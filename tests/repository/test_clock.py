@@ -7,8 +7,8 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PACKAGES = ("models", "jobs", "dashboard", "seed_data")
-EDGE = {"dashboard/cli.py", "dashboard/app.py", "jobs/scheduler.py"}
-"""One question for each command, for each request, for each tick of the scheduler."""
+EDGE = {"dashboard/cli.py", "dashboard/app.py", "jobs/scheduler.py", "jobs/mllp/listener.py"}
+"""One question for each command, each request, each tick of the scheduler, each message that arrives."""
 DATABASES_CLOCK = re.compile(r"func\.(now|current_\w+)\(|CURRENT_(TIMESTAMP|DATE|TIME)|\bnow\(\)'|date(time)?\('now'")
 
 
@@ -31,7 +31,7 @@ def asks_the_clock(text: str) -> bool:
     return False
 
 
-def test_only_commands_the_application_and_the_scheduler_ask_what_time_it_is() -> None:
+def test_only_commands_the_application_the_scheduler_and_the_listener_ask_what_time_it_is() -> None:
     assert {name for name, text in sources() if asks_the_clock(text)} == EDGE
 
 

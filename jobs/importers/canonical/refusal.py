@@ -31,3 +31,10 @@ class NotOurs(Refused):
     def __init__(self, column: str, decision: int) -> None:
         super().__init__(column, "", "it is not for this clinic")
         self.decision = decision
+
+
+class NothingToTake(Refused):
+    """A row that was read and understood, and brings nothing (yet): a result that is not final, another clinic's merge.
+
+    It is kept and counted like every rejected row; whoever sent it did nothing wrong.
+    """

@@ -6,7 +6,26 @@ The encoding is small enough to be read by hand: MSH says which characters separ
 """
 
 from jobs.importers.hl7v2_oru.encoding import Encoding
+from jobs.importers.hl7v2_oru.messages import header_in, messages_of
 from jobs.importers.hl7v2_oru.result import Row
-from jobs.importers.hl7v2_oru.sheets import FORMAT, SUFFIXES, find_messages, kept_messages, rows_of
+from jobs.importers.hl7v2_oru.sheets import (
+    FORMAT,
+    SUFFIXES,
+    find_messages,
+    kept_messages,
+    rows_of,
+    sheets_of,
+)
 
-__all__ = ["FORMAT", "SUFFIXES", "Encoding", "Row", "find_messages", "kept_messages", "rows_of"]
+__all__ = [
+    "FORMAT",
+    "SUFFIXES",
+    "Encoding",
+    "Row",
+    "find_messages",
+    "header_in",
+    "kept_messages",
+    "messages_of",
+    "rows_of",
+    "sheets_of",
+]

@@ -93,6 +93,11 @@ def holds_a_message(content: bytes) -> bool:
     return any(_header_of(group)[0] is not None for group in _groups(content))
 
 
+def header_in(content: bytes) -> bytes | None:
+    """The first message header as bytes, whether or not it can be read; None where the content is no HL7."""
+    return next((group.lines[0][1] for group in _groups(content) if group.lines[0][1].startswith(b"MSH")), None)
+
+
 def _groups(content: bytes) -> Iterator[_Lines]:
     """The lines of each message; what stands before the first header comes first, if it is anything."""
     group = _Lines()

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from jobs.importers.canonical import LONGEST_NAME, Kind, Refused, Waits
+from jobs.importers.canonical import LONGEST_NAME, Kind, NothingToTake, Refused, Waits
 from jobs.importers.coded import Limits, in_unit_of_value
 from jobs.importers.decisions import Person, decisions
 from jobs.importers.hl7v2_oru.code import codings_of, meant_by_codes
@@ -200,7 +200,8 @@ class _Reader:
         known = _STATUSES.get(status)
         if known is None:
             what = _NOT_FINAL.get(status, f"status {status!r}" if status else "without status")
-            raise Refused("status", status, f"the result is {what}; it is taken over once it is final")
+            kind = NothingToTake if status in _NOT_FINAL else Refused
+            raise kind("status", status, f"the result is {what}; it is taken over once it is final")
         person = self._person()
         meant = meant_by_codes(self.sender, codings_of(result), _specimens(order))
         key = meant.measure.key
@@ -317,7 +318,7 @@ def _merge(message: Message) -> Refused:
     known = [one.number for some in numbers for one in some if decisions().person(one.number) is not None]
     what = f"merge {merged} into {into}"
     if not known:
-        return Refused("MRG-1", merged, "record numbers are merged, and neither is on file")
+        return NothingToTake("MRG-1", merged, "record numbers are merged, and neither is on file")
     why = f"the sender merges {merged} into {into}: correct the record number here, then set this aside as not ours"
     try:
         decisions().of(message.sender, "patient", what)

@@ -1,8 +1,9 @@
 """HL7 files and folders as sheets of results, one for each sender; and rows that waited, read again."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from jobs.importers.canonical import Kind, Refused
@@ -30,26 +31,40 @@ def rows_of(content: bytes, name: str) -> Iterator[Row]:
         yield from rows_of_message(message)
 
 
-@dataclass(frozen=True)
-class FileOfMessages:
-    """The results that one sender has in one file."""
+Heard = Callable[[int, Refused], None]
+"""Told of a row that is no fact: what tells it from the others of its sheet, and why, with the place in the message."""
 
-    path: Path
+
+@dataclass(frozen=True)
+class ResultsOfSender:
+    """The results that one sender has in some content: a file, or what arrived in one frame.
+
+    `heard`: told of each row that is no fact, also of one that came before and is not counted again.
+    """
+
+    content: Callable[[], bytes]
     name: str
     sender: str
+    heard: Heard | None = None
     kind: Kind = KIND
 
     @contextmanager
     def open(self) -> Iterator[Sheet]:
-        """The sheet of the file; what was noticed of its messages is told once they are read."""
+        """The sheet; what was noticed of its messages is told once they are read."""
         warnings: list[str] = []
-        sheet = MessageSheet(self.kind, self.name, self._records(warnings), self.sender, FORMAT)
+        records = self._records(warnings)
+        sheet: MessageSheet
+        if self.heard is None:
+            sheet = MessageSheet(self.kind, self.name, records, self.sender, FORMAT)
+        else:
+            sheet = _OverheardSheet(self.kind, self.name, records, self.sender, FORMAT)
+            sheet.heard = self.heard
         sheet.warnings = warnings
         yield sheet
 
     def _records(self, warnings: list[str]) -> Iterator[Record]:
         noticed: dict[str, list[int]] = {}
-        for message in messages_of(_read(self.path), self.sender):
+        for message in messages_of(self.content(), self.sender):
             if message.warning:
                 noticed.setdefault(message.warning, []).append(message.number)
             for row in rows_of_message(message):
@@ -57,6 +72,23 @@ class FileOfMessages:
         for warning, lines in noticed.items():
             many = "1 message" if len(lines) == 1 else f"{len(lines)} messages"
             warnings.append(f"{self.name} line {lines[0]}: {warning} ({many})")
+
+
+class _OverheardSheet(MessageSheet):
+    """A sheet whose reasons somebody hears: the loader asks it how each refusal is told."""
+
+    heard: Heard
+
+    def told(self, cells: Sequence[str], refused: Refused) -> Refused:
+        """The refusal with the place in the message, passed on."""
+        told = super().told(cells, refused)
+        self.heard(id(cells), told)
+        return told
+
+
+def sheets_of(content: bytes, name: str, heard: Heard | None = None) -> list[ResultsOfSender]:
+    """What arrived as messages, one sheet for each sender."""
+    return [ResultsOfSender(lambda: content, name, sender, heard) for sender in senders_of(content)]
 
 
 @dataclass(frozen=True)
@@ -97,20 +129,20 @@ class KeptMessages:
                 yield number, row.row, row.why
 
 
-def find_messages(paths: Sequence[Path]) -> tuple[Sequence[FileOfMessages | FileWithoutMessages], list[str]]:
+def find_messages(paths: Sequence[Path]) -> tuple[Sequence[ResultsOfSender | FileWithoutMessages], list[str]]:
     """The results in files and folders of HL7 messages, and warnings about what was left out.
 
     Raises:
         UsageError: a path does not exist, a folder holds no such file, or none of the files is HL7.
     """
     files, warnings = named_files(paths, IN_FOLDERS)
-    sheets: list[FileOfMessages | FileWithoutMessages] = []
+    sheets: list[ResultsOfSender | FileWithoutMessages] = []
     good = 0
     for path, name in files:
         content = _read(path)
         if holds_a_message(content):
             good += 1
-            sheets += [FileOfMessages(path, name, sender) for sender in senders_of(content)]
+            sheets += [ResultsOfSender(partial(_read, path), name, sender) for sender in senders_of(content)]
         else:
             sheets.append(FileWithoutMessages(path, name))
     if not good:

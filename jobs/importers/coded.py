@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from jobs.importers.canonical import COLUMNS, Kind, Refused
-from jobs.importers.measure_names import contradicts, is_named, measure_named
+from jobs.importers.measure_names import another_test, is_named, measure_named
 from jobs.importers.sheet import Record, Sheet
 from models import vocabulary
 
@@ -115,7 +115,7 @@ def _one_measure(codings: tuple[Coding, ...], named: str, column: str) -> vocabu
     if len(found) > 1:
         raise Refused(column, said, f"its codes mean different measures: {', '.join(sorted(found))}")
     measure = next(iter(found.values()))
-    if named and contradicts(measure.key, named):
+    if named and another_test(measure.key, named):
         raise Refused(column, named, f"the code means {measure.label}, the text says {named!r}")
     return measure
 
@@ -135,7 +135,7 @@ def _measure_of(coding: Coding, column: str) -> vocabulary.Measure | None:
         # A short code of a laboratory nobody told us about means only what its name says.
         if known is not None and coding.name and not is_named(known.key, coding.name):
             raise Refused(column, said, f"{coding.code} would be {known.label}, sent as {coding.name!r}")
-    if known is not None and coding.name and contradicts(known.key, coding.name):
+    if known is not None and coding.name and another_test(known.key, coding.name):
         raise Refused(column, said, f"{coding.code} is {known.short_label}; {coding.name!r} is not {known.label}")
     return known
 

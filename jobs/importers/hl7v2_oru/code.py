@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from jobs.importers.analyte_names import another_test, is_named, specimen_of_another
 from jobs.importers.canonical import LONGEST_NAME, Refused, Waits
 from jobs.importers.coded import LOCAL, LOINC, OTHER, Coding, loinc_or
 from jobs.importers.decisions import decisions
 from jobs.importers.hl7v2_oru.encoding import Segment
+from jobs.importers.measure_names import another_test, is_named, specimen_of_another
 from models import vocabulary
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from jobs.importers.canonical import Refused
 from jobs.importers.coded import LOCAL, LOINC, Coding, measure_of
-from jobs.importers.measure_names import contradicts, is_named, measure_named
+from jobs.importers.measure_names import another_test, is_named, measure_named
 from models import vocabulary
 
 
@@ -25,7 +25,7 @@ from models import vocabulary
     ],
 )  # fmt: skip
 def test_short_names_other_languages_and_unknown_words_contradict_nothing(key: str, name: str) -> None:
-    assert not contradicts(key, name)
+    assert not another_test(key, name)
 
 
 @pytest.mark.parametrize(
@@ -39,10 +39,13 @@ def test_short_names_other_languages_and_unknown_words_contradict_nothing(key: s
         ("haemoglobin", "Mean corpuscular hemoglobin"), ("neutrophils", "Neutrophils NFr Bld Auto"),
         ("neutrophils", "Neutrophils %"), ("platelets", "Mean platelet volume"), ("igg", "IgA"),
         ("bilirubin", "Bilirubin direct"), ("glucose", "Glucose-6-phosphate dehydrogenase"), ("weight", "Birth weight"),
+        ("ck", "CK [MB]"), ("ck", "CK Anteil in Prozent"), ("ck", "CK Masse"), ("ck", "U-CK"),
+        ("haemoglobin", "Glykiertes Hämoglobin"), ("haemoglobin", "Hemoglobin S"), ("weight", "Weight change"),
+        ("mmt8", "MMT8 total both sides"), ("crp", "CRP index"),
     ],
 )  # fmt: skip
 def test_another_test_specimen_isoform_share_or_ratio_contradicts(key: str, name: str) -> None:
-    assert contradicts(key, name)
+    assert another_test(key, name)
 
 
 @pytest.mark.parametrize("key", sorted(vocabulary.measures()))
@@ -50,7 +53,7 @@ def test_no_measure_contradicts_its_own_names_and_codes(key: str) -> None:
     row = vocabulary.measure(key)
     codes = [one.name for one in vocabulary.vocabulary().measure_codes.values() if one.measure == key]
     for name in (row.label, row.short_label, *codes):
-        assert not contradicts(key, name), name
+        assert not another_test(key, name), name
 
 
 def test_a_name_alone_means_a_measure_only_as_a_whole() -> None:
@@ -58,6 +61,12 @@ def test_a_name_alone_means_a_measure_only_as_a_whole() -> None:
     assert measure_named("PLAQUETTES") == "platelets"
     assert measure_named("Creatine kinase, patient fasting") is None
     assert measure_named("CK-MB") is None
+    assert measure_named("lactate") is None
+
+
+def test_a_name_too_short_to_mean_a_measure_alone_means_it_beside_a_code() -> None:
+    assert measure_named("mg") is None
+    assert is_named("magnesium", "Mg")
 
 
 def test_a_laboratorys_own_code_means_only_what_its_name_says() -> None:

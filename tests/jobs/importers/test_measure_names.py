@@ -2,8 +2,9 @@
 
 import pytest
 
-from jobs.importers.canonical import Refused
-from jobs.importers.coded import LOCAL, LOINC, Coding, measure_of
+from jobs.importers.canonical import Refused, Waits
+from jobs.importers.coded import LOCAL, LOINC, Coding
+from jobs.importers.measure_meant import meant_by_codes
 from jobs.importers.measure_names import another_test, is_named, measure_named
 from models import vocabulary
 
@@ -70,12 +71,12 @@ def test_a_name_too_short_to_mean_a_measure_alone_means_it_beside_a_code() -> No
 
 
 def test_a_laboratorys_own_code_means_only_what_its_name_says() -> None:
-    assert measure_of([Coding(LOCAL, "AST", "ASAT (GOT)")], "").key == "ast"
+    assert meant_by_codes("", [Coding(LOCAL, "AST", "ASAT (GOT)")], ()).measure.key == "ast"
     assert is_named("ast", "ASAT (GOT)")
-    with pytest.raises(Refused, match="would be"):
-        measure_of([Coding(LOCAL, "AST", "Antistreptolysin titre")], "")
+    with pytest.raises(Waits, match="no measure"):
+        meant_by_codes("", [Coding(LOCAL, "AST", "Antistreptolysin titre")], ())
 
 
 def test_a_code_that_must_not_be_used_is_refused_whatever_it_is_called() -> None:
     with pytest.raises(Refused, match="MB fraction"):
-        measure_of([Coding(LOINC, "32673-6", "CK")], "")
+        meant_by_codes("", [Coding(LOINC, "32673-6", "CK")], ())

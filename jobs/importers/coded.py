@@ -10,7 +10,6 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from jobs.importers.canonical import COLUMNS, Kind, Refused
-from jobs.importers.measure_names import contradicts, is_named, measure_named
 from jobs.importers.sheet import Record, Sheet
 from models import vocabulary
 
@@ -86,58 +85,6 @@ class Coding(NamedTuple):
 def loinc_or(system: str, code: str) -> str:
     """`loinc` where no system was given and the code is written like one of LOINC's."""
     return LOINC if not system and _LOINC_CODE.fullmatch(code) else (system or LOCAL)
-
-
-def measure_of(codings: Sequence[Coding], text: str, column: str = "measure") -> vocabulary.Measure:
-    """The one measure that the codes of a result mean.
-
-    Raises:
-        Refused: no code is known, a code contradicts its name or the text, or two codes mean different measures.
-    """
-    return _one_measure(tuple(codings), text.strip(), column)
-
-
-@vocabulary.remembered(maxsize=4096)
-def _one_measure(codings: tuple[Coding, ...], named: str, column: str) -> vocabulary.Measure:
-    found: dict[str, vocabulary.Measure] = {}
-    for coding in codings:
-        known = _measure_of(coding, column)
-        if known is not None:
-            found[known.key] = known
-    if not found and not codings and named:
-        known = _measure_of(Coding(LOCAL, named, ""), column)
-        if known is None and (key := measure_named(named)) is not None:
-            known = vocabulary.measure(key)
-        found = {} if known is None else {known.key: known}
-    said = ", ".join(" ".join(filter(None, (one.code, one.name))) for one in codings) or named
-    if not found:
-        raise Refused(column, said, f"no measure is known for {said!r}" if said else "the result has no code")
-    if len(found) > 1:
-        raise Refused(column, said, f"its codes mean different measures: {', '.join(sorted(found))}")
-    measure = next(iter(found.values()))
-    if named and contradicts(measure.key, named):
-        raise Refused(column, named, f"the code means {measure.label}, the text says {named!r}")
-    return measure
-
-
-def _measure_of(coding: Coding, column: str) -> vocabulary.Measure | None:
-    if coding.system == OTHER or not coding.code:
-        return None
-    said = f"{coding.code} {coding.name}".strip()
-    try:
-        known = vocabulary.measure_for_code(coding.system, coding.code)
-        if known is None and coding.system == LOCAL:
-            known = vocabulary.measure_for_code(LOCAL, coding.code.lower())
-    except vocabulary.CodeMismatch as error:
-        raise Refused(column, said, str(error)) from None
-    if known is None and coding.system == LOCAL:
-        known = vocabulary.measures().get(coding.code.lower())
-        # A short code of a laboratory nobody told us about means only what its name says.
-        if known is not None and coding.name and not is_named(known.key, coding.name):
-            raise Refused(column, said, f"{coding.code} would be {known.label}, sent as {coding.name!r}")
-    if known is not None and coding.name and contradicts(known.key, coding.name):
-        raise Refused(column, said, f"{coding.code} is {known.short_label}; {coding.name!r} is not {known.label}")
-    return known
 
 
 # --------------------------------------------------------------------------------------------------------------- limits

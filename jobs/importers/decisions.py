@@ -46,6 +46,7 @@ class Decisions:
     Attributes:
         ours: the assigning authorities of our record numbers, where a setting names them.
         person: the patient with a record number, or None.
+        met: patients whom this import would make, in a dry run; otherwise they are on file by then.
         learned: what the messages themselves told while they were read, to be kept.
     """
 
@@ -59,7 +60,12 @@ class Decisions:
         self.known = dict(known or {})
         self.ours = ours
         self.person = person
+        self.met: dict[str, Person] = {}
         self.learned: dict[Key, str] = {}
+
+    def on_file(self, mrn: str) -> Person | None:
+        """The patient with a record number, or None."""
+        return self.person(mrn) or self.met.get(mrn)
 
     def of(self, sender: str, kind: str, what: str) -> Decision | None:
         """What was decided of exactly this, or None.

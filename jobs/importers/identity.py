@@ -13,6 +13,10 @@ from typing import NamedTuple
 
 from jobs.importers.canonical import NotOurs, Refused, Waits
 from jobs.importers.decisions import Decisions, Person, decisions
+from models.waiting import ANY
+
+OUR_NUMBERS = "urn:myopanel:mrn"
+"""The authority that is always ours: what this program itself calls its record numbers."""
 
 OURS = "ours"
 """What an assigning authority is mapped to whose numbers are our record numbers."""
@@ -66,14 +70,47 @@ def whose(sender: str, identifiers: Sequence[Identifier], claim: Claim) -> Perso
     one, standing = _record_number(known, sender, given)
     person = _on_file(known, sender, one, one.number)
     person = _without_contradiction(known, sender, one, person, claim)
-    if standing == "unsaid" and not corroborates(person, claim):
+    _settle(known, sender, one, standing, person, claim)
+    return person
+
+
+def registered(sender: str, identifiers: Sequence[Identifier], claim: Claim) -> str:
+    """The record number of somebody whom a message describes, on file or not: a format that makes patients asks this.
+
+    Raises:
+        As `whose`; but whom nobody knows is new, unless it was decided that the sender's unknown patients are not ours.
+    """
+    known = decisions()
+    given = [one for one in identifiers if one.number]
+    if not given:
+        raise Refused("mrn", "", "the patient has neither an identifier nor an id")
+    for one in given:
+        decided = known.of(sender, "patient", str(one))
+        if decided is not None:
+            return _without_contradiction(known, sender, one, _on_file(known, sender, one, decided.to), claim).mrn
+    one, standing = _record_number(known, sender, given)
+    person = known.on_file(one.number)
+    if person is None:
+        known.of(sender, "patient", ANY)
+    else:
+        person = _without_contradiction(known, sender, one, person, claim)
+    _settle(known, sender, one, standing, person, claim)
+    return one.number if person is None else person.mrn
+
+
+def _settle(known: Decisions, sender: str, one: Identifier, standing: str, person: Person | None, claim: Claim) -> None:
+    """Learn a sender's first authority; a number without one is somebody's only if something else says so.
+
+    Raises:
+        Waits: nothing does.
+    """
+    if standing == "unsaid" and person is not None and not corroborates(person, claim):
         raise Waits(
             "mrn", one.number, "the number comes without its assigning authority, and nothing else says whose it is",
             kind="patient", what=str(one),
         )  # fmt: skip
     if standing == "first":
         known.learn(sender, "patient", EVERY_NUMBER + one.authority, OURS)
-    return person
 
 
 def _record_number(known: Decisions, sender: str, given: Sequence[Identifier]) -> tuple[Identifier, str]:
@@ -105,7 +142,7 @@ def _record_number(known: Decisions, sender: str, given: Sequence[Identifier]) -
         if standing == "first" and best:
             return best[0], standing
         if len(numbers) > 1:
-            there = [one for one in best if known.person(one.number) is not None]
+            there = [one for one in best if known.on_file(one.number) is not None]
             if len(there) != 1:
                 said = " ".join(map(str, best))
                 raise Waits("mrn", said, "the patient has more than one record number", kind="patient", what=said)
@@ -127,7 +164,7 @@ def _standing(known: Decisions, sender: str, authority: str) -> str:
     Raises:
         NotOurs: as decided of the authority.
     """
-    if known.of(sender, "patient", EVERY_NUMBER + authority) is not None:
+    if authority == OUR_NUMBERS or known.of(sender, "patient", EVERY_NUMBER + authority) is not None:
         return "ours"
     if known.ours:
         if any(same_authority(authority, one) for one in known.ours):
@@ -155,7 +192,7 @@ def same_authority(one: str, other: str) -> bool:
 
 
 def _on_file(known: Decisions, sender: str, one: Identifier, mrn: str) -> Person:
-    person = known.person(mrn)
+    person = known.on_file(mrn)
     if person is None:
         known.needed(
             sender, "patient", str(one), column="mrn", value=mrn,
@@ -175,7 +212,7 @@ def _without_contradiction(known: Decisions, sender: str, one: Identifier, perso
     if not why:
         return person
     decided = known.of(sender, "patient", f"{one}: {claim}")
-    if decided is not None and (meant := known.person(decided.to)) is not None:
+    if decided is not None and (meant := known.on_file(decided.to)) is not None:
         return meant
     raise Waits("mrn", str(one), why, kind="patient", what=f"{one}: {claim}")
 

@@ -17,23 +17,22 @@ from typing import Any, cast
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from jobs.importers.canonical import COLUMNS, LONGEST_NAME, ObservationFact, Reading, Refused, Waits, reader
-from jobs.importers.canonical.repeated import RepeatedCells
-from jobs.importers.decisions import Decisions, deciding
+from jobs.importers.canonical import LONGEST_NAME, ObservationFact, Reading, Refused
+from jobs.importers.decisions import Decisions, deciding, decisions
 from jobs.importers.loading.bulk import table_of
 from jobs.importers.loading.decided import decisions_on_file, keep_learned
 from jobs.importers.loading.mappings import keep_mapping, kept_mappings
 from jobs.importers.loading.one_at_a_time import one_import_at_a_time
-from jobs.importers.loading.people import last_word_of
+from jobs.importers.loading.people import last_word_of, person_in
 from jobs.importers.loading.rejects import RejectsFile, rejects_file
 from jobs.importers.loading.report import Counts, FactsRefused, FileCounts, ImportReport, Reject
+from jobs.importers.loading.row_read import RowRead, rows_of
 from jobs.importers.loading.said import Said
 from jobs.importers.loading.sources import FORMATS, find_sources
 from jobs.importers.loading.store import Store
 from jobs.importers.loading.typed_in import record_facts, row_from_form
-from jobs.importers.loading.waiting_room import Arrived, WaitingRoom, digest_of
+from jobs.importers.loading.waiting_room import Arrived, WaitingRoom, digest_of, is_reject
 from jobs.importers.message_row import MessageRow, MessageSheet
-from jobs.importers.number_marks import FORMS
 from jobs.importers.sheet import Sheet, SheetSource
 from jobs.importers.tables import named_mapping
 from models.database import reading, writing
@@ -76,19 +75,6 @@ REJECTS_REPORTED = 10_000
 """Of a hopeless file the report names this many rows; the database and the file of rejects hold all of them."""
 
 
-@dataclass(slots=True)
-class _Row:
-    """One row of a table that was read: its fact, or why there is none.
-
-    With both, the fact only takes out of force what the row corrects: what it says instead needs a decision first.
-    """
-
-    line: int
-    record: list[str]
-    fact: Any = None
-    refused: Refused | None = None
-
-
 @dataclass
 class _Progress:
     """One file of the import: what was committed of it, and its row in the database."""
@@ -120,7 +106,7 @@ class _Import:
             decimal_comma=sheet.decimal_comma,
             thousands_point=sheet.thousands_point,
         )
-        read = _rows(sheet, cells)
+        read = rows_of(sheet, cells)
         most = PEOPLE if sheet.kind == "patients" else BLOCK
         more = True
         while more:
@@ -155,7 +141,7 @@ class _Import:
                 )
             )
 
-    def _write(self, sheet: Sheet, rows: list[_Row]) -> None:
+    def _write(self, sheet: Sheet, rows: list[RowRead]) -> None:
         """Write what was read, block by block."""
         last_word = {}
         if sheet.kind == "patients":
@@ -163,7 +149,7 @@ class _Import:
         for start in range(0, max(len(rows), 1), BLOCK):
             self._write_block(sheet, rows[start : start + BLOCK], last_word)
 
-    def _write_block(self, sheet: Sheet, rows: list[_Row], last_word: Mapping[str, Mapping[str, Any]]) -> None:
+    def _write_block(self, sheet: Sheet, rows: list[RowRead], last_word: Mapping[str, Mapping[str, Any]]) -> None:
         good = [row for row in rows if row.fact is not None]
         facts = [row.fact for row in good]
         said = None
@@ -192,7 +178,10 @@ class _Import:
             self.report.files.append(file)
         if sheet.kind == "patients":
             made = zip(facts, outcomes, strict=True)
-            self.newcomers |= {fact.mrn for fact, outcome in made if outcome == "created"}
+            new = [fact for fact, outcome in made if outcome == "created"]
+            self.newcomers |= {fact.mrn for fact in new}
+            if self.store.dry_run:
+                decisions().met.update((fact.mrn, person_in(fact)) for fact in new)
         self._tell(sheet, rows, ends, rejects)
 
     @contextmanager
@@ -209,8 +198,8 @@ class _Import:
         self,
         connection: sa.Connection,
         sheet: Sheet,
-        rows: Sequence[_Row],
-        good: Sequence[_Row],
+        rows: Sequence[RowRead],
+        good: Sequence[RowRead],
         outcomes: Sequence[str | Refused],
     ) -> tuple[Counts, "list[_Rejected]", list[str]]:
         """The counts of a block, its rejected rows as sent, and what became of each row."""
@@ -221,7 +210,7 @@ class _Import:
             elif row.refused is None:
                 became[id(row)] = outcome
         told = {id(row): sheet.told(row.record, row.refused) for row in rows if row.refused is not None}
-        rejected: list[_Row] = []
+        rejected: list[RowRead] = []
         if isinstance(sheet, MessageSheet):
             self.report.may_wait = True
             arrived = [Arrived(row.line, cast(MessageRow, row.record), told.get(id(row))) for row in rows]
@@ -231,6 +220,8 @@ class _Import:
                     became[id(row)] = what
                 if what == "rejected":
                     rejected.append(row)
+                elif what != "fact":
+                    self._remark(sheet, row, told[id(row)], what)
         else:
             rejected = [row for row in rows if id(row) in told]
             became |= {id(row): "rejected" for row in rejected}
@@ -240,8 +231,14 @@ class _Import:
             setattr(counts, end, getattr(counts, end) + 1)
         return counts, [self._rejected(sheet, row, told[id(row)]) for row in rejected], ends
 
+    def _remark(self, sheet: Sheet, row: RowRead, told: Refused, what: str) -> None:
+        """Tell of a row that waits, or was rejected before, for whoever answers its sender row by row."""
+        lists = {"waiting": self.report.waits, "unchanged": self.report.told_again}
+        if (what == "waiting" or is_reject(told)) and len(lists[what]) < REJECTS_REPORTED:
+            lists[what].append(self._rejected(sheet, row, told).reject)
+
     @staticmethod
-    def _rejected(sheet: Sheet, row: _Row, told: Refused) -> "_Rejected":
+    def _rejected(sheet: Sheet, row: RowRead, told: Refused) -> "_Rejected":
         reject = Reject(sheet.name, row.line, told.column, _printable(told.value), _printable(told.why))
         once = digest_of(row.record) if isinstance(row.record, MessageRow) else None
         return _Rejected(reject, sheet.row(row.record), once)
@@ -277,7 +274,7 @@ class _Import:
                 ],
             )
 
-    def _tell(self, sheet: Sheet, rows: Sequence[_Row], ends: Sequence[str], rejects: "Sequence[_Rejected]") -> None:
+    def _tell(self, sheet: Sheet, rows: Sequence[RowRead], ends: Sequence[str], rejects: "Sequence[_Rejected]") -> None:
         """Tell the report, the file of rejects and whoever follows what became of a block."""
         for row, end in zip(rows, ends, strict=True):
             if self.follow is not None:
@@ -310,71 +307,6 @@ class _Rejected:
     reject: Reject
     row: dict[str, str]
     once: bytes | None
-
-
-def _rows(sheet: Sheet, cells: Reading) -> Iterator[_Row]:
-    """The rows of a sheet that are not blank, each with its fact or why there is none."""
-    read, places = reader(sheet.kind), sheet.places
-    repeated = RepeatedCells(places, len(sheet.header)) if sheet.kind == "observations" else None
-    for line, record, why in sheet.records:
-        if repeated is not None and not why:
-            fact = repeated.read(record)
-            if fact is not None:
-                yield _Row(line, record, _as_of_message(fact, record))
-                continue
-        width = len(record)
-        texts = [record[place].strip() if place is not None and place < width else "" for place in places]
-        if not why and not any(texts) and not any(cell.strip() for cell in record):
-            continue
-        try:
-            if why:
-                raise Refused("", "", why)
-            _check_shape(sheet, record, texts)
-            fact = read(texts, cells)
-        except Refused as refused:
-            yield _taken_back(sheet, line, record, refused, cells) or _Row(line, record, refused=refused)
-            continue
-        if repeated is not None:
-            repeated.remember(record, fact)
-        yield _Row(line, record, _as_of_message(fact, record))
-
-
-def _as_of_message(fact: Any, record: Sequence[str]) -> Any:
-    """The fact with what its message says besides that makes it this one."""
-    if isinstance(record, MessageRow) and isinstance(fact, ObservationFact):
-        fact.within = record.within
-    return fact
-
-
-def _taken_back(sheet: Sheet, line: int, record: list[str], refused: Refused, cells: Reading) -> _Row | None:
-    """A correction that cannot be read takes out of force what it corrects; it waits itself if a decision helps."""
-    if not isinstance(record, MessageRow) or record.taken_back is None:
-        return None
-    try:
-        fact = reader(sheet.kind)([cell.strip() for cell in record.taken_back], cells)
-    except Refused:
-        return None
-    told = sheet.told(record, refused)
-    helps = isinstance(told, Waits) and (told.kind != "value" or told.what in FORMS.values())
-    return _Row(line, record, _as_of_message(fact, record), refused if helps else None)
-
-
-def _check_shape(sheet: Sheet, record: Sequence[str], cells: Sequence[str]) -> None:
-    """Refuse a row whose cells cannot be assigned to columns, and characters no database stores."""
-    if len(record) > len(sheet.header):
-        surplus = [cell for cell in record[len(sheet.header) :] if cell.strip()]
-        if surplus:
-            raise Refused(
-                "",
-                surplus[0].strip(),
-                f"the row has {len(record)} cells, the header {len(sheet.header)}; "
-                "put a cell that contains the separator into quotation marks",
-            )
-    if "\x00" in "".join(cells):
-        column, cell = next(
-            (column, cell) for column, cell in zip(COLUMNS[sheet.kind], cells, strict=True) if "\x00" in cell
-        )
-        raise Refused(column, cell, "the cell contains a NUL character; the file is damaged")
 
 
 def _printable(text: str) -> str:
@@ -451,7 +383,7 @@ def import_sources(
     rejects_file: str | Path | None = None,
     warnings: Sequence[str] = (),
     follow: Follow | None = None,
-    decisions: Decisions | None = None,
+    decided: Decisions | None = None,
     again: bool = False,
 ) -> ImportReport:
     """The same for sheets that are open already or were never files: what a message brought.
@@ -459,7 +391,7 @@ def import_sources(
     Args:
         name: what the import is called in lists. `warnings`: what was noticed before anything was read.
         follow: told of every row what became of it; with it a message can be answered entry by entry.
-        decisions: what was decided about senders; by default what is on file.
+        decided: what was decided about senders; by default what is on file.
         again: the rows waited before and are read again.
 
     Raises:
@@ -471,7 +403,7 @@ def import_sources(
             with source.open():
                 pass
     report = ImportReport(warnings=list(warnings), dry_run=dry_run)
-    held = decisions_on_file(engine) if decisions is None else decisions
+    held = decisions_on_file(engine) if decided is None else decided
     with _rejects(rejects_file) as rejects, words_at(engine, now, timezone), deciding(held):
         store = Store(engine.dialect, timezone=timezone, sender=sender or DEFAULT_SENDER, now=now, dry_run=dry_run)
         batch = {"format": format, "name": name, "sender": store.sender, "by": by, "started_at": now}

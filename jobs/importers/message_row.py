@@ -4,7 +4,7 @@ Such rows are counted once however often they are sent. What the checks of `cano
 yet knows what its sender means (a unit, a form of value) waits; everything else is rejected with its reason.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from jobs.importers.canonical import COLUMNS, LONGEST_NAME, Kind, NothingToTake, NotOurs, Refused, Waits
@@ -20,9 +20,10 @@ class MessageRow(CodedRow):
         once: what recognises the row when it is sent again, without what every sending has anew.
         example: value and unit, or whatever lets a person recognise what it is about.
         taken_back: the cells that take the result out of force where they correct it and cannot be read; else None.
+        kept: what the row is read again from, where that is more than what was sent.
     """
 
-    __slots__ = ("example", "once", "taken_back", "within")
+    __slots__ = ("example", "kept", "once", "taken_back", "within")
 
     def __init__(
         self,
@@ -36,11 +37,13 @@ class MessageRow(CodedRow):
         once: str = "",
         example: str = "",
         taken_back: Mapping[str, str] | None = None,
+        kept: Callable[[], str] | None = None,
     ) -> None:
         super().__init__(kind, cells, paths, sent, refused)
         self.within = within
         self.once = once or text_of(sent)
         self.example = example
+        self.kept = kept or (lambda: text_of(sent))
         self.taken_back = None if taken_back is None else [taken_back.get(column, "") for column in COLUMNS[kind]]
 
 
@@ -71,7 +74,12 @@ class MessageSheet(CodedSheet):
     def _about(self, cells: CodedRow, refused: Refused) -> tuple[str, str] | None:
         """What a decision would have to say for the row to be readable; None where none would help."""
         said = dict(zip(COLUMNS[self.kind], cells, strict=True))
-        key = said.get("measure") or said.get("drug", "")
+        key = said.get("measure", "")
+        if cells.refused is None and refused.column == "mrn" and refused.value == said["mrn"] != "":
+            # It was somebody while it was read, and is nobody now.
+            return "patient", refused.value[:LONGEST_NAME]
+        if self.kind != "observations" or not key:
+            return None
         if refused.column == "unit":
             return "unit", unit_to_decide(key, refused.value)
         if refused.column == "value" and refused.value and not _is_number(refused.value):

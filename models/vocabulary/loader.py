@@ -33,7 +33,9 @@ from models.vocabulary.loading.measures import (
     read_cmas_item,
     read_measure,
     read_measure_code,
+    read_measure_names,
     read_muscle_group,
+    read_name_words,
     read_test,
     read_unit,
 )
@@ -66,8 +68,10 @@ from models.vocabulary.rows import (
     LabTest,
     Measure,
     MeasureCode,
+    MeasureNames,
     MonitoringRow,
     MuscleGroup,
+    NameWords,
     NoMonitoring,
     Screen,
     Source,
@@ -87,6 +91,8 @@ class Vocabulary:
     source_checks: Mapping[str, SourceCheck]
     measures: Mapping[str, Measure]
     measure_codes: Mapping[tuple[str, str], MeasureCode]
+    measure_names: Mapping[str, MeasureNames]
+    name_words: Mapping[tuple[str, str], NameWords]
     units: Mapping[tuple[str, str], UnitRule]
     tests: Mapping[str, LabTest]
     monitoring: tuple[MonitoringRow, ...]
@@ -192,6 +198,15 @@ def load(
         ),
         measures=measures,
         measure_codes=codes,
+        measure_names=keyed(
+            tables,
+            "measure_names.csv",
+            lambda line: read_measure_names(line, sources, measures),
+            lambda row: row.measure,
+        ),
+        name_words=keyed(
+            tables, "name_words.csv", lambda line: read_name_words(line, sources), lambda row: (row.means, row.what)
+        ),
         units=units,
         tests=tests,
         monitoring=tuple(monitoring.values()),

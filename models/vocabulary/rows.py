@@ -147,6 +147,34 @@ class MeasureCode:
 
 
 @dataclass(frozen=True, eq=False)
+class MeasureNames:
+    """What a measure is called, beside its labels and the names of its codes.
+
+    ``beside_a_code`` are names too short to mean it alone; ``other_forms`` words that make another test of this
+    measure; ``own_words`` such words that belong to its own name.
+    """
+
+    measure: str
+    names: tuple[str, ...]
+    beside_a_code: tuple[str, ...]
+    other_forms: frozenset[str]
+    own_words: frozenset[str]
+    mark: Mark
+    source: str
+
+
+@dataclass(frozen=True, eq=False)
+class NameWords:
+    """Names of other tests, or words in a name that say of which specimen or form a test is."""
+
+    means: str
+    what: str
+    words: tuple[str, ...]
+    mark: Mark
+    source: str
+
+
+@dataclass(frozen=True, eq=False)
 class UnitRule:
     """How a unit as sent becomes the canonical unit: value * factor + offset."""
 

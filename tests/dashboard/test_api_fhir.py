@@ -173,19 +173,23 @@ def test_a_wrong_question_is_answered_with_an_outcome(filled: Clinic, path: str,
 
 
 def test_a_batch_is_taken_over_entry_by_entry(clinic: Clinic) -> None:
-    sent = bundle(ck(), person(), ck(id="o2", unit=""), {"resourceType": "Encounter"})
+    sent = bundle(ck(), person(), ck(id="o2", unit=""), {"resourceType": "Encounter"}, ck(id="o3", status="draft"))
     answer = post(clinic, sent)
     assert answer["type"] == "batch-response"
     assert [one["response"]["status"] for one in answer["entry"]] == [
-        "201 Created", "201 Created", "422 Unprocessable Entity", "200 OK",
+        "201 Created", "201 Created", "202 Accepted", "200 OK", "422 Unprocessable Entity",
     ]  # fmt: skip
-    told = answer["entry"][2]["response"]["outcome"]["issue"][0]
-    assert told["expression"] == ["Bundle.entry[2].resource.valueQuantity.unit"]
+    told = answer["entry"][2]["response"]["outcome"]["issue"][1]
+    assert (told["severity"], told["expression"]) == ("information", ["Bundle.entry[2].resource.valueQuantity.unit"])
     with Session(clinic.engine) as session:
         one = session.exec(select(Observation)).one()
         assert (one.value, one.upper_limit, one.sender) == (410, 200, "fhir:lab")
         batch = session.exec(select(ImportBatch)).one()
-        assert (batch.read, batch.created, batch.rejected, batch.by) == (3, 2, 1, "lab")
+        assert (batch.read, batch.created, batch.waiting, batch.rejected, batch.by) == (4, 2, 1, 1, "lab")
+    again = post(clinic, sent)
+    assert [one["response"]["status"] for one in again["entry"]] == [
+        "200 OK", "200 OK", "200 OK", "200 OK", "422 Unprocessable Entity",
+    ]  # fmt: skip
 
 
 def test_the_same_bundle_again_changes_nothing_and_a_correction_updates(clinic: Clinic) -> None:

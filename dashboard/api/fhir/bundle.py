@@ -40,29 +40,33 @@ def take_over_bundle(here: Current) -> tuple[Resource, int]:
     became: dict[int, list[str]] = {}
     if whole:
         trial = _import(here, sent, became, dry_run=True)
-        if trial.total.rejected:
+        not_whole = [*trial.refused, *trial.waits]
+        if not_whole:
             with writing(here.engine) as session:
-                detail = f"{trial.total.rejected} of {trial.total.read} rows not readable"
+                detail = f"{len(not_whole)} of {trial.total.read} rows not readable"
                 audit(session, here.user.name, "import refused", now=here.now, detail=detail)
-            raise Refusal(422, "processing", "", [_issue_of(reject) for reject in trial.rejects])
+            raise Refusal(422, "processing", "", [_issue_of(reject) for reject in not_whole])
         became.clear()
     report = _import(here, sent, became, dry_run=False)
     with writing(here.engine) as session:
         audit(session, here.user.name, "import", now=here.now, detail=f"batch {report.batch_id}")
     evaluation.follow(here.engine, timezone=here.settings.timezone, now=here.now)
     reasons: dict[int, list[Resource]] = {}
-    for reject in report.rejects:
+    for reject in report.refused:
         reasons.setdefault(reject.line, []).append(_issue_of(reject))
+    waits: dict[int, list[Resource]] = {}
+    for reject in report.waits:
+        waits.setdefault(reject.line, []).append(_issue_of(reject, severity="information"))
     answer = "transaction-response" if whole else "batch-response"
     return {
         "resourceType": "Bundle",
         "type": answer,
         "extension": [
             {"url": f"urn:myopanel:import:{name}", "valueInteger": getattr(report.total, name)}
-            for name in ("read", "created", "updated", "unchanged", "rejected")
+            for name in ("read", "created", "updated", "unchanged", "waiting", "rejected")
         ],
         "entry": [
-            {"response": _response_of(here, became.get(line, []), reasons.get(line, []))}
+            {"response": _response_of(here, became.get(line, []), reasons.get(line, []), waits.get(line, []))}
             for line in range(1, len(entries) + 1)
         ],
     }, 200
@@ -74,7 +78,10 @@ def _import(here: Current, sent: Resource, became: dict[int, list[str]], *, dry_
 
     try:
         sheets, warnings = sheets_of(
-            [Content("Bundle", message=sent)], here.settings.timezone, references_are_numbers=True
+            [Content("Bundle", message=sent)],
+            here.settings.timezone,
+            references_are_numbers=True,
+            sender=f"fhir:{here.user.name}",
         )
         return import_sources(
             here.engine,
@@ -84,7 +91,6 @@ def _import(here: Current, sent: Resource, became: dict[int, list[str]], *, dry_
             timezone=here.settings.timezone,
             by=here.user.name,
             now=here.now,
-            sender=f"fhir:{here.user.name}",
             dry_run=dry_run,
             warnings=warnings,
             follow=follow,
@@ -93,19 +99,24 @@ def _import(here: Current, sent: Resource, became: dict[int, list[str]], *, dry_
         raise Refusal(400, "structure", str(error)) from error
 
 
-def _issue_of(reject: Reject) -> Resource:
+def _issue_of(reject: Reject, *, severity: str = "error") -> Resource:
     path = reject.column.partition(".")[2]
     expression = f"Bundle.entry[{reject.line - 1}]" + (f".resource.{path}" if path else "")
-    return issue("processing", reject.why, expression=expression)
+    return issue("processing", reject.why, expression=expression, severity=severity)
 
 
-def _response_of(here: Current, became: Sequence[str], reasons: Sequence[Resource]) -> Resource:
+def _response_of(
+    here: Current, became: Sequence[str], reasons: Sequence[Resource], waits: Sequence[Resource]
+) -> Resource:
     made: Resource = {"lastModified": instant(here.now)}
     if reasons:
         return made | {"status": "422 Unprocessable Entity", "outcome": outcome(reasons)}
     if not became:
         note = issue("informational", "This resource holds no fact for this clinic.", severity="information")
         return made | {"status": "200 OK", "outcome": outcome([note])}
+    if "waiting" in became:
+        note = issue("informational", "Kept until somebody decides what it means.", severity="information")
+        return made | {"status": "202 Accepted", "outcome": outcome([note, *waits])}
     if "created" in became:
         return made | {"status": "201 Created"}
     if "updated" in became:

@@ -22,13 +22,14 @@ from dashboard.api.fhir.resources import (
     patient_resource,
 )
 from jobs.importers.canonical import Refused
-from jobs.importers.coded import Coding, measure_of
+from jobs.importers.coded import Coding
 from jobs.importers.fhir_r4 import (
     ATC,
     LOINC_SYSTEM,
     OUR_DRUGS,
     RXNORM,
 )
+from jobs.importers.measure_meant import meant_by_codes
 from models import vocabulary
 from models.alert import Alert, AlertEvent
 from models.alert_lifecycle import present_day
@@ -150,7 +151,7 @@ def _measures_of(tokens: Sequence[tuple[str | None, str]]) -> list[str]:
             if system not in (None, "", LOINC_SYSTEM) and name == "loinc":
                 continue
             try:
-                keys.append(measure_of([Coding(name, code, "")], "").key)
+                keys.append(meant_by_codes("", [Coding(name, code, "")], ()).measure.key)
             except Refused:
                 continue
     return keys

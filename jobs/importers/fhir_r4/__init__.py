@@ -26,6 +26,7 @@ from jobs.importers.fhir_r4.drug import drug_of
 from jobs.importers.fhir_r4.entries import SUFFIXES, Content, Entry
 from jobs.importers.fhir_r4.index import MEDICATIONS, record_number
 from jobs.importers.fhir_r4.medication import Draft, drafts_of
+from jobs.importers.fhir_r4.records import kept_resources
 from jobs.importers.fhir_r4.sheets import ResourceSheet, find_resources, sheets_of
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "drug_of",
     "event_of",
     "find_resources",
+    "kept_resources",
     "record_number",
     "sheets_of",
 ]

@@ -3,10 +3,11 @@
 from functools import lru_cache
 
 from jobs.importers.coded import LOCAL, LOINC, OTHER
+from jobs.importers.identity import OUR_NUMBERS
 
 OUR_MEASURES = "urn:myopanel:measure"
 OUR_DRUGS = "urn:myopanel:drug"
-OUR_RECORD_NUMBERS = "urn:myopanel:mrn"
+OUR_RECORD_NUMBERS = OUR_NUMBERS
 OUR_DIAGNOSES = "urn:myopanel:diagnosis"
 OUR_EVENTS = "urn:myopanel:event"
 

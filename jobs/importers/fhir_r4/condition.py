@@ -53,9 +53,6 @@ def read_condition(entry: Entry, index: Index) -> Iterable[Read]:
     if diagnosis is not None:
         if verified in {"refuted", "entered-in-error"}:
             raise Refused("status", verified, f"a {verified} diagnosis is not taken back here; send the one that holds")
-        if not any(person is not None and person.mrn == mrn for person in index.people.values()):
-            # A diagnosis alone must not make a patient of a mistyped number.
-            raise Refused("mrn", mrn, "a diagnosis is taken over together with its Patient; send both")
         day = day_of(onset, index.timezone)
         cells = {"mrn": mrn, "diagnosis": diagnosis.code, "diagnosed_on": day if len(day) == 10 else ""}
         return [(cells, PATHS["Condition"])]
@@ -71,7 +68,7 @@ def read_condition(entry: Entry, index: Index) -> Iterable[Read]:
         "detail": _detail(resource),
         "received_at": text_of(dict_of(resource.get("meta")).get("lastUpdated"))
         or text_of(resource.get("recordedDate")),
-        "source_id": source_id_of(entry, index),
+        "source_id": source_id_of(entry),
         "status": "entered-in-error" if verified == "entered-in-error" else "final",
     }
     return [(cells, PATHS["Condition"])]
@@ -98,7 +95,7 @@ def read_procedure(entry: Entry, index: Index) -> Iterable[Read]:
         "present": "no" if status == "not-done" else "yes",
         "detail": _detail(resource),
         "received_at": text_of(dict_of(resource.get("meta")).get("lastUpdated")),
-        "source_id": source_id_of(entry, index),
+        "source_id": source_id_of(entry),
         "status": "entered-in-error" if status == "entered-in-error" else "final",
     }
     return [(cells, PATHS["Procedure"])]

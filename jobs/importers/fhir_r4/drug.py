@@ -58,6 +58,7 @@ def drug_of(concept: Body) -> tuple[str, str]:
 
 
 _PRODUCT = re.compile(r"(?P<name>[^\d/]+?)(?: sodium| hydrochloride)?\s+\d.*", re.IGNORECASE | re.DOTALL)
+_PER_VOLUME = re.compile(r"(?<=[a-z])\s*/\s*\d*(?:\.\d+)?\s*(?:ml|l|tablet|dose)\b", re.IGNORECASE)
 _PLAIN_FORM = re.compile(r"(?:oral|tablet|capsule|inject|infusion|solution|suspension|iv\b|intravenous)", re.IGNORECASE)
 _LOCAL_FORM = re.compile(
     r"(?:ophthalm|eye|otic|ear|nasal|topical|cream|ointment|inhal|rectal|enema|foam|aerosol)", re.IGNORECASE
@@ -67,9 +68,11 @@ _LOCAL_FORM = re.compile(
 def _drug_named(name: str) -> vocabulary.Drug | None:
     """A drug by its name, or by that of a product (`Prednisone 5 MG Oral Tablet`); never of a mixture."""
     known = vocabulary.drug(name)
-    if known is not None or "/" in name:
+    # A stroke stands between the drugs of a mixture, or in a strength.
+    plain = _PER_VOLUME.sub("", name)
+    if known is not None or "/" in plain:
         return known
-    found = _PRODUCT.fullmatch(name.strip())
+    found = _PRODUCT.fullmatch(plain.strip())
     if found is None or _LOCAL_FORM.search(name) or not (_PLAIN_FORM.search(name) or len(name) < 40):
         return None
     return vocabulary.drug(found["name"])

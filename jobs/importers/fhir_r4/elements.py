@@ -66,5 +66,6 @@ def number_of(value: Any, column: str) -> str:
         Refused: it is none.
     """
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise Refused(column, str(value), f"{value!r} is not a number")
+        # No decision makes one of it.
+        raise Refused(column, "", f"{value!r} is not a number")
     return repr(value)

@@ -9,30 +9,25 @@ from hashlib import blake2b
 from jobs.importers.canonical import LONGEST_NAME
 from jobs.importers.fhir_r4.elements import Body, codings_of, dict_of, dicts_of, text_of
 from jobs.importers.fhir_r4.entries import Entry
-from jobs.importers.fhir_r4.index import Index
 
 _OF_SEVERAL = frozenset({"PLAC", "PGN", "ACSN"})
 """Types of identifiers that all results of an order, a group or a specimen share."""
 
 
-def source_id_of(entry: Entry, index: Index) -> str:
+def source_id_of(entry: Entry) -> str:
     """The sender's id of an entry, '' where it has none."""
-    return _bounded(_named(entry, index))
+    return _bounded(_named(entry))
 
 
-def _named(entry: Entry, index: Index) -> str:
+def _named(entry: Entry) -> str:
     resource = entry.resource
     own = text_of(resource.get("id"))
     number = identifier_of(resource)
     if entry.within is not None:
         # The id of a contained resource holds within its container only.
-        outer = _named(entry.within, index)
+        outer = _named(entry.within)
         return number or (f"{outer}#{own}" if outer and own else "")
-    if own and (not entry.temporary or not number):
-        return own
-    if number and index.is_shared(entry, number):
-        return f"{number}@{text_of(resource.get('effectiveDateTime'))}"
-    return number
+    return own if own and (not entry.temporary or not number) else number
 
 
 def identifier_of(resource: Body) -> str:

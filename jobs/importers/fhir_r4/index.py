@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from jobs.importers.canonical import Refused
-from jobs.importers.fhir_r4.codes import OUR_RECORD_NUMBERS
+from jobs.importers.canonical import Refused, Waits
+from jobs.importers.decisions import decisions
 from jobs.importers.fhir_r4.elements import Body, codings_of, dict_of, dicts_of, first_of, list_of, name_of, text_of
-from jobs.importers.fhir_r4.entries import Entry
+from jobs.importers.fhir_r4.entries import Entry, sender_name
+from jobs.importers.identity import OUR_NUMBERS, RECORD_NUMBER, Claim, Identifier, claim_of, whose
 
 SUPPORTING = frozenset(
     {"Practitioner", "PractitionerRole", "Organization", "Device", "Location", "Medication", "DiagnosticReport"}
@@ -25,13 +26,22 @@ INHERITED = ("subject", "effectiveDateTime", "effectiveInstant", "effectivePerio
 
 @dataclass(frozen=True)
 class Person:
-    """A patient by the record number here and its system, and every number of theirs as (system, value)."""
+    """A patient of a message: every identifier, the likeliest record number first, and what is said of the person.
 
-    mrn: str
-    system: str
+    `numbers`: the identifiers as (system, value). `sex` and `born` as said, to choose among ranges.
+    """
+
+    identifiers: tuple[Identifier, ...]
     numbers: frozenset[tuple[str, str]]
+    claim: Claim
     sex: str = ""
     born: str = ""
+    resource: Body = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def mrn(self) -> str:
+        """The likeliest record number."""
+        return self.identifiers[0].number
 
 
 @dataclass
@@ -39,6 +49,7 @@ class Index:
     """What facts refer to, and who holds them.
 
     Attributes:
+        told: who speaks, where that is not for the messages to say.
         references_are_numbers: whether the id in a bare reference is a record number: only where the sender speaks to
             this program's own server, which gave the id.
         taken_as_number: those of whom that was believed.
@@ -47,26 +58,24 @@ class Index:
 
     timezone: str
     references_are_numbers: bool = False
+    told: str = ""
     people: dict[tuple[str, str], Person | None] = field(default_factory=dict)
     names: dict[tuple[str, str], str] = field(default_factory=dict)
     drugs: dict[tuple[str, str], Body] = field(default_factory=dict)
-    authorities: dict[str, str] = field(default_factory=dict)
     taken_as_number: Counter[str] = field(default_factory=Counter)
     notes: Counter[str] = field(default_factory=Counter)
     _by_number: dict[tuple[str, str], Person] = field(default_factory=dict)
     _holders: dict[tuple[str, str], list[Body]] = field(default_factory=dict)
-    _numbered: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    _whose: dict[tuple[str, tuple[Identifier, ...], Claim], str | Refused] = field(default_factory=dict)
 
     def add(self, entry: Entry) -> None:
         """Note what an entry can be referred to by, and what it refers to."""
         resource = entry.resource
         keys = list(_keys_of(entry))
         if entry.type == "Patient":
-            person = person_of(resource, self.authorities.get(entry.sender, ""))
+            person = person_of(resource)
             if person is not None:
                 self._by_number.update(dict.fromkeys(person.numbers, person))
-                if person.system:
-                    self.authorities.setdefault(entry.sender, person.system)
             for key in keys:
                 known = self.people.setdefault(key, person)
                 if known is not None and (person is None or known.mrn != person.mrn):
@@ -79,11 +88,18 @@ class Index:
             self._hold(entry, resource.get("result"))
         elif entry.type == "Observation":
             self._hold(entry, resource.get("hasMember"))
-            for number in _numbers(resource):
-                self._numbered[entry.sender, number, _first_code(resource)] += 1
         elif entry.type in SUPPORTING and (name := called(resource)):
             for key in keys:
                 self.names.setdefault(key, name)
+
+    def knows(self, entry: Entry, patient: Body) -> None:
+        """Whatever an entry calls its patient, it is this one: they were in one import."""
+        reference = text_of(dict_of(entry.resource.get("subject")).get("reference"))
+        person = person_of(patient)
+        if person is not None:
+            self._by_number.update(dict.fromkeys(person.numbers, person))
+            if reference and not reference.startswith("#"):
+                self.people["", reference] = person
 
     def _hold(self, entry: Entry, references: Any) -> None:
         said = {name: entry.resource[name] for name in INHERITED if entry.resource.get(name) is not None}
@@ -115,27 +131,9 @@ class Index:
             given |= found[0] if found else {}
         return {**resource, **given}
 
-    def is_shared(self, entry: Entry, number: str) -> bool:
-        """Whether several results of one test have the same identifier here: then it is the number of an order."""
-        return self._numbered[entry.sender, number, _first_code(entry.resource)] > 1
-
-    def of_this_clinic(self, system: str, number: str, sender: str) -> str:
-        """A number that is one of ours.
-
-        Raises:
-            Refused: it is another hospital's. The first system in which a sender numbers patients is taken for ours.
-        """
-        if not system or system == OUR_RECORD_NUMBERS:
-            return number
-        ours = self.authorities.setdefault(sender, system)
-        if ours != system:
-            raise Refused(
-                "mrn",
-                f"{system}|{number}",
-                f"{number!r} is a number of {system}, and the patients here have numbers of {ours}; "
-                "send the number of this clinic",
-            )
-        return number
+    def speaker(self, sender: str) -> str:
+        """Who speaks, as kept with every fact and decision."""
+        return self.told or sender_name(sender)
 
     def keys(self, reference: str, sender: str) -> Iterator[tuple[str, str]]:
         """Under which keys a reference may be known, the surest first."""
@@ -172,7 +170,7 @@ class Index:
                 value == stated and (not system or not of or of == system) for of, value in person.numbers
             ):
                 raise Refused("mrn", stated, f"the reference {reference} and the identifier name two people")
-            return self.of_this_clinic(person.system, person.mrn, sender)
+            return self.whose(sender, person.identifiers, person.claim)
         if stated:
             return self._stated(system, stated, sender)
         if not reference:
@@ -184,14 +182,57 @@ class Index:
         parts = reference.partition("/_history/")[0].split("/")
         if len(parts) > 1 and parts[-2] != "Patient":
             raise Refused("mrn", reference, f"{reference} is no patient")
-        if reference.startswith(("urn:", "#")) or not self.references_are_numbers:
+        if reference.startswith(("urn:", "#")):
             raise Refused(
                 "mrn",
                 reference,
                 f"the patient {reference} is not in this import, and no identifier is given; send the Patient too",
             )
-        self.taken_as_number[parts[-1]] += 1
-        return parts[-1]
+        if self.references_are_numbers:
+            self.taken_as_number[parts[-1]] += 1
+            return self.whose(sender, (Identifier(parts[-1], OUR_NUMBERS),), Claim())
+        return self._referred(sender, "/".join(parts[-2:]), reference)
+
+    def _referred(self, sender: str, what: str, reference: str) -> str:
+        """Whom a bare reference means: nobody, before it was decided for its sender.
+
+        Raises:
+            Waits: it was not.
+        """
+        why = f"the patient {reference} is not in this import, and no identifier is given; send the Patient too"
+        known = decisions()
+        decided = known.needed(self.speaker(sender), "patient", what, column="mrn", value=reference, why=why)
+        if known.on_file(decided.to) is None:
+            raise Waits("mrn", reference, f"{what} is mapped to {decided.to!r}, who is not on file",
+                        kind="patient", what=what)  # fmt: skip
+        return decided.to
+
+    def whose(self, sender: str, identifiers: tuple[Identifier, ...], claim: Claim) -> str:
+        """The record number of the patient on file whom identifiers mean; asked once for each.
+
+        Raises:
+            As `jobs.importers.identity.whose`.
+        """
+        key = (self.speaker(sender), identifiers, claim)
+        found = self._whose.get(key)
+        if found is None:
+            try:
+                found = whose(*key).mrn
+            except Refused as refused:
+                found = refused
+            self._whose[key] = found
+        if isinstance(found, Refused):
+            raise found
+        return found
+
+    def subject(self, resource: Body, sender: str, column: str = "subject") -> Person | None:
+        """The patient of a resource where it is in this import, by reference or by identifier; None for any other."""
+        identifier = dict_of(dict_of(resource.get(column)).get("identifier"))
+        try:
+            person = self.person(resource, sender, column)
+        except Refused:
+            return None
+        return person or self._by_number.get((text_of(identifier.get("system")), text_of(identifier.get("value"))))
 
     def person(self, resource: Body, sender: str, column: str = "subject") -> Person | None:
         """The patient referred to, where it is in this import.
@@ -202,7 +243,7 @@ class Index:
         reference = text_of(dict_of(resource.get(column)).get("reference"))
         if reference.startswith("#"):
             inside = [one for one in dicts_of(resource.get("contained")) if text_of(one.get("id")) == reference[1:]]
-            return person_of(inside[0], self.authorities.get(sender, "")) if inside else None
+            return person_of(inside[0]) if inside else None
         for key in self.keys(reference, sender) if reference else ():
             if key in self.people:
                 person = self.people[key]
@@ -215,8 +256,8 @@ class Index:
         """The record number that an identifier means."""
         person = self._by_number.get((system, number)) if system else None
         if person is not None:
-            return self.of_this_clinic(person.system, person.mrn, sender)
-        return self.of_this_clinic(system, number, sender)
+            return self.whose(sender, person.identifiers, person.claim)
+        return self.whose(sender, (Identifier(number, system),), Claim())
 
 
 def _keys_of(entry: Entry) -> Iterator[tuple[str, str]]:
@@ -231,39 +272,45 @@ def _keys_of(entry: Entry) -> Iterator[tuple[str, str]]:
         yield "*", f"{entry.type}/{identifier}"
 
 
-def _numbers(resource: Body) -> Iterator[str]:
-    for one in dicts_of(resource.get("identifier")):
-        if text_of(one.get("value")):
-            yield f"{text_of(one.get('system'))}|{text_of(one.get('value'))}"
-
-
-def _first_code(resource: Body) -> str:
-    return next((text_of(one.get("code")) for one in codings_of(resource.get("code"))), "") or name_of(
-        resource.get("code")
-    )
-
-
-def person_of(patient: Body, system: str = "") -> Person | None:
-    """The record number: the identifier of type MR, else the usual or only one, else the id. An old one never.
-
-    `system`: in which system the sender numbers patients; of several numbers the one of that system counts.
-    """
+def person_of(patient: Body) -> Person | None:
+    """Who a Patient is; without any identifier the id stands for one. An old number never counts."""
     given = [
         one for one in dicts_of(patient.get("identifier")) if text_of(one.get("value")) and one.get("use") != "old"
     ]
-    numbers = frozenset((text_of(one.get("system")), text_of(one["value"])) for one in given)
-    ours = [one for one in given if text_of(one.get("system")) == OUR_RECORD_NUMBERS]
-    medical = ours or [one for one in given if any(code.get("code") == "MR" for code in codings_of(one.get("type")))]
-    usual = [one for one in given if one.get("use") in {"usual", "official"}]
-    offered = medical or usual or given
-    chosen = next((one for one in offered if system and text_of(one.get("system")) == system), None)
-    chosen = chosen or next(iter(offered), None)
-    mrn = text_of(chosen["value"]) if chosen else text_of(patient.get("id"))
-    if not mrn:
+    found = [
+        Identifier(
+            text_of(one["value"]),
+            text_of(one.get("system")),
+            next((code for code in map(_code, codings_of(one.get("type"))) if code), ""),
+        )
+        for one in sorted(given, key=_likelihood)
+    ]
+    if not found and text_of(patient.get("id")):
+        found = [Identifier(text_of(patient["id"]), OUR_NUMBERS)]
+    if not found:
         return None
-    of = text_of(chosen.get("system")) if chosen else ""
     sex, born = text_of(patient.get("gender")), text_of(patient.get("birthDate"))
-    return Person(mrn, of, numbers | {(of, mrn)}, sex, born)
+    names = [
+        (text_of(one.get("family")), " ".join(filter(None, map(text_of, list_of(one.get("given"))))))
+        for one in dicts_of(patient.get("name"))
+        if one.get("use") != "anonymous"
+    ]
+    claim = claim_of(names, born, sex if sex in ("female", "male") else "")
+    numbers = frozenset((one.authority, one.number) for one in found)
+    return Person(tuple(found), numbers, claim, sex, born, patient)
+
+
+def _code(coding: Body) -> str:
+    return text_of(coding.get("code"))
+
+
+def _likelihood(identifier: Body) -> tuple[bool, bool, bool]:
+    """What sorts the likeliest record number to the front: ours, one of type MR, the usual or official one."""
+    return (
+        text_of(identifier.get("system")) != OUR_NUMBERS,
+        RECORD_NUMBER not in map(_code, codings_of(identifier.get("type"))),
+        identifier.get("use") not in {"usual", "official"},
+    )
 
 
 def record_number(patient: Any) -> str | None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from jobs.importers.canonical import Refused
+from jobs.importers.drug_meant import drug_read
 from jobs.importers.fhir_r4.course import Span, spans_of, whole_of
 from jobs.importers.fhir_r4.dosage import amount_of, dose_of, multiplied, route_of, with_route
 from jobs.importers.fhir_r4.drug import drug_of
@@ -36,7 +37,7 @@ def read_medication(entry: Entry, index: Index) -> Iterable[Read]:
     """The rows of a medication resource, one for each of its dosages; each is taken over or refused alone.
 
     Raises:
-        Refused: it does not say what was taken.
+        Refused: it does not say what was taken. Waits: patient or drug need a decision.
     """
     resource, kind = entry.resource, entry.type
     status = text_of(resource.get("status"))
@@ -49,7 +50,7 @@ def read_medication(entry: Entry, index: Index) -> Iterable[Read]:
         raise Refused("status", "doNotPerform", "it says that the drug is not to be given")
     mrn = index.mrn(resource, entry.sender, "subject")
     concept, medication = drug_resource(resource, index, entry.sender)
-    name, home = drug_of(concept)
+    name, home = drug_read(index.speaker(entry.sender), lambda: drug_of(concept))
     meta = dict_of(resource.get("meta"))
     updated = text_of(meta.get("lastUpdated"))
     common = {
@@ -59,7 +60,7 @@ def read_medication(entry: Entry, index: Index) -> Iterable[Read]:
         "received_at": updated or text_of(resource.get("dateAsserted")) or text_of(resource.get("authoredOn")),
     }
     paths = PATHS[kind]
-    identifier = source_id_of(entry, index)
+    identifier = source_id_of(entry)
     if kind == "MedicationAdministration":
         dosage = dict_of(resource.get("dosage"))
         period = dict_of(resource.get("effectivePeriod"))

@@ -9,6 +9,7 @@ from jobs.importers.fhir_r4.entries import Entry
 from jobs.importers.fhir_r4.index import Index, person_of
 from jobs.importers.fhir_r4.paths import PATHS
 from jobs.importers.fhir_r4.rows import Read
+from jobs.importers.identity import registered
 
 _GENDERS = {"female": "female", "male": "male", "other": "other", "unknown": "unknown"}
 
@@ -17,16 +18,16 @@ def read_patient(entry: Entry, index: Index) -> Iterable[Read]:
     """The row of a Patient.
 
     Raises:
-        Refused: nobody's record number, or a record that another one replaced.
+        Refused: nobody's record number, or a record that another one replaced. Waits: as `registered`.
     """
     resource = entry.resource
-    person = person_of(resource, index.authorities.get(entry.sender, ""))
+    person = person_of(resource)
     if person is None:
         raise Refused("mrn", "", "the patient has neither an identifier nor an id")
-    index.of_this_clinic(person.system, person.mrn, entry.sender)
+    mrn = registered(index.speaker(entry.sender), person.identifiers, person.claim)
     links = dicts_of(resource.get("link"))
     if any(link.get("type") == "replaced-by" for link in links):
-        raise Refused("status", person.mrn, "this record was replaced by another one; send the one that holds")
+        raise Refused("status", mrn, "this record was replaced by another one; send the one that holds")
     name = next((one for one in dicts_of(resource.get("name")) if one.get("use") == "official"), None)
     human = name or first_of(resource.get("name"))
     born, gender = text_of(resource.get("birthDate")), text_of(resource.get("gender"))
@@ -41,7 +42,7 @@ def read_patient(entry: Entry, index: Index) -> Iterable[Read]:
     if gender and gender not in _GENDERS:
         raise Refused("sex", gender, f"{gender!r} is no gender of FHIR: {', '.join(_GENDERS)}")
     cells = {
-        "mrn": person.mrn,
+        "mrn": mrn,
         "family_name": text_of(human.get("family")),
         "given_name": " ".join(filter(None, map(text_of, list_of(human.get("given"))))),
         # A year alone is no birth date; the patient is taken over without it.

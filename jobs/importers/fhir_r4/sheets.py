@@ -1,23 +1,19 @@
 """Which resources of a file hold which kind of fact, as sheets in the order in which they have to be loaded."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.importers.canonical import KINDS, Kind, Refused
-from jobs.importers.coded import CodedRow, CodedSheet
-from jobs.importers.fhir_r4.condition import myositis_of, read_condition, read_procedure
+from jobs.importers.canonical import KINDS, Kind
+from jobs.importers.fhir_r4.condition import myositis_of
 from jobs.importers.fhir_r4.elements import Body, list_of, text_of, values_in
-from jobs.importers.fhir_r4.entries import SUFFIXES, Content, Entry, sender_name
+from jobs.importers.fhir_r4.entries import SUFFIXES, Content, Entry
 from jobs.importers.fhir_r4.index import MEDICATIONS, SUPPORTING, Index
-from jobs.importers.fhir_r4.medication import read_dispense, read_medication
-from jobs.importers.fhir_r4.observation import read_observation
-from jobs.importers.fhir_r4.paths import PATHS
-from jobs.importers.fhir_r4.patient import read_patient
-from jobs.importers.fhir_r4.rows import Reader
+from jobs.importers.fhir_r4.records import FORMAT, records_of
 from jobs.importers.files import named_files
+from jobs.importers.message_row import MessageSheet
 from jobs.importers.sheet import Record, Sheet
 from models.errors import UsageError
 
@@ -42,7 +38,8 @@ class ResourceSheet:
         """The sheet; the file is read again for each kind, and lines are never all in memory."""
         records = self._diagnosed() if self.diagnoses else self._records()
         warnings: list[str] = []
-        sheet = CodedSheet(self.kind, self.name, self._told(records, warnings), sender_name(self.sender))
+        sender = self.index.speaker(self.sender)
+        sheet = MessageSheet(self.kind, self.name, self._told(records, warnings), sender, FORMAT)
         sheet.warnings = warnings
         yield sheet
 
@@ -69,7 +66,7 @@ class ResourceSheet:
 
     def _records(self) -> Iterator[Record]:
         for entry in self._mine():
-            yield from _records_of(entry, self.kind, self.index)
+            yield from records_of(entry, self.kind, self.index)
 
     def _diagnosed(self) -> Iterator[Record]:
         # The last word counts, so the newest diagnosis comes last, and "unspecified" never hides a known one.
@@ -81,7 +78,7 @@ class ResourceSheet:
             ),
         )
         for entry in entries:
-            yield from _records_of(entry, self.kind, self.index)
+            yield from records_of(entry, self.kind, self.index)
 
 
 def find_resources(paths: Sequence[Path], timezone: str = "UTC") -> tuple[list[ResourceSheet], list[str]]:
@@ -116,14 +113,14 @@ def _check(contents: Sequence[Content]) -> None:
 
 
 def sheets_of(
-    contents: Sequence[Content], timezone: str = "UTC", *, references_are_numbers: bool = False
+    contents: Sequence[Content], timezone: str = "UTC", *, references_are_numbers: bool = False, sender: str = ""
 ) -> tuple[list[ResourceSheet], list[str]]:
-    """The same for messages that were never files. `references_are_numbers`: see `Index`.
+    """The same for messages that were never files. `references_are_numbers`, `sender`: see `Index`.
 
     Raises:
         UsageError: one of them is not FHIR.
     """
-    index = Index(timezone, references_are_numbers)
+    index = Index(timezone, references_are_numbers, sender)
     warnings: list[str] = []
     there: list[tuple[int, int, ResourceSheet]] = []
     for place, content in enumerate(contents):
@@ -164,28 +161,3 @@ def _is_panel(resource: Body) -> bool:
     return bool(
         list_of(resource.get("hasMember")) and not list_of(resource.get("component")) and not any(values_in(resource))
     )
-
-
-def _records_of(entry: Entry, kind: Kind, index: Index) -> Iterator[Record]:
-    sent = entry.resource or entry.sent
-    try:
-        if entry.why:
-            raise Refused("", "", entry.why)
-        for read, paths in _READERS[entry.type](entry, index):
-            if isinstance(read, Refused):
-                yield entry.line, CodedRow(kind, {}, paths, sent, read), read.why
-            else:
-                yield entry.line, CodedRow(kind, read, paths, sent), ""
-    except Refused as refused:
-        paths = PATHS.get(entry.type, {})
-        yield entry.line, CodedRow(kind, {}, paths, sent, refused), refused.why
-
-
-_READERS: Mapping[str, Reader] = {
-    "Patient": read_patient,
-    "Condition": read_condition,
-    "Procedure": read_procedure,
-    "Observation": read_observation,
-    "MedicationDispense": read_dispense,
-    **dict.fromkeys(MEDICATIONS, read_medication),
-}

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from jobs.importers.canonical import LONGEST_NAME, Kind, NothingToTake, Refused, Waits
 from jobs.importers.coded import Limits, in_unit_of_value
 from jobs.importers.decisions import Person, decisions
-from jobs.importers.hl7v2_oru.code import codings_of, meant_by_codes
+from jobs.importers.hl7v2_oru.code import codings_of
 from jobs.importers.hl7v2_oru.encoding import Segment
 from jobs.importers.hl7v2_oru.messages import Message
 from jobs.importers.hl7v2_oru.person import claim_in, identifiers_of
@@ -19,6 +19,7 @@ from jobs.importers.hl7v2_oru.ranges import range_of
 from jobs.importers.hl7v2_oru.times import iso_time
 from jobs.importers.hl7v2_oru.value import sent_value, unit_of, value_of
 from jobs.importers.identity import Claim, whose
+from jobs.importers.measure_meant import meant_by_codes
 from jobs.importers.message_row import MessageRow
 from jobs.importers.number_marks import learn_from, plain_number
 from models.vocabulary import Measure
@@ -238,7 +239,7 @@ class _Reader:
         plain = self._in_plain_numbers(measure, limits)
         says_more = says_more or plain != limits
         value = value_of(self.sender, result, measure, plain)
-        unit = unit_of(self.sender, result, measure, otherwise)
+        unit = unit_of(self.sender, result, measure, value.unit, otherwise)
         found = {
             "value": value.text,
             "unit": unit if value.text else "",

@@ -25,23 +25,22 @@ def decisions_on_file(engine: Engine, more: Mapping[Key, Decision] | None = None
 
 
 class _Directory:
-    """Patients by record number, each asked for once in an import."""
+    """Patients by record number, each asked for once in an import; who is not there yet may come with it."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._known: dict[str, Person | None] = {}
+        self._known: dict[str, Person] = {}
 
     def person(self, mrn: str) -> Person | None:
         """Who has a record number, or None."""
-        if mrn not in self._known:
+        known = self._known.get(mrn)
+        if known is None:
             with reading(self._engine) as session:
                 found = session.exec(select(Patient).where(col(Patient.mrn) == mrn)).first()
-                self._known[mrn] = (
-                    None
-                    if found is None
-                    else Person(found.mrn, found.family_name, found.given_name, found.birth_date, found.sex)
-                )
-        return self._known[mrn]
+            if found is not None:
+                known = Person(found.mrn, found.family_name, found.given_name, found.birth_date, found.sex)
+                self._known[mrn] = known
+        return known
 
 
 def keep_learned(engine: Engine, learned: Mapping[Key, str], now: dt.datetime) -> list[Key]:

@@ -75,8 +75,10 @@ def checked(engine: Engine, wanted: Wanted, *, timezone: str, now: dt.datetime) 
             return _checked_value(wanted)
         if wanted.kind == "drug":
             known = vocabulary.drug(wanted.to)
+            if known is None and wanted.to == wanted.what:
+                return wanted
             if known is None:
-                raise ActionRefused(f"{wanted.to!r} is not a drug of the vocabulary.")
+                raise ActionRefused(f"{wanted.to!r} is not a drug of the vocabulary, nor its own name {wanted.what!r}.")
             return Wanted(wanted.sender, wanted.kind, wanted.what, known.key)
     return _checked_patient(engine, wanted)
 
@@ -256,14 +258,14 @@ def _flow(
         return ImportReport(dry_run=dry_run, may_wait=True)
     return import_sources(
         engine,
-        kept_sources(wanted.sender, rows),
+        kept_sources(wanted.sender, rows, timezone),
         format=rows[0][0],
         name="what waited",
         timezone=timezone,
         by=by,
         now=now,
         dry_run=dry_run,
-        decisions=decisions_on_file(engine, more),
+        decided=decisions_on_file(engine, more),
         again=True,
     )
 

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from jobs.importers.canonical import PatientFact
+from jobs.importers.decisions import Person
 from jobs.importers.loading.bulk import parts, table_of
 from models.patient import Patient
 
@@ -98,3 +99,15 @@ def last_word_of(facts: Iterable[PatientFact]) -> dict[str, dict[str, Any]]:
     for fact in facts:
         said.setdefault(fact.mrn, {}).update(fact.given)
     return said
+
+
+def person_in(fact: PatientFact) -> Person:
+    """Who a row of patients is, as far as a message can contradict it."""
+    said = fact.given
+    return Person(
+        fact.mrn,
+        said.get("family_name") or "",
+        said.get("given_name") or "",
+        said.get("birth_date"),
+        said.get("sex") or "unknown",
+    )

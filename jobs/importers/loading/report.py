@@ -56,6 +56,10 @@ class ImportReport:
     total: Counts = field(default_factory=Counts)
     files: list[FileCounts] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
+    told_again: list[Reject] = field(default_factory=list)
+    """Rows that were rejected before and came again: unchanged, and no more readable than then."""
+    waits: list[Reject] = field(default_factory=list)
+    """Rows that wait for a decision, with what it is about."""
     warnings: list[str] = field(default_factory=list)
     dry_run: bool = False
     batch_id: int | None = None
@@ -65,6 +69,11 @@ class ImportReport:
     """Whether rows of this format can wait for a decision; the rows of a CSV folder cannot."""
     seen: list[dict[str, Any]] = field(default_factory=list)
     """In a dry run the first facts as they would be stored."""
+
+    @property
+    def refused(self) -> list[Reject]:
+        """Every row that cannot be taken over, whether it came before or not."""
+        return [*self.rejects, *self.told_again]
 
     def to_dict(self) -> dict[str, Any]:
         """The shape other programs rely on."""

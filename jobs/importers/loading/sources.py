@@ -7,7 +7,8 @@ from pathlib import Path
 from jobs.importers.csv_folder import find_csv, has_our_columns
 from jobs.importers.excel import find_sheets, has_our_sheets
 from jobs.importers.fhir_r4 import SUFFIXES as FHIR_SUFFIXES
-from jobs.importers.fhir_r4 import find_resources
+from jobs.importers.fhir_r4 import find_resources, kept_resources
+from jobs.importers.fhir_r4.records import FORMAT as FHIR
 from jobs.importers.hl7v2_oru import FORMAT as HL7
 from jobs.importers.hl7v2_oru import SUFFIXES as HL7_SUFFIXES
 from jobs.importers.hl7v2_oru import find_messages, kept_messages
@@ -59,14 +60,18 @@ def find_sources(
 Kept = tuple[int, str]
 """The line a row had in its file, and the row as it was kept."""
 
-_READ_AGAIN: Mapping[str, Callable[[str, str, Iterable[Kept]], SheetSource]] = {HL7: kept_messages}
+_READ_AGAIN: Mapping[str, Callable[[str, str, Iterable[Kept], str], Sequence[SheetSource]]] = {
+    HL7: lambda file, sender, kept, _: [kept_messages(file, sender, kept)],
+    FHIR: kept_resources,
+}
 
 
-def kept_sources(sender: str, rows: Iterable[tuple[str, str, int, str]]) -> list[SheetSource]:
+def kept_sources(sender: str, rows: Iterable[tuple[str, str, int, str]], timezone: str) -> list[SheetSource]:
     """Rows of a sender that waited (format, file, line, as sent), in their order, as sheets to be read again."""
     return [
-        _READ_AGAIN[format](file, sender, [(line, sent) for _, _, line, sent in some])
+        source
         for (format, file), some in groupby(rows, key=lambda row: (row[0], row[1]))
+        for source in _READ_AGAIN[format](file, sender, [(line, sent) for _, _, line, sent in some], timezone)
     ]
 
 

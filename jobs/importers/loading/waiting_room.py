@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from jobs.importers.canonical import LONGEST_NAME, NotOurs, Refused, Waits
-from jobs.importers.coded import text_of
 from jobs.importers.loading.bulk import parts, table_of
 from jobs.importers.message_row import MessageRow, MessageSheet
 from models.column_types import IDENTITY_BYTES, digest
@@ -46,7 +45,7 @@ class WaitingRoom:
         waiting = self._waiting(connection, sheet.sender, digests)
         rejected = self._rejected(
             connection,
-            [mark for one, mark in zip(arrived, digests, strict=True) if _is_reject(one.refused)],
+            [mark for one, mark in zip(arrived, digests, strict=True) if is_reject(one.refused)],
         )
         outcomes = []
         new: dict[bytes, dict[str, Any]] = {}
@@ -54,7 +53,7 @@ class WaitingRoom:
         for one, mark in zip(arrived, digests, strict=True):
             there = waiting.get(mark)
             refused = one.refused
-            if refused is None or _is_reject(refused):
+            if refused is None or is_reject(refused):
                 if there is not None and there.number is not None:
                     gone.append(there.number)
                     del waiting[mark]
@@ -141,7 +140,8 @@ def digest_of(row: MessageRow) -> bytes:
     return digest(row.once, IDENTITY_BYTES)
 
 
-def _is_reject(refused: Refused | None) -> bool:
+def is_reject(refused: Refused | None) -> bool:
+    """Whether a row is neither a fact nor waits for a decision, nor is known not to be ours."""
     return refused is not None and not isinstance(refused, (Waits, NotOurs))
 
 
@@ -161,7 +161,7 @@ def _kept(sheet: MessageSheet, one: Arrived, mark: bytes, batch_id: int | None, 
         "example": _printable(one.row.example)[:LONGEST_NAME],
         "file": sheet.name,
         "line": one.line,
-        "sent": _printable(text_of(one.row.sent)),
+        "sent": _printable(one.row.kept()),
     }
 
 

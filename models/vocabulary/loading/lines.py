@@ -163,6 +163,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         "system", "code", "name", "name_contains", "measure", "refused_because", "code_mark", "code_source",
         "name_mark",
     ),
+    "measure_names.csv": ("measure", "names", "beside_a_code", "other_forms", "own_words", "mark", "source"),
+    "name_words.csv": ("means", "what", "words", "mark", "source"),
     "units.csv": ("applies_to", "unit", "factor", "offset", "mark", "source"),
     "tests.csv": ("key", "label", "measures", "counts_when", "mark", "source"),
     "monitoring.csv": (

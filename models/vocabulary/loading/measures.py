@@ -9,7 +9,9 @@ from models.vocabulary.rows import (
     LabTest,
     Measure,
     MeasureCode,
+    MeasureNames,
     MuscleGroup,
+    NameWords,
     Source,
     UnitRule,
 )
@@ -77,6 +79,39 @@ def read_measure(line: Line, sources: Mapping[str, Source], codes: Mapping[tuple
     if not measure.unit and measure.family not in FAMILIES_WITHOUT_UNIT:
         line.fail("only scores and presence results have no unit")
     return measure
+
+
+NAME_WORDS = ("another-test", "another-specimen", "blood", "another-form")
+
+
+def read_measure_names(line: Line, sources: Mapping[str, Source], measures: Collection[str]) -> MeasureNames:
+    """A line of measure_names.csv."""
+    names = MeasureNames(
+        measure=line.choice("measure", measures),
+        names=line.many("names"),
+        beside_a_code=line.many("beside_a_code"),
+        other_forms=frozenset(line.many("other_forms")),
+        own_words=frozenset(line.many("own_words")),
+        mark=line.mark("mark", "source", sources, needed=True),
+        source=line.optional("source"),
+    )
+    if both := names.other_forms & names.own_words:
+        line.fail(f"{', '.join(sorted(both))} cannot be a word of its own and of another form")
+    return names
+
+
+def read_name_words(line: Line, sources: Mapping[str, Source]) -> NameWords:
+    """A line of name_words.csv."""
+    words = NameWords(
+        means=line.choice("means", NAME_WORDS),
+        what=line.text("what"),
+        words=line.many("words"),
+        mark=line.mark("mark", "source", sources, needed=True),
+        source=line.optional("source"),
+    )
+    if not words.words:
+        line.fail("words is empty")
+    return words
 
 
 def read_unit(line: Line, sources: Mapping[str, Source], targets: Collection[str]) -> UnitRule:

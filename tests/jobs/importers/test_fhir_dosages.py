@@ -76,7 +76,7 @@ def doses(engine: Engine) -> Doses:
 
 def rejected(report: ImportReport) -> list[tuple[str, str]]:
     total = report.total
-    assert total.read == total.created + total.updated + total.unchanged + total.rejected
+    assert total.read == total.created + total.updated + total.unchanged + total.waiting + total.rejected
     return [(one.column, one.why) for one in report.rejects]
 
 

@@ -2,9 +2,10 @@
 
 import pytest
 
-from jobs.importers.canonical import Refused
-from jobs.importers.coded import LOCAL, LOINC, Coding, measure_of
-from jobs.importers.measure_names import contradicts, is_named, measure_named
+from jobs.importers.canonical import Refused, Waits
+from jobs.importers.coded import LOCAL, LOINC, Coding
+from jobs.importers.measure_meant import meant_by_codes
+from jobs.importers.measure_names import another_test, is_named, measure_named
 from models import vocabulary
 
 
@@ -25,7 +26,7 @@ from models import vocabulary
     ],
 )  # fmt: skip
 def test_short_names_other_languages_and_unknown_words_contradict_nothing(key: str, name: str) -> None:
-    assert not contradicts(key, name)
+    assert not another_test(key, name)
 
 
 @pytest.mark.parametrize(
@@ -39,10 +40,13 @@ def test_short_names_other_languages_and_unknown_words_contradict_nothing(key: s
         ("haemoglobin", "Mean corpuscular hemoglobin"), ("neutrophils", "Neutrophils NFr Bld Auto"),
         ("neutrophils", "Neutrophils %"), ("platelets", "Mean platelet volume"), ("igg", "IgA"),
         ("bilirubin", "Bilirubin direct"), ("glucose", "Glucose-6-phosphate dehydrogenase"), ("weight", "Birth weight"),
+        ("ck", "CK [MB]"), ("ck", "CK Anteil in Prozent"), ("ck", "CK Masse"), ("ck", "U-CK"),
+        ("haemoglobin", "Glykiertes Hämoglobin"), ("haemoglobin", "Hemoglobin S"), ("weight", "Weight change"),
+        ("mmt8", "MMT8 total both sides"), ("crp", "CRP index"),
     ],
 )  # fmt: skip
 def test_another_test_specimen_isoform_share_or_ratio_contradicts(key: str, name: str) -> None:
-    assert contradicts(key, name)
+    assert another_test(key, name)
 
 
 @pytest.mark.parametrize("key", sorted(vocabulary.measures()))
@@ -50,7 +54,7 @@ def test_no_measure_contradicts_its_own_names_and_codes(key: str) -> None:
     row = vocabulary.measure(key)
     codes = [one.name for one in vocabulary.vocabulary().measure_codes.values() if one.measure == key]
     for name in (row.label, row.short_label, *codes):
-        assert not contradicts(key, name), name
+        assert not another_test(key, name), name
 
 
 def test_a_name_alone_means_a_measure_only_as_a_whole() -> None:
@@ -58,15 +62,21 @@ def test_a_name_alone_means_a_measure_only_as_a_whole() -> None:
     assert measure_named("PLAQUETTES") == "platelets"
     assert measure_named("Creatine kinase, patient fasting") is None
     assert measure_named("CK-MB") is None
+    assert measure_named("lactate") is None
+
+
+def test_a_name_too_short_to_mean_a_measure_alone_means_it_beside_a_code() -> None:
+    assert measure_named("mg") is None
+    assert is_named("magnesium", "Mg")
 
 
 def test_a_laboratorys_own_code_means_only_what_its_name_says() -> None:
-    assert measure_of([Coding(LOCAL, "AST", "ASAT (GOT)")], "").key == "ast"
+    assert meant_by_codes("", [Coding(LOCAL, "AST", "ASAT (GOT)")], ()).measure.key == "ast"
     assert is_named("ast", "ASAT (GOT)")
-    with pytest.raises(Refused, match="would be"):
-        measure_of([Coding(LOCAL, "AST", "Antistreptolysin titre")], "")
+    with pytest.raises(Waits, match="no measure"):
+        meant_by_codes("", [Coding(LOCAL, "AST", "Antistreptolysin titre")], ())
 
 
 def test_a_code_that_must_not_be_used_is_refused_whatever_it_is_called() -> None:
     with pytest.raises(Refused, match="MB fraction"):
-        measure_of([Coding(LOINC, "32673-6", "CK")], "")
+        meant_by_codes("", [Coding(LOINC, "32673-6", "CK")], ())

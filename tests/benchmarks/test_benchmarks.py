@@ -73,7 +73,6 @@ def test_sections_are_printed_one_by_one_and_outlive_one_that_fails(capsys: pyte
 
 
 @pytest.mark.slow
-@pytest.mark.serial
 def test_the_benchmarks_run_on_a_small_clinic(tmp_path: Path) -> None:
     done = subprocess.run(
         [

@@ -22,8 +22,6 @@ from models.assessment import EvaluationRun
 from models.database import reading, writing
 from models.patient import Patient
 
-pytestmark = pytest.mark.serial
-
 REPOSITORY = Path(__file__).resolve().parents[2]
 DAY = dt.date(2026, 3, 15)
 NOW = dt.datetime(2026, 3, 15, 7, tzinfo=dt.UTC)

@@ -18,8 +18,6 @@ from models.assessment import Assessment
 from models.database import reading
 from models.errors import UsageError
 
-pytestmark = pytest.mark.serial
-
 DAY = dt.date(2026, 3, 15)
 NOW = dt.datetime(2026, 3, 15, 7, tzinfo=dt.UTC)
 PEOPLE = FEWEST + 30

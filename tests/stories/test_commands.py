@@ -298,7 +298,6 @@ def test_settings_that_cannot_be_are_refused_in_a_sentence(cli: Callable[..., An
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.serial
 def test_every_command_stands_on_its_own_feet_in_a_process_of_its_own(
     run_cli: Callable[..., Any], clinic_folder: Callable[..., Path]
 ) -> None:
@@ -333,7 +332,6 @@ def test_every_command_stands_on_its_own_feet_in_a_process_of_its_own(
         assert "Traceback" not in done.stderr
 
 
-@pytest.mark.serial
 def test_wrong_usage_ends_with_2_in_a_process_of_its_own(run_cli: Callable[..., Any]) -> None:
     for arguments in (("evaluate", "--no-such-option"), ("dance",), ("import",), ("alerts", "--format", "xml"), ()):
         done = run_cli(*arguments)

@@ -15,6 +15,7 @@ from math import ceil
 from typing import NamedTuple
 
 from jobs import exposure as steroids
+from jobs.newest import on_record
 from jobs.rule import apart, day_text, number, parameter
 from models.patient_facts import Happening, PatientFacts, Reading
 
@@ -288,7 +289,7 @@ class _Reason(NamedTuple):
 
 def _on_file(patient: PatientFacts, bone: steroids.Run) -> Iterator[_Reason]:
     """A fracture or osteoporosis that is on record."""
-    broken, osteoporosis = first_present(patient, "fragility_fracture"), first_present(patient, "osteoporosis")
+    broken, osteoporosis = _on_file_since(patient, "fragility_fracture"), _on_file_since(patient, "osteoporosis")
     if broken is not None:
         words = f"a fracture without adequate force on {day_text(broken.day)}"
         yield _Reason(VERY_HIGH, words, max(broken.day, bone.start), bone.start, (broken.fact,))
@@ -380,7 +381,7 @@ def child_with_a_fracture(
     records = [one for one in patient.happenings if one.event in ("fragility_fracture", "osteoporosis")]
     if not records:
         return None
-    broken = first_present(patient, "fragility_fracture") or first_present(patient, "osteoporosis")
+    broken = _on_file_since(patient, "fragility_fracture") or _on_file_since(patient, "osteoporosis")
     kilograms = found.kilograms
     # Without a weight any steroid counts: a child who broke a vertebra is not passed over for a missing weight.
     from_mg = 0.001 if kilograms is None else parameters.child_from_mg_per_kg * kilograms
@@ -396,9 +397,9 @@ def child_with_a_fracture(
     return Risk(HIGH, words, since, taken.run.start, (broken.fact,), recheck=taken.recheck)
 
 
-def first_present(patient: PatientFacts, event: str) -> Happening | None:
-    """The oldest record of an event that was present: what it says has been on file since then."""
-    return next((one for one in patient.happenings if one.event == event and one.present), None)
+def _on_file_since(patient: PatientFacts, event: str) -> Happening | None:
+    """The oldest record of an event that no later record says was not there."""
+    return next(iter(on_record(patient, event)), None)
 
 
 def last_present(patient: PatientFacts, event: str) -> Happening | None:

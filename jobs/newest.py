@@ -30,9 +30,16 @@ def forgotten(event: Happening, today: int, for_days: int, reach: int) -> bool:
 
 def going_on(patient: PatientFacts, name: str) -> Sequence[Happening]:
     """The records of something that is there today, oldest first, since it was last said not to be; else none."""
+    found = on_record(patient, name)
+    return found if found and (found[-1].end is None or found[-1].end >= patient.today) else ()
+
+
+def on_record(patient: PatientFacts, name: str) -> Sequence[Happening]:
+    """The records that something is or was there, ended or not, oldest first; none of them from before a "no".
+
+    The newest word counts: osteoporosis that a later record says is not there is no osteoporosis.
+    """
     found = list(patient.events(name))
-    if not found or not found[-1].present or (found[-1].end is not None and found[-1].end < patient.today):
-        return ()
     absent = max((place for place, one in enumerate(found) if not one.present), default=-1)
     return found[absent + 1 :]
 

@@ -11,8 +11,8 @@ from math import log, sqrt
 from typing import NamedTuple
 
 from models.age import age_on
-from models.patient_facts import Reading, date_of
-from models.vocabulary import measure, remembered, vocabulary
+from models.patient_facts import ADULT_FROM_YEARS, Reading, date_of
+from models.vocabulary import measure, remembered, vocabulary, written_unit
 
 YEAR_DAYS = 366
 
@@ -100,11 +100,11 @@ def plausible(readings: Sequence[Reading], birth_date: dt.date | None) -> tuple[
         age = age_on(birth_date, date_of(reading.day)) if reading.measure in _BY_AGE else None
         reason = _out_of_bounds(reading, bounds, age)
         if reason is None and kept and bounds.times is not None:
-            reason = _jump(reading, kept[-1], bounds.times)
-            if reason is not None and jumped is not None and _jump(reading, jumped, bounds.times) is None:
+            reason = _conflict(reading, kept[-1], bounds.times, age)
+            if reason is not None and jumped is not None and _conflict(reading, jumped, bounds.times, age) is None:
                 reason = None
                 doubtful = [one for one in doubtful if one.reading is not jumped]
-                if _alone(kept, bounds.times):
+                if _alone(kept, bounds.times, age):
                     odd = kept.pop()
                     doubtful.append(Doubtful(odd, _belied(odd, jumped, reading)))
                 kept.append(jumped)
@@ -116,20 +116,21 @@ def plausible(readings: Sequence[Reading], birth_date: dt.date | None) -> tuple[
     return kept, sorted(doubtful, key=lambda one: (one.reading.day, one.reading.id))
 
 
-def _alone(kept: Sequence[Reading], times: float) -> bool:
+def _alone(kept: Sequence[Reading], times: float, age: int | None) -> bool:
     """Whether nothing of the year before agrees with the last reading."""
     if len(kept) == 1:
         return True
     last, before = kept[-1], kept[-2]
-    return last.day - before.day > YEAR_DAYS or _jump(last, before, times) is not None
+    return last.day - before.day > YEAR_DAYS or _conflict(last, before, times, age) is not None
 
 
 def _belied(odd: Reading, first: Reading, second: Reading) -> str:
     """Why a reading cannot have been right when two that agree followed it."""
     known = measure(odd.measure)
     return (
-        f"{known.label} {_shown(odd.value)} {known.unit} cannot have been followed by {_shown(first.value)} on "
-        f"{_day_text(first.day)} and {_shown(second.value)} on {_day_text(second.day)}: was it a slip?"
+        f"{known.label} {_shown(odd.value)} {written_unit(known.unit)} cannot have been followed by "
+        f"{_shown(first.value)} on {_day_text(first.day)} and {_shown(second.value)} on {_day_text(second.day)}: "
+        "was it a slip?"
     )
 
 
@@ -160,14 +161,16 @@ def _out_of_bounds(reading: Reading, bounds: Bounds, age: int | None) -> str | N
     if not (too_low or too_high or odd_limit):
         return None
     known = measure(reading.measure)
-    said = f"{known.label} {_shown(value)} {known.unit}"
+    said = f"{known.label} {_shown(value)} {written_unit(known.unit)}"
     if odd_limit and limit is not None:
         said += f" with an upper limit of {_shown(limit)}"
     if age is not None and reading.measure in _BY_AGE:
         said += f" at {age} years"
     unit = _unit_that_fits(reading.measure, value, limit, lowest, highest)
     asked = (
-        f": is it in {_UNIT_NAMES.get(unit, unit)}?" if unit else ": is the value, its decimal point or its unit wrong?"
+        f": is it in {_UNIT_NAMES.get(unit, written_unit(unit))}?"
+        if unit
+        else ": is the value, its decimal point or its unit wrong?"
     )
     return f"{said} cannot be{asked}"
 
@@ -179,6 +182,28 @@ def _bounds_at(key: str, age: int) -> tuple[float, float]:
     return row[1], row[2]
 
 
+GROWS = "height"
+SHRINKS_BY_CM = 2.0
+"""A child measured lower than before by more than this did not shrink [default]: the tape, a slip, or a vertebra."""
+
+
+def _conflict(reading: Reading, before: Reading, times: float, age: int | None) -> str | None:
+    """Why a value cannot follow the one before it: a jump that no body makes, or a child that shrinks."""
+    return _jump(reading, before, times) or _shrunk(reading, before, age)
+
+
+def _shrunk(reading: Reading, before: Reading, age: int | None) -> str | None:
+    if reading.measure != GROWS or age is None or age >= ADULT_FROM_YEARS or reading.comparator or before.comparator:
+        return None
+    if before.value - reading.value <= SHRINKS_BY_CM:
+        return None
+    unit = written_unit(measure(GROWS).unit)
+    return (
+        f"Height {_shown(reading.value)} {unit} of a child cannot follow {_shown(before.value)} {unit} of "
+        f"{_day_text(before.day)}: which of the two is right? Where both are, look at the spine."
+    )
+
+
 def _jump(reading: Reading, before: Reading, times: float) -> str | None:
     """Why a value cannot follow the one before it; None after more than a year, or where either is a bound."""
     if reading.comparator or before.comparator or reading.day - before.day > YEAR_DAYS:
@@ -188,8 +213,8 @@ def _jump(reading: Reading, before: Reading, times: float) -> str | None:
         return None
     known = measure(reading.measure)
     return (
-        f"{known.label} {_shown(reading.value)} {known.unit} cannot follow {_shown(before.value)} "
-        f"{known.unit} of {_day_text(before.day)}: which of the two is right?"
+        f"{known.label} {_shown(reading.value)} {written_unit(known.unit)} cannot follow {_shown(before.value)} "
+        f"{written_unit(known.unit)} of {_day_text(before.day)}: which of the two is right?"
     )
 
 

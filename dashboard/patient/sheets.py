@@ -14,10 +14,22 @@ from dashboard.patient.evidence import arrows, question_title
 from dashboard.patient.since_last_visit import changes, compared_with
 from dashboard.patient.taken import said_of
 from dashboard.patient.view import PatientView, as_day, dose_text, rows_of, shown_alerts
+from jobs.scores.cmas import age_note
+from models.age import age_on
 from models.event import CONFIRMED
 from models.vocabulary import drug, events, measures, written_unit
 
 MAIN_MEASURES = ("cmas", "mmt8", "mmt8_bilateral", "mmt_total", "ck", "troponin_t", "troponin_i")
+
+
+def score_note(view: PatientView) -> str:
+    """What the age at the newest CMAS means for it; empty where nothing is to be said."""
+    scores = view.readings("cmas")
+    if not len(scores):
+        return ""
+    day = as_day(scores["day"].iloc[-1])
+    note = age_note(age_on(view.patient.birth_date, day))
+    return f"CMAS of {short_day(day, view.as_of)}: {note}" if note else ""
 
 
 def flowsheet(view: PatientView, *, most_days: int | None = None, main_only: bool = False) -> Any:
@@ -155,6 +167,7 @@ def visit_sheet(view: PatientView, today: dt.date) -> html.Section:
             html.P(", ".join(str(row["numbers"].get("label") or row["subject"]) for row in late) or "none"),
             html.H2("Last values"),
             flowsheet(view, most_days=6, main_only=True),
+            *([html.P(note)] if (note := score_note(view)) else []),
             html.H2("Decided today"),
             html.Div(className="lines"),
             html.P("Signature and date ______________________________"),

@@ -1,9 +1,9 @@
 """Should intravenous immunoglobulin be added?
 
 Looked at: the phenotype branch, current treatment, earlier IVIG, swallowing. What counts: inflammatory weakness under
-treatment (ESC-01), difficulty swallowing or steroid resistance (ESC-18), a nerve pattern (ESC-10), severe myositis
-after a checkpoint inhibitor (ESC-06). What does not: pain alone, a CK after exercise, possible steroid myopathy,
-inclusion body myositis, IVIG that is still acting. Where CK or strength is missing the suggestion waits for them.
+treatment (ESC-01), difficulty swallowing, severe skin or steroid resistance (ESC-18), a nerve pattern (ESC-10), severe
+myositis after a checkpoint inhibitor (ESC-06). What does not: pain alone, a CK after exercise, possible steroid
+myopathy, inclusion body myositis, IVIG that is still acting. Where CK or strength is missing the suggestion waits.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from jobs.escalation import (
 )
 from jobs.ivig_courses import slower_because
 from jobs.phenotype import GBS_PATTERN, ICI_MYOSITIS, STABLE, TRUE_MYOSITIS
-from jobs.rule import ACTION, URGENT, day_text, number, parameter
+from jobs.rule import ACTION, URGENT, Answer, day_text, number, parameter, rule
 
 
 @dataclass(frozen=True)
@@ -106,12 +106,19 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld
     """Ready in a flare under treatment, urgent with organ signs, pending while facts are missing."""
     signs, chart, state = situation.signs, situation.chart, situation.state
     asked_by_answers = situation.inadequate or bool(situation.pulse_without_response)
-    if state == STABLE or not (signs.weak or asked_by_answers or state in (GBS_PATTERN, ICI_MYOSITIS)):
+    skin = None
+    if not (signs.weak or asked_by_answers or state in (GBS_PATTERN, ICI_MYOSITIS)):
+        skin = _severe_skin(situation)
+        if skin is None:
+            return None
+    elif state == STABLE:
         return None
     running = chart.on("ivig", "scig")
     if running is not None:
         last = running.statements[-1]
         return Withheld(f"{label_of(running)} is on file from {day_text(last.start)} and still counts as acting.")
+    if skin is not None:
+        return _for_the_skin(situation, parameters, skin)
     if state == GBS_PATTERN:
         return _nerve_pattern(situation)
     if signs.recovering and not asked_by_answers and state == TRUE_MYOSITIS:
@@ -133,6 +140,55 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld
         options=_options(situation, parameters, dose),
         collect_first=(*situation.first, *_screens(situation)),
         cautions=_cautions(situation, parameters),
+        conflicts=CONFLICTS,
+    )
+
+
+OF_THE_SKIN = ("DM", "ADM", "JDM")
+
+
+def _severe_skin(situation: Situation) -> Answer | None:
+    """Skin that got worse and is severe under treatment (ESC-18), whatever strength does."""
+    chart = situation.chart
+    if chart.diagnosis not in OF_THE_SKIN or not situation.treated:
+        return None
+    return next((one for one in chart.met("skin-activity") if one.severity == ACTION), None)
+
+
+def _for_the_skin(situation: Situation, parameters: Parameters, skin: Answer) -> Proposal:
+    chart = situation.chart
+    dose = dose_by_weight(chart, parameters.grams_per_kg_low, parameters.grams_per_kg, "g")
+    told = rule("skin-activity")
+    mycophenolate = Option("mycophenolate", "Mycophenolate, preferred for severe skin disease.")
+    return Proposal(
+        because=(*chart.facts(skin.evidence), *situation.treatment, *dose.facts),
+        why=f"{told.explain(skin.cells(), told.defaults())} A severe rash under treatment is a reason for IVIG without "
+        "weakness too.",
+        urgency=ACTION,
+        options=unless_active(
+            chart,
+            [
+                (Option("skin-care", "Protection from the sun, topical treatment and the dermatologist first."), ()),
+                (
+                    Option(
+                        "ivig",
+                        _with_what(situation),
+                        f"{dose.text}; over 2 to 5 days, every {parameters.cycle_days} days",
+                        (
+                            *dose.cautions,
+                            "Kidney function, clotting risk and IgA before the first course.",
+                            f"A trial: skin score before it, judged after {parameters.judged_after_weeks} weeks.",
+                            "The trial in adult dermatomyositis took weak patients (below 142 of 150); skin without "
+                            "weakness was not studied.",
+                        ),
+                        ("ivig",),
+                    ),
+                    ("ivig",),
+                ),
+                (mycophenolate, ("mycophenolate mofetil", "mycophenolic acid")),
+            ],
+        ),
+        collect_first=_screens(situation),
         conflicts=CONFLICTS,
     )
 
@@ -339,10 +395,11 @@ ESCALATION = Escalation(
     kind="escalation",
     order=30,
     catalogue=("ESC-01", "ESC-02", "ESC-03", "ESC-05", "ESC-06", "ESC-10", "ESC-18", "RSP-02", "ESC-17"),
-    reads=("declining-strength", "active-disease", "no-response-after-pulse"),
+    reads=("declining-strength", "active-disease", "no-response-after-pulse", "skin-activity"),
     logic="Inflammatory weakness (weaker with CK above 1.5 times its limit) under a steroid or a steroid-sparing "
     "agent; active disease that does not respond to steroid and agent; no response 28 days and more after a pulse; or "
-    "a nerve pattern; or severe myositis after a checkpoint inhibitor. Pending while CK or strength is missing or old.",
+    "a nerve pattern; or severe myositis after a checkpoint inhibitor; or a skin "
+    "score that got worse and is severe under treatment. Pending while CK or strength is missing or old.",
     limitations="Adherence and absorption are not on file. The dose is a range, not an order; rates and products "
     "are not "
     "covered. The evidence is best in dermatomyositis.",

@@ -15,8 +15,9 @@ def propose(situation: Situation, parameters: Any) -> Proposal | None:
     """Urgent where pregnancy is possible and no contraception is recorded."""
     chart = situation.chart
     possible = chart.condition("pregnancy_possible")
-    courses = [course for name in HARMS_THE_UNBORN if (course := chart.on(name))]
-    if possible is None or not courses or any(h.event == "contraception" and h.present for h in chart.happenings):
+    unprotected = {answer.subject for answer in chart.met("drug-safety")}
+    courses = [course for name in HARMS_THE_UNBORN if f"{name}:pregnancy" in unprotected and (course := chart.on(name))]
+    if possible is None or not courses:
         return None
     return Proposal(
         because=(fact_of(possible), *(fact_of(course) for course in courses)),
@@ -46,7 +47,7 @@ ESCALATION = Escalation(
     order=51,
     catalogue=("IS-05",),
     reads=("drug-safety", "missing-safety-screen"),
-    logic="Pregnancy possible on file, one of the drugs current, no contraception recorded.",
+    logic="The rule on drug safety finds one of the drugs, pregnancy possible and no contraception that still holds.",
     limitations="Contraception of the partner is recorded only where somebody asked.",
     citations=(
         Citation("S39", "Stop methotrexate, mycophenolate and cyclophosphamide for a pregnancy."),

@@ -179,7 +179,16 @@ STABLE_PATIENTS = {
     "mmt8_bilateral": StablePatients(8, 0, 1),
     "mmt_total": StablePatients(6, 0, 1),
 }
-"""Printed by `make bench` (section calibration), held by tests/benchmarks/test_calibration.py."""
+STABLE_PATIENTS_TWO_STEPS = {
+    "cmas": StablePatients(30, 6, 1),
+    "mmt8": StablePatients(0, 0, 0),
+    "mmt8_bilateral": StablePatients(0, 0, 0),
+    "mmt_total": StablePatients(0, 0, 0),
+}
+"""The same where the latest score lies two steps or more below: a large fall is never told the rate of a small one.
+
+Both are printed by `make bench` (section calibration) and held by tests/benchmarks/test_calibration.py.
+"""
 
 
 def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterator[Answer]:
@@ -437,8 +446,12 @@ def _what_it_is_worth(row: Mapping[str, Any], parameters: Parameters) -> str:
     """How often chance alone does the same with this instrument; said only of the thresholds it was measured with."""
     if parameters != AS_SHIPPED:
         return " Possible only." if row["grade"] == POSSIBLE else ""
-    stable = STABLE_PATIENTS[str(row["subject"])]
     often = "of 100 stable patients at some time in six monthly visits"
+    if row["deep"]:
+        rate = getattr(STABLE_PATIENTS_TWO_STEPS[str(row["subject"])], str(row["grade"]))
+        begin = " Graded possible: chance" if row["grade"] == POSSIBLE else " Chance"
+        return f"{begin} alone brings a fall of two steps or more, graded so, to {_how_many(rate)} {often}."
+    stable = STABLE_PATIENTS[str(row["subject"])]
     if row["grade"] == CORROBORATED:
         return f" Chance alone does this to {_how_many(stable.corroborated)} {often}."
     if row["grade"] == CONFIRMED:

@@ -25,7 +25,7 @@ from jobs.fracture_risk import (
     fracture_risk,
     last_present,
 )
-from jobs.newest import next_after
+from jobs.newest import next_after, on_record
 from jobs.phrasing import listed, subject_label
 from jobs.pneumocystis import PneumocystisParameters, protection
 from jobs.rule import (
@@ -47,6 +47,7 @@ from jobs.treatment import taking
 from models.patient_facts import ADULT_FROM_YEARS, PatientFacts, date_of
 from models.states import Cause, Severity
 
+FRAGILE = ("osteoporosis", "fragility_fracture")
 SCAN, SUPPLEMENTS, BONE_DRUG, PNEUMOCYSTIS = "bone-density", "calcium-vitamin-d", "bone-protection", "pneumocystis"
 
 
@@ -211,7 +212,7 @@ def _bone_drug(
     now = steroids.spell(
         found, parameters.very_high_from_mg, gap_days=parameters.gap_days, nth=parameters.very_high_days + 1
     )
-    fragile = last_present(patient, "osteoporosis") or last_present(patient, "fragility_fracture")
+    fragile = next((record for kind in FRAGILE for record in on_record(patient, kind)), None)
     unknown = now.could_be or (fragile is not None and not bone.alive and bone.could_be)
     return _answer(
         BONE_DRUG,

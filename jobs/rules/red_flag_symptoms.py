@@ -1,7 +1,8 @@
 """Is there a sign that cannot wait until the next visit?
 
-Looked at: difficulty swallowing, shortness of breath, absent reflexes, the strength of breathing in, vital capacity,
-oxygen saturation at rest, and weakness or raised CK after a checkpoint inhibitor. What counts: the newest word on each
+Looked at: difficulty swallowing, shortness of breath, absent reflexes, bleeding from the gut, in juvenile disease pain
+in the abdomen, the strength of breathing in, vital capacity, oxygen saturation at rest, and weakness or raised CK after
+a checkpoint inhibitor. What counts: the newest word on each
 sign. A symptom without an end is taken to be there for four weeks; after that nobody knows, and we say so. It is over
 when somebody says so.
 """
@@ -31,7 +32,9 @@ from models.patient_facts import Happening, PatientFacts, Reading
 from models.states import Cause
 from models.vocabulary import drug, events, remembered
 
-SYMPTOMS = ("dysphagia", "dyspnoea", "areflexia")
+BELLY = "abdominal_pain"
+"""A red flag in juvenile disease, whose vessels of the gut can be inflamed: the bowel may be about to perforate."""
+SYMPTOMS = ("dysphagia", "dyspnoea", "areflexia", "gastrointestinal_bleeding", BELLY)
 CHECKPOINT = "checkpoint-inhibitor"
 SATURATION = "oxygen_saturation"
 
@@ -109,7 +112,10 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
 
 def _newest_symptoms(patient: PatientFacts) -> dict[str, Happening]:
     """The newest record of each symptom."""
-    return {one.event: one for one in patient.happenings if one.event in SYMPTOMS}
+    found = {one.event: one for one in patient.happenings if one.event in SYMPTOMS}
+    if not patient.is_juvenile:
+        found.pop(BELLY, None)
+    return found
 
 
 def _symptom(event: Happening, today: int, parameters: Parameters) -> Answer:
@@ -347,11 +353,19 @@ def suggested_action(row: Mapping[str, Any], parameters: Parameters) -> str:
         "dysphagia": "see today: swallowing and aspiration risk, vital capacity",
         "dyspnoea": "see today: vital capacity and inspiratory force; infection, lung and heart",
         "areflexia": "see today: a disease of the nerves (Guillain-Barre syndrome) has to be excluded",
+        BELLY: f"see today: {_GUT}",
+        "gastrointestinal_bleeding": f"see today: blood count, drugs that make bleeding likelier; in a child {_GUT}",
         "nif": "see today: breathing muscles, repeat the test",
         "fvc_percent": "see today: breathing muscles or lung, repeat the test",
         SATURATION: "see today: repeat on a warm finger; infection, lung, breathing muscles, clot; oxygen",
         CHECKPOINT: "see today: troponin I, ECG, echocardiogram, breathing and swallowing; call the oncologist",
     }[str(row["subject"])]
+
+
+_GUT = (
+    "inflamed vessels of the gut (under steroid the abdomen can be quiet): stool for blood, imaging, surgeon and "
+    "expert centre early"
+)
 
 
 ENDANGERS = {
@@ -399,6 +413,13 @@ RULE = Rule(
             "seed",
             "breathing tests with swallowing or breathing trouble",
         ),
+        Source(
+            "Methylprednisolone pulse therapy in myositis",
+            2025,
+            "educational page, not a guideline",
+            "seed",
+            "vasculopathy of the gut in juvenile dermatomyositis asks for more treatment",
+        ),
     ),
     known_false_alarms=(
         "shortness of breath from a known lung disease, anaemia or an infection",
@@ -418,15 +439,24 @@ RULE = Rule(
         "A list for review on the same day, not an emergency monitor: what nobody entered is not seen. The limits for "
         "breathing were derived in another disease."
     ),
-    version="1.1.0",
-    changed="Oxygen saturation at rest is read. Wording: the value with the digits that decide.",
-    catalogue=("RESP-01", "RESP-02", "SAFE-15", "PH-07", "PH-08"),
+    version="1.2.0",
+    changed=(
+        "Oxygen saturation at rest is read; bleeding from the gut and, in juvenile disease, pain in the abdomen are "
+        "red flags. Wording: the value with the digits that decide."
+    ),
+    catalogue=("RESP-01", "RESP-02", "SAFE-15", "PH-07", "PH-08", "ESC-04"),
     danger=ENDANGERS.get,
     examples=(
         Example(
             title="difficulty swallowing reported two days ago",
             events=({"event": "dysphagia", "day": -2},),
             expect={"subject": "dysphagia", "state": MET, "severity": URGENT, "since": -2},
+        ),
+        Example(
+            title="juvenile dermatomyositis, pain in the abdomen since yesterday",
+            patient={"age_years": 9, "diagnosis": "JDM"},
+            events=({"event": "abdominal_pain", "day": -1},),
+            expect={"subject": "abdominal_pain", "state": MET, "severity": URGENT, "since": -1},
         ),
         Example(
             title="recorded as gone",

@@ -1,15 +1,17 @@
 """Does a vaccination just given ask for something because of the treatment?
 
 Looked at: vaccinations of the last weeks and the drugs being taken. What counts: a live vaccine under
-immunosuppression; a vaccine under methotrexate in an adult, whose answer is better where methotrexate pauses for up to
-two weeks. What does not: a pause while the disease is active, a child's methotrexate, a vaccination long ago.
+immunosuppression; a vaccine against influenza or COVID-19 under methotrexate in an adult, whose answer is better where
+methotrexate pauses for up to two weeks, and a vaccine of which nobody wrote down which it was. What does not: another
+vaccine, a pause while the disease is active, a child's methotrexate, a vaccination long ago.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.newest import next_after
+from jobs.newest import next_after, on_record
 from jobs.phrasing import listed
 from jobs.rule import ACTION, MET, NOT_MET, WATCH, Answer, Example, Rule, Source, day_text, parameter, stretch
 from jobs.treatment import courses
@@ -18,6 +20,8 @@ from models.vocabulary import drug
 
 LIVE, PAUSE = "live-vaccine", "methotrexate-pause"
 GIVEN = ("vaccination", "vaccines_updated")
+INFLUENZA_OR_COVID = re.compile(r"influenza|\bflu\b|grippe?\b|covid|sars|corona", re.IGNORECASE)
+"""The vaccines after which a pause was studied (SAFE-07), as the text of a record names them."""
 OF_ACTIVITY = ("active-disease", "declining-strength", "red-flag-symptoms", "worsening")
 
 
@@ -36,8 +40,8 @@ class Parameters:
 
 def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterator[Answer]:
     """One answer for a live vaccine under treatment and one for a vaccine under methotrexate."""
-    live, given = patient.last_event("live_vaccination"), _newest(patient)
-    if live is None and given is None:
+    live, given = patient.last_event("live_vaccination"), _given(patient, as_of - parameters.pause_days)
+    if live is None and not given:
         return
     running = [
         one for one in courses(patient)
@@ -56,23 +60,31 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
             numbers={"day": date_of(live.day), "under": names, "active": False},
         )
     methotrexate = next((one for one in running if one.drug == "methotrexate"), None)
-    if given is None or methotrexate is None or patient.is_child() or as_of - given.day > parameters.pause_days:
+    if not given or methotrexate is None or patient.is_child():
         return
+    meant = [one for one in given if not one.detail or INFLUENZA_OR_COVID.search(one.detail)]
+    newest = max(meant or given, key=lambda one: one.day)
     active = any(one.state == MET for key in OF_ACTIVITY for one in patient.answers_of(key))
     yield Answer(
         PAUSE,
-        NOT_MET if active else MET,
-        severity=None if active else WATCH,
-        since=None if active else given.day,
-        recheck_on=next_after(as_of, given.day + parameters.pause_days + 1, methotrexate.through + 1),
-        evidence=(given.fact, methotrexate.newest.fact),
-        numbers={"day": date_of(given.day), "under": "methotrexate", "active": active},
+        MET if meant and not active else NOT_MET,
+        severity=WATCH if meant and not active else None,
+        since=newest.day if meant and not active else None,
+        recheck_on=next_after(as_of, newest.day + parameters.pause_days + 1, methotrexate.through + 1),
+        evidence=(newest.fact, methotrexate.newest.fact),
+        numbers={
+            "day": date_of(newest.day),
+            "under": "methotrexate",
+            "active": active and bool(meant),
+            "which": newest.detail,
+            "meant": bool(meant),
+        },
     )
 
 
-def _newest(patient: PatientFacts) -> Happening | None:
-    found = [one for name in GIVEN if (one := patient.last_event(name)) is not None and one.present]
-    return max(found, key=lambda one: one.day, default=None)
+def _given(patient: PatientFacts, from_day: int) -> list[Happening]:
+    """The vaccines, not live ones, since a day."""
+    return [one for name in GIVEN for one in on_record(patient, name) if one.day >= from_day]
 
 
 def _label(name: str) -> str:
@@ -87,22 +99,25 @@ def explain(row: Mapping[str, Any], parameters: Parameters) -> str:
         if row["state"] == NOT_MET:
             return f"Live vaccine on {when}, under no immunosuppressant."
         return f"Live vaccine on {when} under {row['under']}."
+    which = f" ({row['which']})" if row["which"] else ""
+    if not row["meant"]:
+        return f"Vaccination{which} on {when} under methotrexate: a pause was studied for influenza and COVID-19 only."
     if row["active"]:
-        return f"Vaccination on {when} under methotrexate: the disease is active, no pause is thought of."
-    return (
-        f"Vaccination on {when} under methotrexate: without methotrexate for up to {parameters.pause_days} days after "
-        "it the body answers better."
-    )
+        return f"Vaccination{which} on {when} under methotrexate: the disease is active, no pause is thought of."
+    pause = f"without methotrexate for up to {parameters.pause_days} days after it the body answers better"
+    if not which:
+        pause = f"which one is not on file; if against influenza or COVID-19, {pause}"
+    return f"Vaccination{which} on {when} under methotrexate: {pause}."
 
 
 def suggested_action(row: Mapping[str, Any], parameters: Parameters) -> str:
     """The first thing to do."""
-    del parameters
     if row["state"] == NOT_MET:
         return ""
     if row["subject"] == LIVE:
         return "call the patient: fever, rash, contact; ask the prescriber and infectious diseases"
-    return "ask the prescriber whether methotrexate pauses for up to two weeks"
+    ask = f"ask the prescriber whether methotrexate pauses for up to {stretch(parameters.pause_days)}"
+    return ask if row["which"] else f"write down which vaccine it was; against influenza or COVID-19 {ask}"
 
 
 RULE = Rule(
@@ -137,7 +152,10 @@ RULE = Rule(
         f"{stretch(limits.live_days)}"
     ),
     topic="treatment safety",
-    limitations="Which vaccine it was is not read, and a vaccination planned for later is not seen.",
+    limitations=(
+        "Which vaccine it was is read from the text of the record, by the words influenza, flu, COVID, SARS and "
+        "corona. A vaccination planned for later is not seen."
+    ),
     catalogue=("SAFE-06", "SAFE-07"),
     examples=(
         Example(
@@ -145,6 +163,18 @@ RULE = Rule(
             medications=({"drug": "methotrexate", "dose": 15, "frequency": "weekly", "start": -300},),
             events=({"event": "vaccination", "day": -7},),
             expect={"subject": PAUSE, "state": MET, "severity": WATCH, "since": -7},
+        ),
+        Example(
+            title="against influenza a week ago on steady methotrexate",
+            medications=({"drug": "methotrexate", "dose": 15, "frequency": "weekly", "start": -300},),
+            events=({"event": "vaccination", "day": -7, "detail": "influenza"},),
+            expect={"subject": PAUSE, "state": MET, "severity": WATCH, "since": -7},
+        ),
+        Example(
+            title="against pneumococci: no pause was studied",
+            medications=({"drug": "methotrexate", "dose": 15, "frequency": "weekly", "start": -300},),
+            events=({"event": "vaccination", "day": -7, "detail": "pneumococcal"},),
+            expect={"subject": PAUSE, "state": NOT_MET},
         ),
         Example(
             title="a live vaccine under mycophenolate",

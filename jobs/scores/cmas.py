@@ -15,6 +15,7 @@ from fractions import Fraction
 from typing import Final, TypedDict
 
 from jobs.scores.exact import ScoreInputError, exact_number, written
+from models.patient_facts import ADULT_FROM_YEARS
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,21 @@ ITEMS: Final[Mapping[str, Item]] = {
 }
 
 MAXIMUM: Final = sum(item.maximum for item in ITEMS.values())
+
+
+def age_note(age: int | None) -> str:
+    """What to say beside a CMAS scored at this age (completed years); empty where nothing is to be said."""
+    if age is None:
+        return ""
+    if age < 4:
+        return "No normal values were read for children younger than 4; healthy children of 4 average 46.6 of 52."
+    if age < 5:
+        return "Healthy children of 4 average 46.6 of 52 (standard deviation 2.3); 52 is not the normal score at 4."
+    if age < 10:
+        return "Head lift and sit-ups depend on age between 4 and 9: less than 52 can be normal at this age."
+    if age >= ADULT_FROM_YEARS:
+        return "CMAS is an instrument for children and was scored in an adult."
+    return ""
 
 
 class CmasScore(TypedDict):

@@ -122,6 +122,11 @@ def has_shifted(answer: Answer) -> bool:
     return answer.state == MET and bool(answer.numbers["shift"])
 
 
+def is_deep(answer: Answer) -> bool:
+    """Any grade, the latest score two steps or more below."""
+    return answer.state == MET and bool(answer.numbers["deep"])
+
+
 def is_corroborated(answer: Answer) -> bool:
     """Graded corroborated."""
     return answer.grade == CORROBORATED
@@ -184,7 +189,25 @@ def rows(patients: int, seed: int) -> Iterable[tuple[str, str, str, tuple[int, i
             "<= 8.5 %",
             share(Truth(instrument, others=False), patients, seed, escalates),
         )
+        yield (
+            "stable, ever two steps lower or more, scores alone",
+            instrument,
+            "",
+            share(Truth(instrument, others=False), patients, seed, is_deep),
+        )
+        yield (
+            "stable, ever two steps lower or more and confirmed, scores alone",
+            instrument,
+            "",
+            share(Truth(instrument, others=False), patients, seed, lambda one: is_deep(one) and is_confirmed(one)),
+        )
         with_others = Truth(instrument)
+        yield (
+            "stable, ever two steps lower or more and corroborated",
+            instrument,
+            "",
+            share(with_others, patients, seed, lambda one: is_deep(one) and is_corroborated(one)),
+        )
         yield (
             "stable, ever at escalation grade, with CK and globals",
             instrument,

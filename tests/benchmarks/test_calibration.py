@@ -3,7 +3,7 @@
 import pytest
 
 from jobs.rules import rising_muscle_enzymes
-from jobs.rules.declining_strength import STABLE_PATIENTS
+from jobs.rules.declining_strength import STABLE_PATIENTS, STABLE_PATIENTS_TWO_STEPS
 from tests.benchmarks import calibration
 from tests.benchmarks.calibration import (
     Truth,
@@ -12,6 +12,7 @@ from tests.benchmarks.calibration import (
     has_shifted,
     is_confirmed,
     is_corroborated,
+    is_deep,
     is_met,
     share,
 )
@@ -31,6 +32,14 @@ def test_the_rates_printed_to_users_are_those_of_the_instrument_and_grade(instru
     assert percent(alone, is_met) == pytest.approx(said.possible, abs=6.2 if said.possible > 20 else 4)
     assert percent(alone, has_shifted) == pytest.approx(said.confirmed, abs=4)
     assert percent(Truth(instrument), is_corroborated) == pytest.approx(said.corroborated, abs=2.3)
+
+
+@pytest.mark.parametrize("instrument", STABLE_PATIENTS_TWO_STEPS)
+def test_a_large_fall_is_told_how_often_chance_alone_brings_one(instrument):
+    said = STABLE_PATIENTS_TWO_STEPS[instrument]
+    alone = Truth(instrument, others=False)
+    assert percent(alone, is_deep) == pytest.approx(said.possible, abs=6.2 if said.possible > 20 else 1)
+    assert percent(alone, lambda one: is_deep(one) and has_shifted(one)) == pytest.approx(said.confirmed, abs=4)
 
 
 def test_few_stable_patients_reach_an_escalation_grade_and_most_true_falls_do():

@@ -258,6 +258,22 @@ def test_the_table_holds_every_value_of_the_chart(charted: Clinic) -> None:
         assert value in said
 
 
+def test_what_the_age_means_for_a_cmas_stands_with_the_course_and_on_the_printed_sheet(
+    charted: Clinic, clinic_folder: Callable[..., Path]
+) -> None:
+    from jobs.evaluation import evaluate
+    from jobs.importers.load import import_paths
+
+    note = "CMAS is an instrument for children and was scored in an adult"
+    assert note not in words(page(charted, "nora", "nurse"))
+    who = [{"mrn": "79", "birth_date": "1980-01-01", "diagnosis": "DM"}]
+    scores = [{"mrn": "79", "measure": "cmas", "value": "40", "unit": "", "observed_at": ago(3)}]
+    folder = clinic_folder(patients=who, observations=scores)
+    import_paths(charted.engine, [folder], timezone="UTC", by="test", now=NOW)
+    evaluate(charted.engine, TODAY, timezone="UTC", now=NOW)
+    assert words(page(charted, "nora", "nurse", "79")).count(note) >= 1
+
+
 # --------------------------------------------------------------------------------------------------------------- entry
 
 

@@ -35,12 +35,12 @@ def asked_about(one: Reading, age: int | None, *earlier: Reading) -> str | None:
         ("height", 17.2, None, 56, "is the value, its decimal point or its unit wrong?"),
         ("height", 68, None, 56, "is it in inches?"),
         ("height", 1.72, None, 56, "is it in m?"),
-        ("creatinine", 72, 106, 56, "is it in umol/L?"),
-        ("creatinine", 72, None, 56, "is it in umol/L?"),
+        ("creatinine", 72, 106, 56, "is it in µmol/L?"),
+        ("creatinine", 72, None, 56, "is it in µmol/L?"),
         ("creatinine", 0.8, 106, 56, "with an upper limit of 106"),
         ("haemoglobin", 132, 160, 56, "is it in g/L?"),
         ("albumin", 41, 50, 56, "is it in g/L?"),
-        ("white_cells", 6500, 10_000, 56, "is it in /uL?"),
+        ("white_cells", 6500, 10_000, 56, "is it in /µL?"),
         ("potassium", 42, 5.1, 56, "decimal point"),
     ],
 )
@@ -179,3 +179,28 @@ def test_the_quick_way_through_an_ordinary_series_agrees_with_the_judgement_of_e
                 # It was held against a value that was found to be the slip only later.
                 slips = [other.reading for other in doubtful if "followed by" in other.reason]
                 assert any(asked_about(one.reading, None, slip) == one.reason for slip in slips)
+
+
+@pytest.mark.parametrize(
+    ("born", "heights", "asked_about_one"),
+    [
+        (dt.date(2016, 1, 1), (130, 120, 131), 120),  # a slip between two that agree
+        (dt.date(2016, 1, 1), (150, 131, 132), 150),  # the first was the slip
+        (dt.date(2016, 1, 1), (130, 128.5, 131), None),  # the tape
+        (dt.date(1970, 1, 1), (170, 166, 166), None),  # an adult's spine
+        (None, (130, 120, 131), None),  # nobody knows whether a child
+    ],
+)
+def test_a_child_does_not_shrink(
+    born: dt.date | None, heights: tuple[float, ...], asked_about_one: float | None
+) -> None:
+    series = [reading("height", value, None, day=DAY + 100 * n, id=n) for n, value in enumerate(heights)]
+    kept, doubtful = plausible(series, born)
+    assert [one.reading.value for one in doubtful] == ([] if asked_about_one is None else [asked_about_one])
+    assert len(kept) + len(doubtful) == len(heights)
+
+
+def test_of_a_child_measured_lower_it_is_asked_which_is_right_and_for_the_spine() -> None:
+    series = [reading("height", 130, None, day=DAY, id=0), reading("height", 120, None, day=DAY + 100, id=1)]
+    _, doubtful = plausible(series, dt.date(2016, 1, 1))
+    assert "which of the two is right? Where both are, look at the spine." in doubtful[0].reason

@@ -17,7 +17,7 @@ from dashboard.patient.alert_cards import alerts_section, could_not_tell_section
 from dashboard.patient.antibodies import antibodies_section
 from dashboard.patient.banner import banner, since_card
 from dashboard.patient.labs_and_steroid import labs_section, steroid_section
-from dashboard.patient.sheets import flowsheet, visit_sheet
+from dashboard.patient.sheets import flowsheet, score_note, visit_sheet
 from dashboard.patient.skin_and_lung import skin_and_lung_section
 from dashboard.patient.view import PatientView, reviewed_today, timeline_data
 from dashboard.secure import DECIDERS, Current
@@ -83,6 +83,7 @@ def chart_card(view: PatientView, *, shown: str = "", scale: str = "times", as_t
                 hidden=as_table,
             ),
             html.Div(flowsheet(view) if as_table else None, id="patient-numbers", hidden=not as_table),
+            *([html.P(note, className="quiet small")] if (note := score_note(view)) else []),
         ],
         className="card chart",
         **aria(label="Course"),

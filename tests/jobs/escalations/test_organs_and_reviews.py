@@ -1,5 +1,7 @@
 """Suggestions about breathing, heart, lungs, statins and the response to treatment."""
 
+from typing import Any
+
 import pytest
 
 from tests.suggestion_cases import (
@@ -209,3 +211,45 @@ def test_a_pulse_that_waits_for_facts_is_not_urgent() -> None:
     found = card(suggestions(observations=(cmas(40, -14), cmas(30, 0)), medications=TREATED), "consider-pulse")
     assert found is not None
     assert (found["status"], found["urgency"]) == ("pending", "action")
+
+
+STRONG = ({"measure": "mmt8", "value": 80, "day": -3}, {"measure": "ck", "value": 100, "upper_limit": 200, "day": -3})
+
+
+def worse_skin(last: float) -> tuple[dict[str, Any], ...]:
+    return tuple({"measure": "cdasi_activity", "value": value, "day": day}
+                 for value, day in ((12, -120), (13, -60), (last, -3)))  # fmt: skip
+
+
+def test_severe_skin_without_weakness_brings_ivig_as_an_option_with_what_was_not_studied() -> None:
+    found = card(
+        suggestions(patient=ADULT, observations=(*STRONG, *worse_skin(30)), medications=(METHOTREXATE,)), "add-ivig"
+    )
+    assert found is not None
+    assert "A severe rash under treatment is a reason for IVIG without weakness too." in found["why"]
+    assert [one["key"] for one in found["options"]] == ["skin-care", "ivig", "mycophenolate", "no-change"]
+    told = str(found["options"])
+    assert "skin without weakness was not studied" in told
+
+
+@pytest.mark.parametrize(
+    ("last", "drugs", "diagnosis"),
+    [
+        (18, (METHOTREXATE,), "DM"),  # worse, but mild
+        (30, (), "DM"),  # untreated: first-line treatment first
+        (30, (METHOTREXATE,), "IMNM"),
+    ],
+)
+def test_skin_that_is_mild_or_untreated_or_not_of_this_disease_brings_no_ivig(
+    last: float, drugs: tuple[dict[str, Any], ...], diagnosis: str
+) -> None:
+    who = ADULT | {"diagnosis": diagnosis}
+    assert "add-ivig" not in keys(
+        suggestions(patient=who, observations=(*STRONG, *worse_skin(last)), medications=drugs)
+    )
+
+
+def test_ivig_that_runs_is_not_offered_for_the_skin_again() -> None:
+    ivig = {"drug": "ivig", "dose": 2, "unit": "g/kg", "frequency": "every-4-weeks", "route": "iv", "start": -60}
+    answer = suggestions(patient=ADULT, observations=(*STRONG, *worse_skin(30)), medications=(METHOTREXATE, ivig))
+    assert "add-ivig" not in keys(answer)

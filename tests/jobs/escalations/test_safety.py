@@ -126,6 +126,10 @@ def test_contraception_is_confirmed_where_pregnancy_is_possible() -> None:
     safe = [possible, {"event": "contraception", "day": -20}]
     assert not made("confirm-contraception", medications=(METHOTREXATE,), events=safe)
     assert not made("confirm-contraception", medications=(METHOTREXATE,))
+    ended = [*safe, {"event": "contraception", "day": -5, "present": "no"}]
+    assert made("confirm-contraception", medications=(METHOTREXATE,), events=ended)
+    long_ago = [possible, {"event": "contraception", "day": -400}]
+    assert made("confirm-contraception", medications=(METHOTREXATE,), events=long_ago)
 
 
 def test_methotrexate_with_lung_disease_is_reviewed() -> None:

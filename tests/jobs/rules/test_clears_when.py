@@ -276,6 +276,7 @@ ENDINGS: Mapping[str, Sequence[Ending]] = {
     ),
     "red-flag-symptoms": (
         Ending("the sign is recorded as absent or ended", new(events=no("dysphagia")), ("dysphagia",)),
+        Ending("the sign is recorded as absent or ended", new(events=no("abdominal_pain")), ("abdominal_pain",)),
         Ending("the sign is recorded as absent or ended", new(events=[event("dysphagia", -3, end=-1)]), ("dysphagia",)),
         Ending("a later test is on the safe side of its limit",
                together(new("oxygen_saturation", 97), new("nif", 70), new("fvc_percent", 85),
@@ -427,6 +428,7 @@ ENDS_ON: Mapping[str, Mapping[str, int]] = {
     "inclusion-body-follow-up": {"a fall last week": 84},
     "red-flag-symptoms": {
         "difficulty swallowing reported": 181,
+        "juvenile dermatomyositis, pain in the abdomen": 182,
         "vital capacity from 90 to 60": 363,
         "pembrolizumab and CK": 161,
     },
@@ -442,7 +444,7 @@ ENDS_ON: Mapping[str, Mapping[str, int]] = {
     "steroid-myopathy-pattern": {"40 mg for five months": 60, "ten days of methylprednisolone": 8},
     "taper-too-fast": {"60 to 30 mg a week ago": 21, "60 then 50 mg": 18},
     "screening-result": {"hepatitis B core antibody": 125, "weak with a high CK, untreated": 88},
-    "vaccination": {"vaccinated last week": 8, "a live vaccine": 40},
+    "vaccination": {"vaccinated last week": 8, "against influenza a week ago": 8, "a live vaccine": 40},
 }
 """The examples, by the beginning of their titles, that time alone ends, and how many days later it does."""
 

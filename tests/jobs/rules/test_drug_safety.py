@@ -266,7 +266,7 @@ def test_a_trend_names_its_values_and_ends_when_the_limit_is_crossed() -> None:
     (row,) = assess(WEEKLY, observations=series("platelets", 380, 300, 220, 150)).values()
     said = RULE.explain(row, Parameters())
     assert "fell from" in said
-    assert "380, 300, 220, 150 10*9/L, towards the action limit of 140" in said
+    assert "380, 300, 220, 150 10⁹/L, towards the action limit of 140" in said
     assert row["since"].date() == AS_OF - dt.timedelta(days=41)
     beyond = found(WEEKLY, observations=series("platelets", 380, 300, 220, 139))
     assert beyond == {"methotrexate:platelets": (MET, ACTION)}

@@ -404,3 +404,16 @@ def test_a_years_sum_is_told_since_the_day_it_was_reached_whatever_the_day_it_is
     statements = [pred(mg, start, None if end == 0 else end) for mg, start, end in courses]
     row = assess(BONE_DRUG, *statements, patients=ADULT)
     assert (row["state"], row["since"].date()) == (MET, AS_OF + dt.timedelta(days=reached))
+
+
+@pytest.mark.parametrize("kind", ["osteoporosis", "fragility_fracture"])
+def test_what_a_later_record_says_is_not_there_calls_for_no_bone_drug(kind: str) -> None:
+    there, absent = {"event": kind, "day": -200}, {"event": kind, "day": -50, "present": "no"}
+    again = {"event": kind, "day": -10}
+    state = [
+        assess(BONE_DRUG, pred(5, -300), patients=ADULT, events=events)["state"]
+        for events in ([there], [there, absent], [there, absent, again])
+    ]
+    assert state[0] == MET
+    assert state[1] != MET
+    assert state[2] == MET

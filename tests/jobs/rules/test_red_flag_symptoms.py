@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
-from jobs.rule import CANNOT_TELL, MET, NOT_MET
+from jobs.rule import CANNOT_TELL, MET, NOT_MET, URGENT
 from jobs.rules import declining_strength
 from jobs.rules.red_flag_symptoms import CHECKPOINT, RULE, Parameters
 from tests.frame_answers import on_frames
 from tests.frames_builder import AS_OF, frames
+from tests.jobs.rules.sentences.histories import patient
 
 
 def assess(subject: str, **facts: Any) -> dict[str, Any] | None:
@@ -137,3 +138,22 @@ def test_a_low_oxygen_saturation_at_rest_is_a_red_flag_whatever_the_antibody(
 def test_a_later_normal_saturation_ends_it() -> None:
     values = [{"measure": "oxygen_saturation", "value": value, "day": day} for value, day in ((86, -5), (96, -1))]
     assert state("oxygen_saturation", observations=values) == NOT_MET
+
+
+@pytest.mark.parametrize(
+    ("diagnosis", "event", "urgent"),
+    [
+        ("JDM", "abdominal_pain", True),
+        ("DM", "abdominal_pain", False),
+        ("JDM", "gastrointestinal_bleeding", True),
+        ("DM", "gastrointestinal_bleeding", True),
+    ],
+)
+def test_the_gut_is_a_danger_in_juvenile_disease_and_bleeding_from_it_in_anybody(
+    diagnosis: str, event: str, urgent: bool
+) -> None:
+    one = patient((), (), ({"event": event, "day": -1},), {"diagnosis": diagnosis, "age_years": 12})
+    found = [answer for answer in RULE.assess(one, one.today, RULE.defaults()) if answer.subject == event]
+    assert [answer.severity for answer in found] == ([URGENT] if urgent else [])
+    if urgent:
+        assert "see today" in RULE.suggested_action(found[0].cells(), RULE.defaults())

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.scores.cmas import ITEMS, MAXIMUM, cmas
+from jobs.scores.cmas import ITEMS, MAXIMUM, age_note, cmas
 from jobs.scores.exact import ScoreInputError
 
 
@@ -98,3 +98,13 @@ def test_without_an_object_of_items_the_input_is_refused(document: Any) -> None:
 def test_the_total_is_the_sum_of_the_grades(grades: dict[str, int]) -> None:
     answer = cmas({"items": {number: {"score": grade} for number, grade in grades.items()}})
     assert answer["total"] == sum(grades.values())
+
+
+@pytest.mark.parametrize(
+    ("age", "says"),
+    [(3, "younger than 4"), (4, "46.6"), (5, "depend on age"), (9, "depend on age"), (10, ""), (17, ""),
+     (18, "scored in an adult"), (None, "")],
+)  # fmt: skip
+def test_52_is_not_called_normal_for_young_children_nor_the_scale_one_for_adults(age: int | None, says: str) -> None:
+    assert says in age_note(age)
+    assert bool(age_note(age)) == bool(says)

@@ -4,7 +4,7 @@ import itertools
 import math
 from statistics import median
 
-from jobs.rules.declining_strength import STABLE_PATIENTS
+from jobs.rules.declining_strength import STABLE_PATIENTS, STABLE_PATIENTS_TWO_STEPS
 from models.patient_facts import Happening, Reading
 from models.vocabulary import measures
 from tests.jobs.rules.sentences.claims import Case, Says, mean, same
@@ -203,8 +203,19 @@ OFTEN = "chance alone does this to <rate:w> of 100 stable patients at some time 
     f"Possible only: {OFTEN}, and each score was no higher than the one before.",
 )
 def by_chance(case, rate):
+    assert not case.numbers("deep")
     known = getattr(STABLE_PATIENTS[case.subject], str(case.answer.grade))
     assert rate == (str(known) if known else "fewer than 1")
+
+
+DEEP = "hance alone brings a fall of two steps or more, graded so, to <rate:w> of 100 stable patients at some time in six monthly visits."
+
+
+@SAYS(f"C{DEEP}", f"Graded possible: c{DEEP}", rare=True)
+def two_steps_by_chance(case, rate):
+    known = getattr(STABLE_PATIENTS_TWO_STEPS[case.subject], str(case.answer.grade))
+    assert rate == (str(known) if known else "fewer than 1")
+    assert case.numbers("deep")
 
 
 @SAYS("Urgent: the latest score lies two steps or more below.")

@@ -5,7 +5,7 @@ from models.vocabulary import drug, events
 from tests.jobs.rules.sentences.claims import Case, Says, same
 
 SAYS = Says("red-flag-symptoms")
-SYMPTOMS = ("dysphagia", "dyspnoea", "areflexia")
+SYMPTOMS = ("dysphagia", "dyspnoea", "areflexia", "gastrointestinal_bleeding", "abdominal_pain")
 
 
 def word(case: Case, name: str) -> Happening:
@@ -214,6 +214,7 @@ def ask(case):
 @SAYS("see today: <what:w>")
 def see_today(case, what):
     assert case.answer.severity == "urgent"
-    words = {"dysphagia": "swallowing", "dyspnoea": "vital capacity", "areflexia": "Guillain-Barre", "nif": "breathing",
+    words = {"dysphagia": "swallowing", "dyspnoea": "vital capacity", "areflexia": "Guillain-Barre",
+             "gastrointestinal_bleeding": "blood count", "abdominal_pain": "vessels of the gut", "nif": "breathing",
              "fvc_percent": "lung", "oxygen_saturation": "", "checkpoint-inhibitor": "troponin I"}  # fmt: skip
     assert words.get(case.subject, "") in what

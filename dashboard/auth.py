@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from flask.typing import ResponseReturnValue
 from sqlmodel import Session
 
+from dashboard.cds_clients import Clients, NotAdmitted, allow_origin, is_token, preflight, serves
 from dashboard.secure import READERS, SUITES, SecureDash, public, roles, view_roles
 from models.accounts import (
     audit,
@@ -56,15 +57,25 @@ def install(app: SecureDash, *, demo_password: str = "") -> None:
     longest = dt.timedelta(hours=app.settings.session_hours)
     idle = dt.timedelta(minutes=app.settings.session_idle_minutes)
 
+    clients = Clients(app)
+
     @server.before_request
     def gate() -> ResponseReturnValue | None:
         flask.g.now = app.clock()
         flask.g.principal = None
         request = flask.request
         allowed = view_roles(server.view_functions, request.endpoint)
+        asked = preflight(app.settings) if serves(request.path) and app.settings.cors_origins else None
+        if asked is not None:
+            return asked
         if allowed == ("*",) or request.path.startswith(SUITES):
             return None
-        _recognise(app, now=flask.g.now, idle=idle, longest=longest)
+        try:
+            _recognise(app, clients, now=flask.g.now, idle=idle, longest=longest)
+        except NotAdmitted as error:
+            log.warning("CDS Hooks: a token was refused: %s", error)
+            said = f'Bearer realm="myopanel", error="invalid_token", error_description="{error}"'
+            return flask.Response(f"{error}.", 401, {"WWW-Authenticate": said}, mimetype="text/plain")
         principal = flask.g.principal
         if principal is None:
             return _ask_to_sign_in(machine=allowed is not None and "service" in allowed)
@@ -94,6 +105,8 @@ def install(app: SecureDash, *, demo_password: str = "") -> None:
         path = flask.request.path
         if not path.startswith(SUITES) or response.status_code >= 400:
             response.headers["Cache-Control"] = "no-store"
+        if serves(path):
+            allow_origin(response, app.settings)
         for name, value in server.config["MYOPANEL_HEADERS"].items():
             response.headers.setdefault(name, value)
         if secure_cookies:
@@ -180,11 +193,15 @@ def install(app: SecureDash, *, demo_password: str = "") -> None:
         return response
 
 
-def _recognise(app: SecureDash, *, now: dt.datetime, idle: dt.timedelta, longest: dt.timedelta) -> None:
+def _recognise(
+    app: SecureDash, clients: Clients, *, now: dt.datetime, idle: dt.timedelta, longest: dt.timedelta
+) -> None:
     scheme, _, token = flask.request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         with reading(app.engine) as session:
             flask.g.principal = principal_of_token(session, token.strip())
+        if flask.g.principal is None and serves(flask.request.path) and is_token(token.strip()):
+            flask.g.principal = clients.admit(token.strip(), flask.request.path, now)
         return
     secret = flask.request.cookies.get(SESSION_COOKIE)
     if secret:

@@ -20,7 +20,7 @@ class ReceivedMessage(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     digest: bytes = Field(unique=True, description="SHA-256 of `content`: the same message again is the same row.")
-    content: bytes = Field(description="What stood within the frame.")
+    content: bytes = Field(description="What stood within the frame; of what is no HL7 its beginning.")
     sender: str = Field(description="`hl7:` with MSH-3 and MSH-4.")
     type: str = Field(default="", description="MSH-9, such as ORU^R01.")
     number: str = Field(default="", description="MSH-10.")
@@ -59,7 +59,12 @@ def newest_message(session: Session) -> dt.datetime | None:
     return session.exec(select(ReceivedMessage.first_at).order_by(col(ReceivedMessage.id).desc()).limit(1)).first()
 
 
-def unread_messages(session: Session) -> list[int]:
-    """Messages that were kept and not read to their end, in the order in which they came."""
-    query = select(ReceivedMessage.id).where(col(ReceivedMessage.answer).is_(None)).order_by(col(ReceivedMessage.id))
+def unread_messages(session: Session, *, after: int = 0, limit: int | None = None) -> list[int]:
+    """Messages that were kept and not read to their end, in the order in which they came; those behind `after`."""
+    query = (
+        select(ReceivedMessage.id)
+        .where(col(ReceivedMessage.answer).is_(None), col(ReceivedMessage.id) > after)
+        .order_by(col(ReceivedMessage.id))
+        .limit(limit)
+    )
     return [number for number in session.exec(query) if number is not None]

@@ -1,10 +1,12 @@
 """Every setting, one class, each field with its meaning. Unsafe values are refused at start, not discovered later."""
 
 import os
+import re
 import secrets
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -15,6 +17,19 @@ from sqlalchemy.exc import ArgumentError
 from models.errors import SettingsError
 
 SHORTEST_SECRET = 32
+
+
+def _listed(text: str) -> list[str]:
+    return [one for one in re.split(r"[\s,]+", text) if one]
+
+
+def _issuers(text: str) -> dict[str, str]:
+    """`ISSUER` or `ISSUER=PLACE`; an issuer may hold an equals sign itself."""
+    found = {}
+    for one in _listed(text):
+        parts = re.fullmatch(r"(.+?)=((?:https?://|\.{0,2}/).+)", one)
+        found[parts[1] if parts else one] = parts[2] if parts else ""
+    return found
 
 
 class Settings(BaseSettings):
@@ -66,6 +81,14 @@ class Settings(BaseSettings):
     mllp_connections: int = Field(32, ge=1, description="So many HL7 connections may be open at once.")
     mllp_idle_seconds: int = Field(3600, ge=1, description="An HL7 connection that says nothing for so long is closed.")
     public_address: str = Field("", description="Address people use, for links in messages; empty: http://HOST:PORT.")
+    cds_issuers: str = Field(
+        "",
+        description="Issuers whose signed tokens (JWT) may call the CDS services, separated by commas; `ISSUER=PLACE` "
+        "says where its keys (JWKS) are, an address or a file, else they lie below the issuer's own address.",
+    )
+    cors_origins: str = Field(
+        "", description="Sites whose pages may call the CDS services from a browser, separated by commas."
+    )
     behind_proxy: bool = Field(False, description="Trust one reverse proxy's forwarded address and scheme.")
 
     @field_validator("mllp_port", mode="before")
@@ -96,6 +119,26 @@ class Settings(BaseSettings):
             raise ValueError("not the address of a database; write it like sqlite:///myopanel.db") from error
         return url.render_as_string(hide_password=False)
 
+    @field_validator("cds_issuers")
+    @classmethod
+    def _keys_cannot_be_exchanged(cls, value: str) -> str:
+        for issuer, place in _issuers(value).items():
+            parts = urlsplit(place or issuer)
+            if not place and not parts.netloc:
+                raise ValueError(f"{issuer!r} is no address: say where its keys are, as ISSUER=https://.../jwks.json")
+            if parts.scheme == "http" and parts.hostname not in {"127.0.0.1", "::1", "localhost"}:
+                raise ValueError(f"the keys of {issuer!r} must come over https")
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _whole_origins(cls, value: str) -> str:
+        for origin in _listed(value):
+            parts = urlsplit(origin)
+            if parts.scheme not in {"http", "https"} or not parts.netloc or "*" in origin or parts.path.strip("/"):
+                raise ValueError(f"{origin!r} is no site; write it like https://ehr.example.org, one by one")
+        return value
+
     @model_validator(mode="after")
     def _no_weak_secret_in_production(self) -> "Settings":
         if self.environment == "production" and self.secret_key is not None:
@@ -105,6 +148,14 @@ class Settings(BaseSettings):
                     f"MYOPANEL_SECRET_KEY is too weak for production: use at least {SHORTEST_SECRET} random characters"
                 )
         return self
+
+    def cds_issuers_by_name(self) -> dict[str, str]:
+        """Issuers of tokens, each with where its keys are; empty: below its own address."""
+        return _issuers(self.cds_issuers)
+
+    def cors_origins_listed(self) -> frozenset[str]:
+        """Sites whose pages may call, as a browser names them."""
+        return frozenset(one.rstrip("/").lower() for one in _listed(self.cors_origins))
 
     @property
     def zone(self) -> ZoneInfo:

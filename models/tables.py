@@ -17,6 +17,7 @@ from models.patient_summary import PatientGap, PatientLab, PatientSummary
 from models.received_message import ReceivedMessage
 from models.response_baseline import ResponseBaseline
 from models.rule_setting import RuleSetting, RuleStatusChange
+from models.seen_once import SeenOnce
 from models.suggestion import SuggestionAnswer
 from models.table_mapping import KeptMapping
 from models.taper_plan import MonitoringPause, TaperPlan, TaperStep
@@ -58,6 +59,7 @@ __all__ = [
     "RuleInForce",
     "RuleSetting",
     "RuleStatusChange",
+    "SeenOnce",
     "SenderMapping",
     "SuggestionAnswer",
     "TaperPlan",

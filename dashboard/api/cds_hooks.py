@@ -36,6 +36,7 @@ from models.errors import MyopanelError
 from models.patient import STATUSES, Patient
 from models.patient_facts import Happening, PatientFacts, Statement
 from models.patient_reading import read_patients
+from models.seen_once import first_time
 from models.vocabulary import written_unit
 
 PATIENT_VIEW, ORDER_SELECT = "myopanel-patient-view", "myopanel-order-select"
@@ -375,7 +376,7 @@ def _drafted(number: int, draft: Draft, today: int) -> Statement:
 
 
 def _feedback(here: Current, service: Mapping[str, Any], sent: Mapping[str, Any]) -> dict[str, Any]:
-    """Put on record what became of cards; all of them or none.
+    """Put on record what became of cards; all of them or none. What is sent again is taken once.
 
     Feedback is not an acknowledgement: the machine that carries it may not act on an alert.
     """
@@ -403,12 +404,12 @@ def _keep(here: Current, session: Session, one: Mapping[str, Any]) -> None:
     note = comment[:2000] if isinstance(comment, str) and comment.strip() else None
     if code and code not in vocabulary.answers():
         raise _Malformed("overrideReason.reason.code is none of the card's.")
+    alert: Alert | None = None
     alert_card, suggestion_card = _ALERT.fullmatch(str(uuid)), _SUGGESTION.fullmatch(str(uuid))
     if alert_card is not None:
         alert = session.get(Alert, int(alert_card[1]))
         if alert is None:
             raise _Malformed("There is no such card.")
-        record(session, alert, f"card {result}", here.user.name, here.now, reason=code or None, note=note)
         patient_id, what = alert.patient_id, alert.rule
     elif suggestion_card is not None:
         patient_id, what = int(suggestion_card[1]), suggestion_card[2]
@@ -417,5 +418,12 @@ def _keep(here: Current, session: Session, one: Mapping[str, Any]) -> None:
             raise _Malformed("There is no such card.")
     else:
         raise _Malformed("There is no such card.")
+    # The same card may be answered anew: another moment of the answer, or another day, makes another answer.
+    when = one.get("outcomeTimestamp") or here.today.isoformat()
+    said = orjson.dumps([uuid, result, one.get("acceptedSuggestions"), given, when], option=orjson.OPT_SORT_KEYS)
+    if not first_time(session, "feedback", here.user.name, said.decode(), now=here.now):
+        return
+    if alert is not None:
+        record(session, alert, f"card {result}", here.user.name, here.now, reason=code or None, note=note)
     detail = f"{what}: {result}" + (f" ({code})" if code else "")
     audit(session, here.user.name, "CDS Hooks feedback", now=here.now, patient_id=patient_id, detail=detail)

@@ -41,6 +41,9 @@ BY = "mllp"
 """Who imports what comes over the wire."""
 _CODES = {"": MISSING, "MSH-2": MISSING, "OBX": MISSING, "MSH-9": UNKNOWN_TYPE, "MSH-11": NOT_PRODUCTION}
 _MOST_KEPT = 50
+_AT_ONCE = 10
+_OF_NO_HL7 = 64 * 1024
+"""So much is kept of what is no HL7: enough to see what it was."""
 _NOT_HL7 = Problem(MISSING, "this is not HL7: it does not begin with a message header (MSH)")
 _AGAIN = Problem(INTERNAL, "the database does not answer; nothing is lost, send the message again")
 _OUR_FAULT = Problem(INTERNAL, "the message is kept and could not be read because of an error here; it is tried again")
@@ -72,25 +75,27 @@ class Inbox:
         """The answer to a message of which nothing is said to be kept."""
         return answer_to(content, code, [problem], number=secrets.token_hex(8), at=self._clock())
 
-    def catch_up(self, *, all_of_them: bool) -> int:
-        """Read what was kept and never read to its end; returns how many were.
+    def catch_up(self, *, again: bool, after: int = 0) -> int | None:
+        """Read some of what was kept and never read to its end; returns where to go on, or None at the end.
+
+        Only some, so that what arrives meanwhile does not wait for the rest.
 
         Args:
-            all_of_them: also those on which something went wrong inside: a newer version may read them.
+            again: also those on which something went wrong inside: a newer version may read them.
+            after: the number of the message that was looked at last.
         """
-        done = 0
         try:
             with reading(self._engine) as session:
-                waiting = unread_messages(session)
+                waiting = unread_messages(session, after=after, limit=_AT_ONCE)
             for number in waiting:
                 with reading(self._engine) as session:
                     kept = session.get(ReceivedMessage, number)
-                if kept is None or kept.answer is not None or (kept.failed and not all_of_them):
-                    continue
-                done += self._read(kept).answer is not None
+                if kept is not None and kept.answer is None and (again or not kept.failed):
+                    self._read(kept)
         except sa.exc.SQLAlchemyError as error:
             log.error("HL7: kept messages were not read: %s", told(error))
-        return done
+            return None
+        return waiting[-1] if len(waiting) == _AT_ONCE else None
 
     def _answer(self, kept: ReceivedMessage) -> bytes:
         if kept.answer is None or kept.answered_at is None:
@@ -177,6 +182,7 @@ def _row_of(content: bytes, mark: bytes, now: dt.datetime) -> ReceivedMessage:
     """A message that came for the first time. What is no HL7 is answered with it."""
     row = ReceivedMessage(digest=mark, content=content, sender=FORMAT, first_at=now, last_at=now)
     if header_in(content) is None:
+        row.content = content[:_OF_NO_HL7]
         row.answer, row.answered_at, row.problems = REFUSED, now, json.dumps([asdict(_NOT_HL7)])
         return row
     first = next((message for message in messages_of(content) if message.header is not None), None)

@@ -110,7 +110,7 @@ class Listener:
         """
         self._socket = listening_socket(self._settings.mllp_host, self._settings.mllp_port or 0)
         self._socket.settimeout(_LOOKS_UP)
-        self._reader.submit(self._inbox.catch_up, all_of_them=True)
+        self._reader.submit(self._catch_up, again=True)
         # Whoever died between storing facts and evaluating them left that to us.
         self._changed.set()
         for work in (self._accept, self._follow):
@@ -243,7 +243,7 @@ class Listener:
                     self._changed.set()
                 self._show_life()
                 due = time.monotonic() + _ROUND
-                self._reader.submit(self._inbox.catch_up, all_of_them=False)
+                self._reader.submit(self._catch_up, again=False)
             if not self._changed.wait(timeout=1.0):
                 continue
             self._stopping.wait(timeout=_FOLLOWED_AFTER)
@@ -257,6 +257,12 @@ class Listener:
                 # Mostly the database is away: tried again in the next round.
                 owed = True
                 log.error("HL7: the patients concerned were not evaluated: %s", told(error))
+
+    def _catch_up(self, *, again: bool, after: int = 0) -> None:
+        """Read what is unread, a little at a time behind whatever arrives meanwhile."""
+        on = self._inbox.catch_up(again=again, after=after)
+        if on is not None and not self._stopping.is_set():
+            self._reader.submit(self._catch_up, again=again, after=on)
 
     def _show_life(self) -> None:
         try:

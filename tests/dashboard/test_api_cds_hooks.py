@@ -195,6 +195,27 @@ def test_feedback_is_kept_with_the_alert_and_acknowledges_nothing(filled: Clinic
     assert any(one["uuid"] == f"alert-{alert_id}" for one in cards(filled))
 
 
+def test_feedback_that_is_sent_again_is_taken_once_and_a_later_answer_is_another(filled: Clinic) -> None:
+    url = f"/cds-services/{PATIENT_VIEW}/feedback"
+    alert_id = filled.alert_ids("declining-strength")[0]
+
+    def tell(*moments: str | None) -> int:
+        told = [
+            {"card": f"alert-{alert_id}", "outcome": "accepted"} | ({} if at is None else {"outcomeTimestamp": at})
+            for at in moments
+        ]
+        assert filled.client().post(url, json={"feedback": told}, headers=BEARER).status_code == 200
+        with Session(filled.engine) as session:
+            return len(session.exec(select(AlertEvent).where(col(AlertEvent.event) == "card accepted")).all())
+
+    assert tell("2026-11-22T07:00:00Z") == 1
+    assert tell("2026-11-22T07:00:00Z", "2026-11-22T07:00:00Z") == 1
+    assert tell("2026-11-22T09:00:00Z") == 2
+    assert (tell(None), tell(None)) == (3, 3)
+    filled.clock.forward(days=1)
+    assert tell(None) == 4
+
+
 @pytest.mark.parametrize(
     "told",
     [

@@ -164,7 +164,8 @@ def test_killed_between_storing_and_answering_it_is_answered_on_the_next_try_and
         with pytest.raises(KeyboardInterrupt):
             clinic.inbox.take(result().encode())
     assert (clinic.count(Observation), [kept.answer for kept in clinic.kept()]) == (1, [None])
-    assert clinic.inbox.catch_up(all_of_them=True) == 1
+    clinic.inbox.catch_up(again=False)
+    assert [kept.answer for kept in clinic.kept()] == ["AA"]
     assert clinic.take(result())[0] == "AA"
     assert (clinic.count(Observation), [kept.answer for kept in clinic.kept()]) == (1, ["AA"])
 
@@ -177,10 +178,32 @@ def test_an_error_of_ours_keeps_the_message_for_the_next_start_and_stops_no_othe
         assert clinic.take(result())[0] == "AE"
     assert [(kept.answer, kept.failed) for kept in clinic.kept()] == [(None, "ZeroDivisionError: value … of Jane")]
     assert clinic.take(result("500", number="F2", at="20260602080000"))[0] == "AA"
-    assert clinic.inbox.catch_up(all_of_them=False) == 0
-    assert clinic.inbox.catch_up(all_of_them=True) == 1
+    clinic.inbox.catch_up(again=False)
+    assert [kept.answer for kept in clinic.kept()] == [None, "AA"]
+    clinic.inbox.catch_up(again=True)
+    assert [kept.answer for kept in clinic.kept()] == ["AA", "AA"]
     assert clinic.take(result())[0] == "AA"
     assert clinic.count(Observation) == 2
+
+
+def test_much_that_was_left_unread_is_read_bit_by_bit_each_once(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(inbox_module, "import_sources", _raising(ZeroDivisionError()))
+        for number in range(25):
+            clinic.take(result(str(300 + number), number=f"F{number}", at=f"202606{number + 1:02}080000"))
+    rounds, after = 0, 0
+    while after is not None:
+        after = clinic.inbox.catch_up(again=True, after=after)
+        rounds += 1
+    assert (rounds, {kept.answer for kept in clinic.kept()}, clinic.count(Observation)) == (3, {"AA"}, 25)
+
+
+def test_of_what_is_no_hl7_only_the_beginning_is_kept(clinic: Clinic) -> None:
+    for _ in range(2):
+        assert clinic.take(b"x" * 200_000)[0] == "AR"
+    assert [(len(kept.content), kept.times) for kept in clinic.kept()] == [(64 * 1024, 2)]
 
 
 def test_who_sent_how_much_and_when_last_is_told_by_sender(clinic_on_both: Clinic) -> None:

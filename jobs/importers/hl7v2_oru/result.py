@@ -11,13 +11,12 @@ from typing import NamedTuple
 from jobs.importers.canonical import LONGEST_NAME, Kind, Refused, Waits
 from jobs.importers.coded import Limits, in_unit_of_value
 from jobs.importers.decisions import Person, decisions
-from jobs.importers.hl7v2_oru.code import codings_of
 from jobs.importers.hl7v2_oru.encoding import Segment
 from jobs.importers.hl7v2_oru.messages import Message
 from jobs.importers.hl7v2_oru.person import claim_in, identifiers_of
 from jobs.importers.hl7v2_oru.ranges import range_of
 from jobs.importers.hl7v2_oru.times import iso_time
-from jobs.importers.hl7v2_oru.value import sent_value, unit_of, value_of
+from jobs.importers.hl7v2_oru.value import codings_of, sent_value, unit_of, value_of
 from jobs.importers.identity import Claim, whose
 from jobs.importers.measure_meant import meant_by_codes
 from jobs.importers.message_row import MessageRow

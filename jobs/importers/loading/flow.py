@@ -9,6 +9,7 @@ from sqlmodel import Session, select
 
 from jobs.importers.decisions import Decision, Key
 from jobs.importers.identity import EVERY_NUMBER, OURS
+from jobs.importers.loading.corrections import ANOTHER, BOTH, REPLACES
 from jobs.importers.loading.decided import decisions_on_file
 from jobs.importers.loading.report import ImportReport
 from jobs.importers.loading.sources import kept_sources
@@ -114,6 +115,10 @@ def _checked_value(wanted: Wanted) -> Wanted:
     if wanted.what in FORMS.values():
         if wanted.to not in (DECIMAL, THOUSANDS):
             raise ActionRefused(f"Such a mark separates {DECIMAL} or {THOUSANDS}.")
+        return wanted
+    if wanted.what.startswith(ANOTHER):
+        if wanted.to not in (BOTH, REPLACES):
+            raise ActionRefused(f"Such a result is one of {BOTH} that count, or it {REPLACES} the other.")
         return wanted
     if wanted.what.startswith("correction of "):
         raise ActionRefused("Correct the result by hand; this can only be set aside as not ours.")

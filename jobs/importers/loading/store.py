@@ -13,7 +13,7 @@ from jobs.importers.canonical import Fact, Kind, ObservationFact, PatientFact, R
 from jobs.importers.canonical.medication import MedicationFact
 from jobs.importers.canonical.observation import GROUPS
 from jobs.importers.loading.bulk import Writer, count_deliveries, parts, table_of, versions_on_file
-from jobs.importers.loading.corrections import aimed
+from jobs.importers.loading.corrections import aimed, beside
 from jobs.importers.loading.people import People
 from jobs.importers.loading.said import Said
 from jobs.importers.loading.versions import Chain, Version, place
@@ -84,8 +84,12 @@ class Store:
         `known_since_now`: a fact without `received_at` became known now (typed in) and not when it was true.
         """
         ids = self._people.ids(connection, {fact.mrn for fact in said.facts})
-        said, undecided = aimed(connection, said, ids, self.sender)
+        said, ambiguous = aimed(connection, said, ids, self.sender)
         on_file = self._on_file(connection, said)
+        placed, asked = beside(connection, said, ids, self.sender, on_file)
+        if placed.identities != said.identities:
+            said, on_file = placed, self._on_file(connection, placed)
+        undecided = {**ambiguous, **asked}
         chains = self._chains(connection, said, on_file)
         block = _Block(self, connection, said.kind, known_since_now=known_since_now)
         outcomes: list[str | Refused] = []

@@ -136,9 +136,10 @@ def _checked_patient(engine: Engine, wanted: Wanted) -> Wanted:
             raise ActionRefused(f"An authority's numbers are {OURS}, or not ours.")
         return wanted
     if wanted.what.startswith("merge "):
-        raise ActionRefused(
-            "Record numbers cannot be merged this way yet: correct the number by hand, then set this aside as not ours."
-        )
+        holds = wanted.what.partition(" into ")[2]
+        if wanted.to not in [one.partition("^^^")[0] for one in holds.split()]:
+            raise ActionRefused(f"It is merged into the number that holds, {holds}, or set aside as not ours.")
+        return wanted
     if decisions_on_file(engine).person(wanted.to) is None:
         raise ActionRefused(f"No patient with record number {wanted.to!r} is on file. Numbers are compared exactly.")
     return wanted

@@ -121,6 +121,42 @@ def add_to(
         ended = undecide(engine(settings()), number, by=_name(by), now=clock())
         say(f"Decision {number} ({ended.kind} {ended.what} of {ended.sender}) has ended; what has flowed stays.")
 
+    merging = typer.Typer(no_args_is_help=True, help="Record numbers that were merged.")
+    app.add_typer(merging, name="merge")
+
+    @merging.command("list")
+    def merge_list(format: FormatOption = Format.TABLE) -> None:
+        """The record numbers that a sender merged into others, the newest first."""
+        from models.database import reading
+        from models.merging import merges
+
+        with reading(engine(settings())) as session:
+            rows = [
+                {
+                    "id": one.id, "former": one.former_mrn, "into": one.into_mrn, "sender": one.sender, "by": one.by,
+                    "at": one.at.isoformat(), "undone_by": one.undone_by,
+                    "undone_at": None if one.undone_at is None else one.undone_at.isoformat(),
+                }
+                for one in merges(session)
+            ]  # fmt: skip
+        columns = ["id", "former", "into", "sender", "by", "at", "undone_by", "undone_at"]
+        print_rows(rows, format, columns, empty="No record numbers were merged.")
+
+    @merging.command("undo")
+    def merge_undo(number: Annotated[int, typer.Argument(metavar="ID")], by: By) -> int:
+        """Move back what a merge moved; what came since then stays with the number that held."""
+        from jobs.importers.loading.flow import decider
+        from models.database import writing
+        from models.merging import undo
+
+        known, now = settings(), clock()
+        database = engine(known)
+        with writing(database) as session:
+            ended = undo(session, number, by=decider(session, _name(by)), now=now)
+            said = f"Merge {number} is undone: {ended.former_mrn} and {ended.into_mrn} are two patients again."
+        say(said)
+        return 1 if follow(database, known, now) else 0
+
 
 def _name(by: str) -> str:
     if not by.strip():

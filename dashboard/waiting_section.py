@@ -15,6 +15,7 @@ from dashboard.secure import Current, SecureDash, current
 from dashboard.shell import REFRESH
 from jobs import evaluation
 from jobs.importers.identity import EVERY_NUMBER, OURS
+from jobs.importers.loading.corrections import ANOTHER, BOTH, REPLACES
 from jobs.importers.loading.flow import Wanted, decide, decisions_listed, preview, undecide
 from jobs.importers.loading.report import ImportReport
 from jobs.importers.number_marks import DECIMAL, FORMS, THOUSANDS
@@ -166,6 +167,12 @@ def _meaning(kind: str, what: str) -> Any:
             {"value": THOUSANDS, "label": "separates thousands"},
         ]
         return dmc.Select(id=TO, label=f"The {what}", data=data, size="sm")
+    if kind == "value" and what.startswith(ANOTHER):
+        data = [
+            {"value": BOTH, "label": "two results: both count"},
+            {"value": REPLACES, "label": "it replaces the other"},
+        ]
+        return dmc.Select(id=TO, label="The result under another number", data=data, size="sm")
     if kind == "patient" and what.startswith(EVERY_NUMBER):
         return dmc.Select(id=TO, label="Numbers of this authority", data=[{"value": OURS, "label": "ours"}], size="sm")
     label = "Record number of our patient" if kind == "patient" else "Means (a number, or not-done)"

@@ -9,6 +9,7 @@ from models.event import ClinicalEvent
 from models.import_batch import ImportBatch, ImportFile, RejectedRow
 from models.job_run import Installation, JobRun, Lease, OutboxMessage
 from models.medication import MedicationStatement
+from models.merging import PatientMerge
 from models.observation import Observation, ObservationItem
 from models.own_vocabulary import OwnRow, VocabularyTrial
 from models.packed_facts import PackedFacts
@@ -51,6 +52,7 @@ __all__ = [
     "Patient",
     "PatientGap",
     "PatientLab",
+    "PatientMerge",
     "PatientReview",
     "PatientSummary",
     "ReceivedMessage",

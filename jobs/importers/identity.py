@@ -98,6 +98,15 @@ def registered(sender: str, identifiers: Sequence[Identifier], claim: Claim) -> 
     return one.number if person is None else person.mrn
 
 
+def number_of_ours(sender: str, identifiers: Sequence[Identifier]) -> str | None:
+    """The identifier that is a record number of ours; None where none is, or it cannot be told which."""
+    try:
+        one, standing = _record_number(decisions(), sender, [one for one in identifiers if one.number])
+    except (Refused, IndexError):
+        return None
+    return one.number if standing in ("ours", "first") else None
+
+
 def _settle(known: Decisions, sender: str, one: Identifier, standing: str, person: Person | None, claim: Claim) -> None:
     """Learn a sender's first authority; a number without one is somebody's only if something else says so.
 

@@ -16,8 +16,9 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
+from sqlmodel import Session
 
-from jobs.importers.canonical import LONGEST_NAME, ObservationFact, Reading, Refused
+from jobs.importers.canonical import LONGEST_NAME, Merging, ObservationFact, Reading, Refused
 from jobs.importers.decisions import Decisions, deciding, decisions
 from jobs.importers.loading.bulk import table_of
 from jobs.importers.loading.decided import decisions_on_file, keep_learned
@@ -156,12 +157,19 @@ class _Import:
         if sheet.kind != "patients":
             said = Said.by(self.store.sender, sheet.kind, facts, [row.line for row in good])
         progress = self._files.get(sheet.name) or _Progress(FileCounts(name=sheet.name))
-        with self._transaction() as connection:
+        with self._transaction() as session:
+            connection = session.connection()
+            merged = {
+                id(row): self.store.merge(session, row.record.refused, self.batch["by"])
+                for row in rows
+                if isinstance(row.record, MessageRow) and isinstance(row.record.refused, Merging)
+                and row.record.refused.agreed
+            }  # fmt: skip
             if said is None:
                 outcomes: Sequence[str | Refused] = self.store.patients(connection, facts, last_word)
             else:
                 outcomes = self.store.facts(connection, said)
-            counts, rejects, ends = self._settled(connection, sheet, rows, good, outcomes)
+            counts, rejects, ends = self._settled(connection, sheet, rows, good, outcomes, merged)
             file = FileCounts(**asdict(progress.counts))
             file.add(counts)
             total = Counts(**asdict(self.report.total))
@@ -185,14 +193,14 @@ class _Import:
         self._tell(sheet, rows, ends, rejects)
 
     @contextmanager
-    def _transaction(self) -> Iterator[sa.Connection]:
+    def _transaction(self) -> Iterator[Session]:
         if self.store.dry_run:
             with reading(self.engine) as session:
-                yield session.connection()
+                yield session
             return
         with writing(self.engine) as session:
             one_import_at_a_time(session)
-            yield session.connection()
+            yield session
 
     def _settled(
         self,
@@ -201,15 +209,20 @@ class _Import:
         rows: Sequence[RowRead],
         good: Sequence[RowRead],
         outcomes: Sequence[str | Refused],
+        merged: Mapping[int, str],
     ) -> tuple[Counts, "list[_Rejected]", list[str]]:
         """The counts of a block, its rejected rows as sent, and what became of each row."""
-        became: dict[int, str] = {}
+        became: dict[int, str] = dict(merged)
         for row, outcome in zip(good, outcomes, strict=True):
             if isinstance(outcome, Refused):
                 row.refused = outcome
             elif row.refused is None:
                 became[id(row)] = outcome
-        told = {id(row): sheet.told(row.record, row.refused) for row in rows if row.refused is not None}
+        told = {
+            id(row): sheet.told(row.record, row.refused)
+            for row in rows
+            if row.refused is not None and id(row) not in merged
+        }
         rejected: list[RowRead] = []
         if isinstance(sheet, MessageSheet):
             self.report.may_wait = True

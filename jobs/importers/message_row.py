@@ -7,7 +7,7 @@ yet knows what its sender means (a unit, a form of value) waits; everything else
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from jobs.importers.canonical import COLUMNS, LONGEST_NAME, Kind, NothingToTake, NotOurs, Refused, Waits
+from jobs.importers.canonical import COLUMNS, LONGEST_NAME, Kind, Merging, NothingToTake, NotOurs, Refused, Waits
 from jobs.importers.coded import CodedRow, CodedSheet, text_of
 from jobs.importers.sheet import Record
 
@@ -59,7 +59,7 @@ class MessageSheet(CodedSheet):
         if not isinstance(cells, CodedRow):
             return refused
         known = cells.refused or refused
-        if isinstance(known, NotOurs):
+        if isinstance(known, (NotOurs, Merging)):
             return known
         column = cells.paths.get(known.column, known.column)
         if isinstance(known, Waits):

@@ -36,8 +36,8 @@ def waiting(clinic: Clinic, tmp_path: Path) -> Clinic:
     with writing(clinic.engine) as session:
         session.add(Patient(mrn="M1", created_at=NOW, updated_at=NOW))
     _bring(
-        clinic, tmp_path, result(code="CKX^CK ultra^L"), result("413", code="CKX^CK ultra^L", number="F2"),
-        result(number="F3", unit="E/L"),
+        clinic, tmp_path, result(code="CKX^CK ultra^L"),
+        result("413", code="CKX^CK ultra^L", number="F2", at="20260602080000"), result(number="F3", unit="E/L"),
     )  # fmt: skip
     return clinic
 

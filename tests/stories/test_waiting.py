@@ -1,5 +1,6 @@
 """A laboratory's own codes through the command: they wait, are decided once, flow, and the alerts follow."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -81,3 +82,33 @@ def test_wrong_usage_of_the_map_changes_nothing_and_says_why(clinic: Clinic) -> 
 def test_a_folder_of_tables_counts_as_before(clinic: Clinic) -> None:
     total = clinic.load(patients=[{"mrn": "1"}])["total"]
     assert set(total) == {"read", "created", "updated", "unchanged", "rejected"}
+
+
+def test_record_numbers_that_a_sender_merges_are_one_patient_until_it_is_undone(clinic: Clinic, tmp_path: Path) -> None:
+    clinic.people("M1", "M2")
+    _sent(clinic, tmp_path, "one.hl7", result("300", patient="PID|1||M2^^^H^MR"))
+    merge = "MSH|^~\\&|LAB|H|MYO|H|20260601120000||ADT^A40|1|P|2.5.1\rPID|1||M1^^^H^MR\rMRG|M2^^^H^MR\r"
+    assert _sent(clinic, tmp_path, "merge.hl7", merge)["updated"] == 1
+    (one,) = clinic("merge", "list", "--format", "json").json()
+    assert (one["former"], one["into"], one["undone_at"]) == ("M2", "M1", None)
+    clinic("merge", "undo", one["id"], "--by", "nora")
+    (one,) = clinic("merge", "list", "--format", "json").json()
+    assert one["undone_by"] == "nora"
+    clinic("merge", "undo", one["id"], "--by", "nora", code=2)
+
+
+def test_fhir_waits_is_decided_and_flows_through_the_command(clinic: Clinic, tmp_path: Path) -> None:
+    clinic.people("M1")
+    sent = {
+        "resourceType": "Observation", "id": "o1", "status": "final", "code": {"coding": [{"code": "CKX"}]},
+        "subject": {"identifier": {"system": "urn:h", "value": "M1"}}, "effectiveDateTime": day(-1),
+        "valueQuantity": {"value": 412, "unit": "U/L"},
+    }  # fmt: skip
+    counted = _sent(clinic, tmp_path, "one.json", json.dumps(sent))
+    assert counted == {"read": 1, "created": 0, "updated": 0, "unchanged": 0, "waiting": 1, "rejected": 0}
+    assert _sent(clinic, tmp_path, "again.json", json.dumps(sent))["unchanged"] == 1
+    (one,) = _waiting(clinic, "--sender", "fhir")
+    assert (one["kind"], one["what"], one["example"]) == ("code", "CKX", "412 U/L")
+    decided = ("--kind", "code", "--what", "CKX", "--to", "ck", "--by", "nora", "--format", "json")
+    assert clinic("map", "add", "--sender", "fhir", *decided).json()["total"]["created"] == 1
+    assert _waiting(clinic) == []

@@ -18,7 +18,7 @@ from jobs.importers.canonical.medication import MedicationFact, read_medication
 from jobs.importers.canonical.observation import NO_RESULT, PRESENCE_WORDS, ObservationFact, read_observation
 from jobs.importers.canonical.patient import PATIENT_STATUSES, SEXES, PatientFact, read_patient
 from jobs.importers.canonical.reading import EARLIEST, FUTURE_DAYS, LARGEST, Reading
-from jobs.importers.canonical.refusal import NothingToTake, NotOurs, Refused, Waits
+from jobs.importers.canonical.refusal import Merging, NothingToTake, NotOurs, Refused, Waits
 from jobs.importers.canonical.rows import (
     COLUMNS,
     FILE_COLUMNS,
@@ -68,6 +68,7 @@ __all__ = [
     "Kind",
     "MedicationFact",
     "MedicationRow",
+    "Merging",
     "NotOurs",
     "NothingToTake",
     "ObservationFact",

@@ -25,6 +25,20 @@ class Waits(Refused):
         self.what = what
 
 
+class Merging(Waits):
+    """A message by which two record numbers become one; with `agreed` it is carried out, else it waits.
+
+    Attributes:
+        former: the number that ends. into: the one that holds.
+    """
+
+    def __init__(self, column: str, why: str, *, what: str, former: str, into: str, agreed: bool) -> None:
+        super().__init__(column, former, why, kind="patient", what=what)
+        self.former = former
+        self.into = into
+        self.agreed = agreed
+
+
 class NotOurs(Refused):
     """A row of which it was decided that it is not for this clinic: counted, and nothing of it is kept."""
 

@@ -8,17 +8,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from jobs.importers.canonical import LONGEST_NAME, Kind, NothingToTake, Refused, Waits
+from jobs.importers.canonical import LONGEST_NAME, Kind, Merging, NothingToTake, Refused, Waits
 from jobs.importers.coded import Limits, in_unit_of_value
 from jobs.importers.decisions import Person, decisions
-from jobs.importers.hl7v2_oru.code import codings_of
 from jobs.importers.hl7v2_oru.encoding import Segment
 from jobs.importers.hl7v2_oru.messages import Message
 from jobs.importers.hl7v2_oru.person import claim_in, identifiers_of
 from jobs.importers.hl7v2_oru.ranges import range_of
 from jobs.importers.hl7v2_oru.times import iso_time
-from jobs.importers.hl7v2_oru.value import sent_value, unit_of, value_of
-from jobs.importers.identity import Claim, whose
+from jobs.importers.hl7v2_oru.value import codings_of, sent_value, unit_of, value_of
+from jobs.importers.identity import Claim, claim_of, contradiction, number_of_ours, whose
 from jobs.importers.measure_meant import meant_by_codes
 from jobs.importers.message_row import MessageRow
 from jobs.importers.number_marks import learn_from, plain_number
@@ -309,23 +308,39 @@ def _not_production(message: Message) -> Refused:
 
 
 def _merge(message: Message) -> Refused:
-    """Two record numbers become one: for a human to see, as long as a patient of ours is concerned."""
+    """Two record numbers become one: carried out where nothing on file speaks against it, else for a human."""
     patient = next((one for one in message.segments if one.name == "PID"), None)
     former = next((one for one in message.segments if one.name == "MRG"), None)
     if patient is None or former is None:
         return Refused("MRG-1", "", "a merge of record numbers names no former number (MRG) or no patient (PID)")
     numbers = [identifiers_of(patient), identifiers_of(_as_patient(former))]
     into, merged = (" ".join(map(str, one)) for one in numbers)
-    known = [one.number for some in numbers for one in some if decisions().person(one.number) is not None]
-    what = f"merge {merged} into {into}"
+    known = [one.number for some in numbers for one in some if decisions().on_file(one.number) is not None]
+    what = f"merge {merged} into {into}"[:LONGEST_NAME]
     if not known:
         return NothingToTake("MRG-1", merged, "record numbers are merged, and neither is on file")
-    why = f"the sender merges {merged} into {into}: correct the record number here, then set this aside as not ours"
     try:
-        decisions().of(message.sender, "patient", what)
-    except Refused as decided:
-        return decided
-    return Waits("MRG-1", merged, why, kind="patient", what=what)
+        decided = decisions().of(message.sender, "patient", what)
+    except Refused as not_ours:
+        return not_ours
+    why = f"the sender merges {merged} into {into}: decide with the number that holds, or set this aside as not ours"
+    ours, ended = (number_of_ours(message.sender, some) for some in numbers)
+    if ours is None or ended is None or ours == ended:
+        return Waits("MRG-1", merged, why, kind="patient", what=what)
+    holds, ends = decisions().on_file(ours), decisions().on_file(ended)
+    against = ""
+    if ends is not None:
+        there = Claim() if holds is None else _claim_of(holds)
+        against = contradiction(ends, there) or contradiction(ends, claim_in(patient))
+    agreed = not against if decided is None else decided.to == ours
+    why = "; ".join(filter(None, (why, against)))
+    return Merging("MRG-1", why, what=what, former=ended, into=ours, agreed=agreed)
+
+
+def _claim_of(person: Person) -> Claim:
+    """What is on file of somebody, as a message would say it."""
+    sex = person.sex if person.sex in ("female", "male") else ""
+    return claim_of([(person.family, person.given)], person.birth_date, sex)
 
 
 def _as_patient(former: Segment) -> Segment:

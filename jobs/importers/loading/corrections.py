@@ -2,19 +2,27 @@
 
 A sender has one number for a whole order, so that a result of a message is recognised by patient, measure, specimen and
 time of collection as well. A correction may correct just these: then it is the one result of that number it can mean.
-Where it can mean two, it waits; where it can mean none, it is the first that is heard of it.
+Where it can mean two, it waits; where it can mean none, it is the first that is heard of it. A result under another
+number in the very place of one that says otherwise may be a second measurement or the same again: it is asked about.
 """
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from jobs.importers.canonical import ObservationFact, Waits
-from jobs.importers.loading.bulk import table_of, versions_on_file
+from jobs.importers.canonical import LONGEST_NAME, NotOurs, ObservationFact, Refused, Waits
+from jobs.importers.decisions import decisions
+from jobs.importers.loading.bulk import parts, table_of, versions_on_file
 from jobs.importers.loading.said import Said
 from models.observation import Observation
+
+ANOTHER = "another "
+"""How the question begins whether a result under another number is one of its own."""
+BOTH, REPLACES = "both", "replaces"
+"""The answers: two results, or the new one in the place of the old."""
 
 CORRECTS = frozenset({"corrected", "entered-in-error", "cancelled"})
 
@@ -102,3 +110,102 @@ def _which(fact: ObservationFact, many: int) -> Waits:
         "aside as not ours",
         kind="value", what=f"correction of {measure} {fact.source_id or ''} {at}",
     )  # fmt: skip
+
+
+class _InPlace(NamedTuple):
+    """A result in force at some place: how it is recognised, its number and what it says."""
+
+    identity: bytes
+    source_id: str
+    says: tuple[str, float | None]
+
+
+def beside(
+    connection: sa.Connection,
+    said: Said,
+    ids: Mapping[str, int | None],
+    sender: str,
+    on_file: Mapping[bytes, object],
+) -> tuple[Said, Mapping[int, Refused]]:
+    """The facts, those that were decided to replace another under its identity; and those that have to be asked about.
+
+    Looked at are results of messages that nobody told before: of the sender, patient, measure, specimen and time of a
+    result in force, with another number and another value.
+    """
+    if said.kind != "observations":
+        return said, {}
+    new = [
+        number
+        for number, fact in enumerate(said.facts)
+        if isinstance(fact, ObservationFact) and fact.within and fact.source_id is not None
+        and fact.result.status == "final" and said.identities[number] not in on_file and ids.get(fact.mrn) is not None
+    ]  # fmt: skip
+    if not new:
+        return said, {}
+    places = _places(connection, said, ids, sender, new)
+    identities = list(said.identities)
+    undecided: dict[int, Refused] = {}
+    for number in new:
+        fact = said.facts[number]
+        assert isinstance(fact, ObservationFact)  # noqa: S101  by the kind
+        key = (ids[fact.mrn], fact.result.measure, fact.taken.effective_at)
+        mine = _InPlace(identities[number], fact.source_id or "", (fact.result.comparator, fact.result.value))
+        there = places.setdefault(key, [])
+        other = next((one for one in there if _is_another(one, fact, mine, sender)), None)
+        if other is None:
+            there.append(mine)
+            continue
+        what = _question(fact, other)
+        try:
+            decided = decisions().of(sender, "value", what)
+        except NotOurs as refused:
+            undecided[number] = refused
+            continue
+        if decided is None:
+            why = (
+                f"number {mine.source_id} says otherwise than {other.source_id} of the same time: two results, or one?"
+            )
+            undecided[number] = Waits("source_id", mine.source_id, why, kind="value", what=what)
+        elif decided.to == REPLACES:
+            identities[number] = other.identity
+        else:
+            there.append(mine)
+    return replace(said, identities=identities), undecided
+
+
+def _is_another(one: _InPlace, fact: ObservationFact, mine: _InPlace, sender: str) -> bool:
+    """Whether a result has another number and says otherwise, and would be this one but for its number."""
+    if one.source_id == mine.source_id or one.says == mine.says:
+        return False
+    return replace(fact, source_id=one.source_id).identity(sender) == one.identity
+
+
+def _places(
+    connection: sa.Connection, said: Said, ids: Mapping[str, int | None], sender: str, new: list[int]
+) -> dict[tuple[int | None, str, dt.datetime], list[_InPlace]]:
+    """The results of a sender in force on the days of new ones, by patient, measure and time."""
+    facts = [fact for number in new if isinstance(fact := said.facts[number], ObservationFact)]
+    table = table_of(Observation)
+    found: dict[tuple[int | None, str, dt.datetime], list[_InPlace]] = {}
+    days = sorted({fact.taken.effective_on for fact in facts})
+    patients = sorted({ids[fact.mrn] or 0 for fact in facts})
+    columns = table.c
+    for some in parts(days):
+        for ones in parts(patients):
+            query = sa.select(
+                columns.patient_id, columns.measure, columns.effective_at, columns.identity, columns.source_id,
+                columns.comparator, columns.value,
+            ).where(
+                columns.effective_on.in_(some), columns.patient_id.in_(ones), columns.sender == sender,
+                columns.known_to.is_(None), columns.source_id.is_not(None), columns.status.in_(("final", "corrected")),
+            )  # fmt: skip
+            for row in connection.execute(query):
+                place = (row.patient_id, row.measure, row.effective_at)
+                said_there = _InPlace(bytes(row.identity), row.source_id, (row.comparator, row.value))
+                found.setdefault(place, []).append(said_there)
+    return found
+
+
+def _question(fact: ObservationFact, other: _InPlace) -> str:
+    at = fact.taken.effective_at.isoformat()
+    return f"{ANOTHER}{fact.result.measure} {fact.mrn} {at}: {fact.source_id} beside {other.source_id}"[:LONGEST_NAME]

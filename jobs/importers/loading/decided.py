@@ -8,6 +8,7 @@ from sqlmodel import col, select
 
 from jobs.importers.decisions import Decision, Decisions, Key, Person
 from models.database import reading, writing
+from models.merging import merged_numbers
 from models.patient import Patient
 from models.settings import settings
 from models.waiting import LEARNED, SenderMapping, mapping_of, mappings_in_force
@@ -37,8 +38,11 @@ class _Directory:
         if known is None:
             with reading(self._engine) as session:
                 found = session.exec(select(Patient).where(col(Patient.mrn) == mrn)).first()
+                if found is None or found.status == "moved":
+                    holds = merged_numbers(session.connection()).get(mrn, mrn)
+                    found = session.exec(select(Patient).where(col(Patient.mrn) == holds)).first()
             if found is not None:
-                known = Person(found.mrn, found.family_name, found.given_name, found.birth_date, found.sex)
+                known = Person(mrn, found.family_name, found.given_name, found.birth_date, found.sex)
                 self._known[mrn] = known
         return known
 

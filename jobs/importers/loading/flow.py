@@ -9,6 +9,7 @@ from sqlmodel import Session, select
 
 from jobs.importers.decisions import Decision, Key
 from jobs.importers.identity import EVERY_NUMBER, OURS
+from jobs.importers.loading.corrections import ANOTHER, BOTH, REPLACES
 from jobs.importers.loading.decided import decisions_on_file
 from jobs.importers.loading.report import ImportReport
 from jobs.importers.loading.sources import kept_sources
@@ -115,6 +116,10 @@ def _checked_value(wanted: Wanted) -> Wanted:
         if wanted.to not in (DECIMAL, THOUSANDS):
             raise ActionRefused(f"Such a mark separates {DECIMAL} or {THOUSANDS}.")
         return wanted
+    if wanted.what.startswith(ANOTHER):
+        if wanted.to not in (BOTH, REPLACES):
+            raise ActionRefused(f"Such a result is one of {BOTH} that count, or it {REPLACES} the other.")
+        return wanted
     if wanted.what.startswith("correction of "):
         raise ActionRefused("Correct the result by hand; this can only be set aside as not ours.")
     try:
@@ -131,9 +136,10 @@ def _checked_patient(engine: Engine, wanted: Wanted) -> Wanted:
             raise ActionRefused(f"An authority's numbers are {OURS}, or not ours.")
         return wanted
     if wanted.what.startswith("merge "):
-        raise ActionRefused(
-            "Record numbers cannot be merged this way yet: correct the number by hand, then set this aside as not ours."
-        )
+        holds = wanted.what.partition(" into ")[2]
+        if wanted.to not in [one.partition("^^^")[0] for one in holds.split()]:
+            raise ActionRefused(f"It is merged into the number that holds, {holds}, or set aside as not ours.")
+        return wanted
     if decisions_on_file(engine).person(wanted.to) is None:
         raise ActionRefused(f"No patient with record number {wanted.to!r} is on file. Numbers are compared exactly.")
     return wanted

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from jobs.importers.canonical import PatientFact
 from jobs.importers.decisions import Person
 from jobs.importers.loading.bulk import parts, table_of
+from models.merging import merged_numbers
 from models.patient import Patient
 
 
@@ -20,16 +21,31 @@ class People:
         self.dry_run = dry_run
         self._ids: dict[str, int | None] = {}
         self._imagined: dict[str, dict[str, Any]] = {}
+        self._merged: dict[str, str] | None = None
 
     def ids(self, connection: sa.Connection, mrns: Iterable[str]) -> Mapping[str, int | None]:
         """The patients' numbers by record number; None for those nobody knows."""
         table = table_of(Patient)
+        merged = self.merged(connection)
         unknown = sorted({mrn for mrn in mrns if mrn not in self._ids})
-        for part in parts(unknown):
-            self._ids.update(dict.fromkeys(part))
+        asked = sorted({merged.get(mrn, mrn) for mrn in unknown})
+        there: dict[str, int] = {}
+        for part in parts(asked):
             found = connection.execute(sa.select(table.c.mrn, table.c.id).where(table.c.mrn.in_(part)))
-            self._ids.update((mrn, patient_id) for mrn, patient_id in found)
+            there.update((mrn, patient_id) for mrn, patient_id in found)
+        self._ids.update((mrn, there.get(merged.get(mrn, mrn))) for mrn in unknown)
         return self._ids
+
+    def merged(self, connection: sa.Connection) -> Mapping[str, str]:
+        """Former record numbers, each with the one that holds now."""
+        if self._merged is None:
+            self._merged = merged_numbers(connection)
+        return self._merged
+
+    def forget(self) -> None:
+        """Numbers have changed."""
+        self._merged = None
+        self._ids.clear()
 
     def store(
         self, connection: sa.Connection, facts: Sequence[PatientFact], last_word: Mapping[str, Mapping[str, Any]]

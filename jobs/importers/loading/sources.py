@@ -15,6 +15,8 @@ from jobs.importers.hl7v2_oru import find_messages, kept_messages
 from jobs.importers.sheet import SheetSource
 from jobs.importers.tables import SUFFIXES as TABLE_SUFFIXES
 from jobs.importers.tables import TableMappings, find_tables
+from jobs.importers.tables.finding import kept_rows
+from jobs.importers.tables.mapped import FORMAT as TABLE
 from jobs.importers.workbook import SUFFIXES as WORKBOOK_SUFFIXES
 from models.errors import UsageError
 
@@ -63,6 +65,7 @@ Kept = tuple[int, str]
 _READ_AGAIN: Mapping[str, Callable[[str, str, Iterable[Kept], str], Sequence[SheetSource]]] = {
     HL7: lambda file, sender, kept, _: [kept_messages(file, sender, kept)],
     FHIR: kept_resources,
+    TABLE: lambda file, sender, kept, _: kept_rows(file, sender, kept),
 }
 
 

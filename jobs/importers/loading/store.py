@@ -4,22 +4,25 @@ import datetime as dt
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from operator import attrgetter
 from typing import Any, cast
 
 import sqlalchemy as sa
+from sqlmodel import Session
 
-from jobs.importers.canonical import Fact, Kind, ObservationFact, PatientFact, Refused
+from jobs.importers.canonical import Fact, Kind, Merging, ObservationFact, PatientFact, Refused
 from jobs.importers.canonical.medication import MedicationFact
 from jobs.importers.canonical.observation import GROUPS
 from jobs.importers.loading.bulk import Writer, count_deliveries, parts, table_of, versions_on_file
-from jobs.importers.loading.corrections import aimed
+from jobs.importers.loading.corrections import aimed, beside
 from jobs.importers.loading.people import People
 from jobs.importers.loading.said import Said
 from jobs.importers.loading.versions import Chain, Version, place
 from models.clock import clinic_date
 from models.event import ClinicalEvent
 from models.medication import MedicationStatement
+from models.merging import carry_out
 from models.observation import Observation
 from models.patient import Patient
 from models.recorded import Recorded, own_columns
@@ -84,8 +87,13 @@ class Store:
         `known_since_now`: a fact without `received_at` became known now (typed in) and not when it was true.
         """
         ids = self._people.ids(connection, {fact.mrn for fact in said.facts})
-        said, undecided = aimed(connection, said, ids, self.sender)
+        said = self._under_former_numbers(connection, said)
+        said, ambiguous = aimed(connection, said, ids, self.sender)
         on_file = self._on_file(connection, said)
+        placed, asked = beside(connection, said, ids, self.sender, on_file)
+        if placed.identities != said.identities:
+            said, on_file = placed, self._on_file(connection, placed)
+        undecided = {**ambiguous, **asked}
         chains = self._chains(connection, said, on_file)
         block = _Block(self, connection, said.kind, known_since_now=known_since_now)
         outcomes: list[str | Refused] = []
@@ -111,6 +119,40 @@ class Store:
         if said.kind == "medications":
             self._confirm(connection, said, outcomes, known_since_now=known_since_now)
         return outcomes
+
+    def _under_former_numbers(self, connection: sa.Connection, said: Said) -> Said:
+        """Facts that were stored under a number merged since then are recognised by what they were called then."""
+        former: dict[str, list[str]] = {}
+        for mrn, holds in self._people.merged(connection).items():
+            former.setdefault(holds, []).append(mrn)
+        if not any(fact.mrn in former for fact in said.facts):
+            return said
+        on_file = self._on_file(connection, said)
+        renamed: dict[int, Said] = {}
+        for number, fact in enumerate(said.facts):
+            if said.identities[number] not in on_file and fact.mrn in former:
+                others = [_under(fact, mrn) for mrn in former[fact.mrn]]
+                renamed[number] = Said.by(self.sender, said.kind, others, [None] * len(others))
+        found = versions_on_file(
+            connection, table_of(TABLES[said.kind]), [one for some in renamed.values() for one in some.identities]
+        )
+        identities, contents = list(said.identities), list(said.contents)
+        for number, some in renamed.items():
+            for identity, content in zip(some.identities, some.contents, strict=True):
+                if identity in found:
+                    identities[number], contents[number] = identity, content
+        return replace(said, identities=identities, contents=contents)
+
+    def merge(self, session: Session, merging: Merging, by: str) -> str:
+        """Carry out a merge of record numbers; `updated`, or `unchanged` where there was nothing to do."""
+        if self.dry_run:
+            return "updated"
+        made = carry_out(session, merging.former, merging.into, sender=self.sender, by=by, now=self.now)
+        if made is None:
+            return "unchanged"
+        self._people.forget()
+        self.touched |= {made.former_id, made.into_id}
+        return "updated"
 
     def _confirm(
         self, connection: sa.Connection, said: Said, outcomes: list[str | Refused], *, known_since_now: bool
@@ -310,6 +352,14 @@ class _Block:
         if day is None:
             day = self._days[received_at] = clinic_date(received_at, self._store.timezone)
         return day
+
+
+def _under(fact: Fact, mrn: str) -> Fact:
+    """The fact as it would be said of another record number."""
+    other = replace(fact, mrn=mrn)
+    if isinstance(other, ObservationFact):
+        other.digest = b""
+    return other
 
 
 def _unknown_patient(mrn: str) -> str:

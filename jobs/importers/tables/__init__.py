@@ -4,9 +4,9 @@
 confirmed, `mapped` turns rows into facts by it. What could be meant in two ways is asked (dates) or held (thousands).
 """
 
+from jobs.importers.tables.finding import find_tables
 from jobs.importers.tables.grid import SUFFIXES, read_grids
 from jobs.importers.tables.guess import propose
-from jobs.importers.tables.mapped import find_tables
 from jobs.importers.tables.mapping import TableMappings, mapping_of, read_mapping
 from jobs.importers.tables.preview import preview
 from jobs.importers.tables.proposal import named_mapping, proposed_mapping

@@ -15,6 +15,7 @@ from jobs.importers import load
 from jobs.importers.canonical import COLUMNS, Reading, Refused, reader
 from jobs.importers.canonical.observation import GROUPS
 from jobs.importers.load import ImportReport, import_paths, import_sources
+from jobs.importers.loading import row_read
 from jobs.importers.loading.sources import find_sources
 from jobs.importers.sheet import Sheet
 from models.database import reading, writing
@@ -187,7 +188,7 @@ def _table(seed: int) -> Iterator[tuple[int, list[str], str]]:
 
 def _read_alone(sheet: Sheet, record: list[str], cells: list[str]) -> Any:
     try:
-        load._check_shape(sheet, record, cells)
+        row_read._check_shape(sheet, record, cells)
         return reader("observations")(cells, Reading("Europe/Berlin", NOW))
     except Refused as refused:
         return refused
@@ -197,7 +198,7 @@ def _read_alone(sheet: Sheet, record: list[str], cells: list[str]) -> Any:
 def test_a_row_whose_cells_were_read_before_is_read_as_if_for_the_first_time(seed: int) -> None:
     assert tuple(CELLS) == COLUMNS["observations"]
     sheet = Sheet("observations", "o", COLUMNS["observations"], _table(seed), decimal_comma=False)
-    looked_up = list(load._rows(sheet, Reading("Europe/Berlin", NOW)))
+    looked_up = list(row_read.rows_of(sheet, Reading("Europe/Berlin", NOW)))
     accepted = 0
     for row in looked_up:
         # The plain reader with a memory of nothing, one row at a time.

@@ -3,11 +3,19 @@
 import datetime as dt
 
 import pytest
+from sqlmodel import Session, select
 
 from jobs.importers.decisions import Person
 from jobs.importers.identity import Claim, contradiction, corroborates, same_authority
+from jobs.importers.loading.flow import Wanted, decide
+from models.database import writing
+from models.errors import ActionRefused
+from models.medication import MedicationStatement
+from models.merging import merges, undo
+from models.patient import Patient
 from models.settings import settings
-from tests.jobs.importers.conftest import Laboratory, result
+from models.user import AuditEvent
+from tests.jobs.importers.conftest import NOW, Laboratory, result
 
 ADA = Person("1", "Müller-Karst", "Ada Maria", dt.date(1980, 2, 29), "female")
 
@@ -142,9 +150,79 @@ ADT = (
 
 
 @pytest.mark.parametrize("type", ["A40", "A40^ADT_A39", "A34", "A18"])
-def test_a_merge_of_record_numbers_is_held_and_visible(laboratory: Laboratory, type: str) -> None:
-    assert laboratory.send(ADT.format(type=type, number=1, into="M1", former="M2")).total.waiting == 1
+def test_a_merge_that_the_record_contradicts_is_held_and_carried_out_once_decided(
+    laboratory: Laboratory, type: str
+) -> None:
+    sent = ADT.format(type=type, number=1, into="M1", former="M2")
+    assert laboratory.send(sent).total.waiting == 1
     assert laboratory.waiting() == [("patient", "merge M2^^^H into M1^^^H", 1)]
+    assert merged(laboratory) == []
+    asked = Wanted("hl7:LAB:H", "patient", "merge M2^^^H into M1^^^H", "M1")
+    _, report = decide(laboratory.engine, asked, timezone="Europe/Berlin", by="nora", now=NOW)
+    assert report.total.updated == 1
+    assert (laboratory.waiting(), merged(laboratory)) == ([], [("M2", "M1", "nora")])
+    assert laboratory.send(sent).total.unchanged == 1
+
+
+def merged(laboratory: Laboratory) -> list[tuple[str, str, str]]:
+    with Session(laboratory.engine) as session:
+        return [(one.former_mrn, one.into_mrn, one.by) for one in merges(session) if one.undone_at is None]
+
+
+def owners(laboratory: Laboratory) -> list[tuple[float | None, str]]:
+    with Session(laboratory.engine) as session:
+        return [(one.value, session.get_one(Patient, one.patient_id).mrn) for one in laboratory.charted()]
+
+
+def test_a_merge_moves_everything_to_the_number_that_holds_and_can_be_undone(laboratory_on_both: Laboratory) -> None:
+    laboratory = laboratory_on_both
+    of_m3 = result("300", patient="PID|1||M3^^^H^MR", number="F3", at="20260501080000")
+    laboratory.send(result() + of_m3)
+    medications = laboratory.folder / "medications.csv"
+    medications.write_text("mrn,drug,dose,unit,frequency,start_date\nM3,prednisone,20,mg,daily,2026-05-01\n")
+    laboratory.bring(medications)
+    merge = ADT.format(type="A40", number=1, into="M1", former="M3")
+    report = laboratory.send(merge)
+    assert (report.total.updated, len(report.patient_ids)) == (1, 2)
+    assert owners(laboratory) == [(300, "M1"), (412, "M1")]
+    assert laboratory.send(merge).total.unchanged == 1
+    # What was stored before is recognised, and what comes under the former number is the other one's.
+    assert laboratory.send(of_m3).total.unchanged == 1
+    assert laboratory.send(of_m3.replace("M3^^^", "M1^^^")).total.unchanged == 1
+    assert laboratory.bring(medications).total.unchanged == 1
+    laboratory.send(of_m3.replace("|300|", "|310|").replace("|||F||", "|||C||"))
+    laboratory.send(result("290", patient="PID|1||M3^^^H^MR", number="F4", at="20260401080000"))
+    assert owners(laboratory) == [(290, "M1"), (310, "M1"), (412, "M1")]
+    with writing(laboratory.engine) as session:
+        (one,) = merges(session)
+        undo(session, one.id or 0, by="nora", now=NOW)
+    # A correction that came since goes with what it corrects; a result that came since stays.
+    assert owners(laboratory) == [(290, "M1"), (310, "M3"), (412, "M1")]
+    with Session(laboratory.engine) as session:
+        (drug,) = session.exec(select(MedicationStatement))
+        patient = session.get_one(Patient, drug.patient_id)
+        assert (patient.mrn, patient.status) == ("M3", "active")
+        told = list(session.exec(select(AuditEvent.action)))
+    assert told == ["patient merged", "patient merge undone"]
+    with writing(laboratory.engine) as session, pytest.raises(ActionRefused, match="no merge"):
+        undo(session, one.id or 0, by="nora", now=NOW)
+
+
+def test_a_number_that_becomes_one_nobody_has_is_changed_and_changed_back(laboratory: Laboratory) -> None:
+    laboratory.send(result())
+    assert laboratory.send(ADT.format(type="A40", number=1, into="M77", former="M1")).total.updated == 1
+    assert owners(laboratory) == [(412, "M77")]
+    assert laboratory.send(result()).total.unchanged == 1
+    assert laboratory.send(result("500", number="F2", at="20260701080000", patient="PID|1||M77^^^H^MR")).total.created
+    with writing(laboratory.engine) as session:
+        undo(session, merges(session)[0].id or 0, by="nora", now=NOW)
+    assert {mrn for _, mrn in owners(laboratory)} == {"M1"}
+
+
+def test_a_dry_run_merges_nothing(laboratory: Laboratory) -> None:
+    laboratory.send(result())
+    report = laboratory.send(ADT.format(type="A40", number=1, into="M1", former="M3"), dry_run=True)
+    assert (report.total.updated, merged(laboratory)) == (1, [])
 
 
 def test_a_merge_of_numbers_nobody_knows_is_kept_and_needs_no_decision(laboratory: Laboratory) -> None:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.jobs.importers.conftest import MESSAGES, Laboratory, result
+from jobs.importers.loading.flow import Wanted, decide
+from tests.jobs.importers.conftest import MESSAGES, NOW, Laboratory, result
 
 # ----------------------------------------------------------------------------------------------- identity before value
 
@@ -44,6 +45,50 @@ def test_a_result_is_a_version_of_another_only_in_its_place_or_by_saying_so(
     for again in (result("300"), second):
         assert laboratory.send(again).total.unchanged == 1
     assert len(laboratory.charted(current=False)) == before
+
+
+@pytest.mark.parametrize(("answer", "values"), [("both", [412, 500]), ("replaces", [500])])
+def test_a_result_under_another_number_in_the_place_of_one_that_says_otherwise_is_asked_about(
+    laboratory_on_both: Laboratory, answer: str, values: list[float]
+) -> None:
+    laboratory = laboratory_on_both
+    laboratory.send(result())
+    sent = result("500", number="F3")
+    assert (laboratory.send(sent).total.waiting, laboratory.send(sent).total.unchanged) == (1, 1)
+    ((kind, what, _),) = laboratory.waiting()
+    assert (kind, what) == ("value", "another ck M1 2026-06-01T06:00:00+00:00: F3^LAB beside F1^LAB")
+    asked = Wanted("hl7:LAB:H", "value", what, answer)
+    decide(laboratory.engine, asked, timezone="Europe/Berlin", by="nora", now=NOW)
+    assert sorted(value or 0 for value in laboratory.values()) == values
+    laboratory.send(result("510", number="F3", status="C"))
+    assert 510 in laboratory.values()
+    assert 500 not in laboratory.values()
+
+
+def test_the_same_value_under_another_number_says_nothing_otherwise(laboratory: Laboratory) -> None:
+    assert laboratory.send(result() + result(number="F2")).total.created == 2
+
+
+def test_two_numbers_of_one_file_that_differ_are_asked_about_and_can_be_not_ours(laboratory: Laboratory) -> None:
+    sent = result() + result("500", number="F2")
+    report = laboratory.send(sent)
+    assert (report.total.created, report.total.waiting) == (1, 1)
+    ((_, what, _),) = laboratory.waiting()
+    not_ours = Wanted("hl7:LAB:H", "value", what, not_ours=True)
+    decide(laboratory.engine, not_ours, timezone="Europe/Berlin", by="nora", now=NOW)
+    assert (laboratory.waiting(), laboratory.send(sent).total.unchanged) == ([], 2)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"at": "20260601090000"}, {"specimen": "BLDC^Capillary"}, {"sub": "2"}, {"sender": "OTHER|H"},
+        {"patient": "PID|1||M2^^^H^MR"}, {"code": "1742-6^ALT^LN"},
+    ],
+)  # fmt: skip
+def test_another_number_in_another_place_is_another_result(laboratory: Laboratory, other: dict[str, str]) -> None:
+    laboratory.send(result())
+    assert laboratory.send(result("500", number="F2", **other)).total.created == 1
 
 
 def test_two_results_of_one_report_are_two_even_at_the_same_time(laboratory: Laboratory) -> None:

@@ -273,7 +273,7 @@ def test_latin_1_is_read_where_the_message_says_so_and_with_a_warning_where_not(
     report = bring(content.encode("iso-8859-1"))
     assert (counts(report)[1], report.warnings) == (1, [])
     assert stored(engine)[0].comment == "größer"
-    undeclared = message(obx(value="411"), "NTE|1||älter", order=OBR.replace("F77", "F78")).encode("iso-8859-1")
+    undeclared = message(obx(), "NTE|1||älter", order=OBR.replace("F77", "F78")).encode("iso-8859-1")
     report = bring(undeclared)
     assert counts(report)[1] == 1
     assert stored(engine)[1].comment == "älter"

@@ -180,7 +180,7 @@ def test_the_same_decision_again_changes_nothing_and_another_is_refused(laborato
         ("unit", "ck E/L", "mg/dL", {}, "not a unit of ck"),
         ("unit", "ck E/L", "ck", {}, "which unit"), ("unit", "E/L", "U/L", {}, "measure unit"),
         ("patient", "77^^^H", "M99", {}, "on file"), ("patient", "*^^^H", "M1", {}, "are ours"),
-        ("patient", "merge M2 into M1", "M1", {}, "merged"), ("value", "ck x", "many", {}, "a number"),
+        ("patient", "merge M2 into M1", "M2", {}, "number that holds"), ("value", "ck x", "many", {}, "a number"),
         ("value", "point before three digits", "maybe", {}, "decimal or thousands"),
         ("drug", "X", "gold dust", {}, "drug"),
     ],

@@ -11,11 +11,15 @@ from typing import Any
 from sqlmodel import Session
 
 from dashboard.components.dates import ago, clock_time, short_day
+from dashboard.components.formats import counted, number
 from dashboard.components.reasons import rule_title, short_reason
 from dashboard.secure import Current
 from jobs.phrasing import day_of
 from jobs.visits import RULES, first_of, line_of, visit_of
+from models.alert_endings import AT_ONCE, Ending, Value, endings, newest_values
+from models.alert_filter import Only
 from models.alert_list import SWITCHED_ON, ended_since
+from models.vocabulary import measures
 
 Row = dict[str, Any]
 
@@ -44,6 +48,58 @@ def _first(row: dict[str, Any], here: Current, today: dt.date) -> str:
     if action is not None:
         return f"{action.event.capitalize()} by {action.by} {clock_time(action.at, here.settings.zone, today)}"
     return str(row["suggested_action"]) if row["view"] != "settled" else "look once: it ended by itself"
+
+
+def ending_told(ended_at: dt.datetime, value: Value | None, clears_when: str, here: Current, today: dt.date) -> str:
+    """When an alert ended, and the value that came in meanwhile: `ended 07:00; newest: CK 96 U/L on 12 Jan`.
+
+    Without such a value, what the rule says ends it: a drug that ended, or time.
+    """
+    when = f"ended {clock_time(ended_at, here.settings.zone, today)}"
+    if value is None:
+        return f"{when}; clears when {clears_when}" if clears_when else when
+    return f"{when}; newest: {value_told(value, today)}"
+
+
+def value_told(value: Value, today: dt.date) -> str:
+    """`CK 96 U/L on 12 Jan`."""
+    known = measures().get(value.measure)
+    amount = f"{value.comparator}{number(value.value)} {value.unit}".strip()
+    return f"{known.short_label if known else value.measure} {amount} on {short_day(value.day, today)}"
+
+
+NAMED = 3
+"""How many endings the summary names; the others are a number."""
+
+
+def ended_by_itself(session: Session, only: Only, here: Current, today: dt.date) -> dict[str, Any] | None:
+    """One line for what ended by itself since somebody last looked; None where nothing did.
+
+    `ids`: the alerts that one key marks as seen, `lead` and `rest`: how many, and what ended the newest of them.
+    """
+    found = endings(session, only=only)
+    if not found:
+        return None
+    values = newest_values(session, [one.id for one in found[:NAMED]])
+    people = len({one.patient_id for one in found})
+    since = clock_time(min(one.ended_at for one in found), here.settings.zone, today)
+    named = [f"{one.name}: {_ended_because(one, values.get(one.id), today)}" for one in found[:NAMED]]
+    more = len(found) - len(named)
+    newest = "The newest " if len(found) == AT_ONCE else ""
+    return {
+        "ids": [str(one.id) for one in found],
+        "lead": f"{newest}{counted(len(found), 'alert')} of {counted(people, 'patient')} ended by themselves"
+        if len(found) > 1
+        else "1 alert of 1 patient ended by itself",
+        "rest": f"Since {since}. {' · '.join(named)}" + (f" · and {number(more)} more" if more else ""),
+    }
+
+
+def _ended_because(one: Ending, value: Value | None, today: dt.date) -> str:
+    title = rule_title(one.rule).lower()
+    if one.withdrawn:
+        return f"{title} withdrawn, its result was corrected"
+    return value_told(value, today) if value is not None else f"{title} no longer true"
 
 
 def _note(row: dict[str, Any], here: Current, today: dt.date) -> str:

@@ -36,16 +36,17 @@ _ALERT_COLUMNS = (
     "suggested_action", "clears_when", "cannot_tell_because", "numbers", "evidence", "opened_at", "owner",
     "acknowledged_at", "acknowledged_by", "snoozed_until", "lapses_on", "worsened_at", "settled_at", "seen_at",
     "resolved_at", "withdrawn_at", "covered_by", "escalation", "previous_id", "brought_by",
-    "handled_at", "handled_on",
+    "handled_at", "handled_on", "ended_at",
 )  # fmt: skip
 _COLUMNS = (
     *(getattr(_A, name) for name in _ALERT_COLUMNS),
-    _A.set_aside, _A.ended_at, _P.mrn, _P.given_name, _P.family_name, _P.diagnosis, _P.clinician,
+    _A.set_aside, _P.mrn, _P.given_name, _P.family_name, _P.diagnosis, _P.clinician,
 )  # fmt: skip
 _RUNNING = sa.and_(_A.ended_at.is_(None), _P.status == "active")
 # Of some patients, along their index: the index of all that runs is the clinic's, and no database should take it.
 _RUNNING_OF = sa.and_(sa.func.coalesce(_A.ended_at, sa.null()).is_(None), _P.status.not_in(LEFT))
-_UNSEEN = sa.and_(_A.ended_at.is_not(None), _A.seen_at.is_(None), _A.resolved_at.is_(None))
+UNSEEN = sa.and_(_A.ended_at.is_not(None), _A.seen_at.is_(None), _A.resolved_at.is_(None))
+"""Ended by itself, and nobody has looked: `needs_a_look` for the database."""
 
 
 def alert_rows(session: Session, today: dt.date, *, ids: Sequence[int] | None = None) -> list[dict[str, Any]]:
@@ -56,7 +57,7 @@ def alert_rows(session: Session, today: dt.date, *, ids: Sequence[int] | None = 
     `clinician`.
     """
     if ids is None:
-        unseen = _joined(_UNSEEN).order_by(_A.ended_at.desc()).limit(UNSEEN_SHOWN)
+        unseen = _joined(UNSEEN).order_by(_A.ended_at.desc()).limit(UNSEEN_SHOWN)
         everything = [*session.execute(_joined(_RUNNING)), *session.execute(unseen)]
         return _ordered(session, everything, today, stands=True)
     found = [row for part in chunks(ids) for row in session.execute(_joined(_A.id.in_(part)))]
@@ -141,7 +142,7 @@ def alert_counts(
     query = sa.select(inside.c.view, sa.func.count()).group_by(inside.c.view)
     alerts = Counter({str(name): int(count) for name, count in session.execute(query)})
     alerts["todo"] = sum(alerts[view] for view in TO_DO)
-    unseen = sa.select(_A.patient_id).where(_UNSEEN, only.condition).limit(UNSEEN_SHOWN).subquery()
+    unseen = sa.select(_A.patient_id).where(UNSEEN, only.condition).limit(UNSEEN_SHOWN).subquery()
     settled = sa.select(sa.func.count(), sa.func.count(sa.distinct(unseen.c.patient_id))).select_from(unseen)
     alerts["settled"], people = (int(count) for count in session.execute(settled).one())
     patients = Counter({"settled": people} if "settled" in people_of else {})
@@ -159,7 +160,7 @@ def rule_counts(session: Session, today: dt.date, views: Sequence[str]) -> dict[
         .group_by(_A.rule)
     )
     if set(views) == {"settled"}:
-        query = sa.select(_A.rule, sa.func.count()).where(_UNSEEN).group_by(_A.rule)
+        query = sa.select(_A.rule, sa.func.count()).where(UNSEEN).group_by(_A.rule)
     found = {str(row[0]): int(row[1]) for row in session.execute(query)}
     return dict(sorted(found.items(), key=lambda one: (-one[1], one[0])))
 
@@ -244,7 +245,7 @@ def alert_page(
 
 
 def _unseen_of(only: Only) -> Any:
-    return _joined(sa.and_(_UNSEEN, only.condition)).order_by(_A.ended_at.desc()).limit(UNSEEN_SHOWN)
+    return _joined(sa.and_(UNSEEN, only.condition)).order_by(_A.ended_at.desc()).limit(UNSEEN_SHOWN)
 
 
 def _people_by_place(session: Session, today: dt.date, inside: Any, start: int, count: int) -> list[int]:

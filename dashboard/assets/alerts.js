@@ -50,7 +50,7 @@
     return h("div", { className: d.part ? "what what-part" : "what" },
       h("span", { className: "sev sev-" + d.s, style: { height: 20 }, title: WORDS[d.s] }, h("span", { className: "sev-icon", "aria-hidden": true }), h("span", { className: "only-read" }, WORDS[d.s] + ": ")),
       h("div", { className: "c-two" }, h("span", { className: "c-wrap", title: d.t }, d.t),
-        h("span", { className: "what-first" }, h("span", { className: "c-sub", title: d.f }, d.f ? (show === "done" ? "" : "First: ") + d.f : ""), d.ids ? folder(d) : null)));
+        h("span", { className: "what-first" }, h("span", { className: "c-sub", title: d.f }, d.f ? (show === "done" || d.v === "settled" ? "" : "First: ") + d.f : ""), d.ids ? folder(d) : null)));
   }
   function folder(d) {
     return h("button", {
@@ -120,6 +120,7 @@
       draw(api);
       recount(api, found[0]);
       group(found[0].group);
+      settledLine(found[0].settled);
       unread("");
       window.myopanelFirstRow();
     }, function () { unread("The list could not be read: what you see may be out of date."); });
@@ -190,6 +191,44 @@
     }, function () { shown.asking = false; });
   }
 
+  function el(kind, text, attributes) {
+    var made = document.createElement(kind);
+    made.textContent = text;
+    Object.keys(attributes || {}).forEach(function (name) { made.setAttribute(name, attributes[name]); });
+    return made;
+  }
+  // A line above the list: what it says, and its buttons. It is drawn anew with every refresh; who stood on one of its
+  // buttons stands there still.
+  function told(line, parts, buttons) {
+    var had = document.activeElement && line.contains(document.activeElement) ? document.activeElement.getAttribute("data-alerts-group") : null;
+    var text = document.createElement("span"), acts = document.createElement("span");
+    text.className = "said"; acts.className = "acts";
+    parts.forEach(function (part) { text.append(part, " "); });
+    buttons.forEach(function (part) { acts.append(part); });
+    line.replaceChildren(text, acts);
+    var again = had && line.querySelector('[data-alerts-group="' + had + '"]');
+    if (again) { again.focus(); }
+  }
+  // What ended by itself since somebody looked: one line, one key, one way back.
+  var ended = null;
+  function settledLine(found) {
+    var line = document.getElementById("alerts-settled");
+    if (!line) { return; }
+    ended = found || null;
+    line.hidden = !ended;
+    if (!ended) { return; }
+    var buttons = [el("button", show === "settled" ? "Back to the list" : "Open", { type: "button", "class": "button-quiet", "data-alerts-show": show === "settled" ? "todo" : "settled", "data-alerts-group": "open" })];
+    if (mayAct()) {
+      var all = el("button", ended.ids.length > 1 ? "Mark all as seen " : "Mark as seen ", { type: "button", "class": "button-quiet", "data-alerts-act": "seen-all", "data-alerts-group": "seen" });
+      all.append(el("kbd", "y"));
+      buttons.push(all);
+    }
+    told(line, [el("b", ended.lead + "."), el("span", ended.rest, { "class": "quiet", title: ended.rest })], buttons);
+  }
+  function seenAll() {
+    if (!ended || !mayAct() || busy.ended) { return; }
+    send("seen", [{ id: "ended", ids: ended.ids, m: "", n: "", t: "" }], {}, false);
+  }
   // What a new version (or a rule switched on) asks waits as one line, until somebody opens it or takes it over.
   var waiting = null;
   function group(found) {
@@ -198,27 +237,13 @@
     waiting = found;
     line.hidden = !found || !(show === "todo" || show === "new");
     if (line.hidden) { return; }
-    function el(kind, text, attributes) {
-      var made = document.createElement(kind);
-      made.textContent = text;
-      Object.keys(attributes || {}).forEach(function (name) { made.setAttribute(name, attributes[name]); });
-      return made;
-    }
-    var had = document.activeElement && line.contains(document.activeElement) ? document.activeElement.getAttribute("data-alerts-group") : null;
     var open = show === "new";
     var parts = [el("b", found.lead + "."), el("span", found.rest, { "class": "quiet" })];
     var buttons = [el("button", open ? "Back to the list" : "Open", { type: "button", "class": "button-quiet", "data-alerts-show": open ? "todo" : "new", "data-alerts-group": "open" })];
     if (mayAct()) {
       buttons.push(el("button", open ? "Take the rest over into the list" : "Take over into the list", { type: "button", "class": "button-quiet", "data-alerts-act": "take-over-rest", "data-alerts-group": "take" }));
     }
-    var text = document.createElement("span"), acts = document.createElement("span");
-    text.className = "said"; acts.className = "acts";
-    parts.forEach(function (part) { text.append(part, " "); });
-    buttons.forEach(function (part) { acts.append(part); });
-    line.replaceChildren(text, acts);
-    // The line is drawn anew with every refresh; who stood on one of its buttons stands there still.
-    var again = had && line.querySelector('[data-alerts-group="' + had + '"]');
-    if (again) { again.focus(); }
+    told(line, parts, buttons);
   }
 
   function unread(why) {
@@ -542,6 +567,7 @@
     if (act) {
       var kind = act.getAttribute("data-alerts-act");
       if (kind === "take-over-rest") { takeOverRest(); return; }
+      if (kind === "seen-all") { seenAll(); return; }
       if (kind === "clear") { var api = grid(); if (api) { api.deselectAll(); } return; }
       begin(kind, targets());
     }
@@ -554,7 +580,7 @@
     ["x", "Select, or take out of the selection"], ["Shift x", "Select all that is listed, or nothing"]
   ], [
     ["a", "Acknowledge"], ["Shift a", "Acknowledge with a reason"], ["s", "Snooze"], ["g", "Assign"], ["r", "Resolve"], ["c", "Comment"],
-    ["m", "Mark as seen what ended by itself"], ["t", "Take over what is new"], ["u", "Undo"]
+    ["m", "Mark as seen what ended by itself"], ["y", "Mark all that ended by itself as seen"], ["t", "Take over what is new"], ["u", "Undo"]
   ], [
     ["1 … 9", "To do, Today, This week, … in the order of the page"], ["w", "Whose alerts: mine, my role’s, all, unassigned"], ["f", "Filter by words"],
     ["0", "Clear the filters"], ["n", "What is new with this version"]
@@ -599,6 +625,7 @@
     pressed = { key: "", at: 0 };
     if (key === "n" && waiting && !dialog) { event.preventDefault(); set("alerts-show", { data: show === "new" ? "todo" : "new" }); return; }
     if (dialog) { return; }
+    if (key === "y") { event.preventDefault(); if (!event.repeat) { seenAll(); } return; }
     if (key === "j" || key === "k") { event.preventDefault(); window.myopanelMoveRow(api, key === "j" ? 1 : -1); return; }
     if (key === "f") { event.preventDefault(); var field = document.getElementById("alerts-q"); if (field) { field.focus(); field.select(); } return; }
     if (key === "w") { event.preventDefault(); nextWho(); return; }

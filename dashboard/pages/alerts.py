@@ -13,7 +13,7 @@ from sqlmodel import Session
 from dashboard.acting import do, numbers, take_back
 from dashboard.alert_choice import only_of, people_of, whose_choices
 from dashboard.alert_drawer import FIELDS, act_button, drawer, drawer_title, modal, visit_drawer, visit_title
-from dashboard.alert_lines import grouped, lines, row_of
+from dashboard.alert_lines import ended_by_itself, ending_told, grouped, lines, row_of
 from dashboard.components.accessible import aria, data
 from dashboard.components.badges import SEVERITY_WORDS
 from dashboard.components.dates import clock_time
@@ -23,6 +23,7 @@ from dashboard.rows import ROWS_AT_ONCE, answer, number_asked
 from dashboard.secure import ACTORS, READERS, Current, Page, SecureDash, current, roles
 from jobs.rule import all_rules
 from models.accounts import audit, clinicians
+from models.alert_endings import newest_values
 from models.alert_lifecycle import history, present_day
 from models.alert_list import (
     TO_DO,
@@ -124,6 +125,7 @@ def layout(**query: str) -> Any:
                 className="list-line",
             ),
             html.Div(id="alerts-group", hidden=True, className="notice notice-line", role="status"),
+            html.Div(id="alerts-settled", hidden=True, className="notice notice-line", role="status"),
             html.Div(_grid(here), className="grid-wrap", role="region", **aria(label="Alerts by patient, worst first")),
             html.Div(id="alerts-filtered", hidden=True),
             html.Div(id="alerts-unread", hidden=True, className="notice notice-bad", role="alert"),
@@ -218,6 +220,13 @@ def content(here: Current, query: Mapping[str, str]) -> dict[str, Any]:
             found, more = alert_page(session, today, views_of(show), start, count, only=only)
         group = waiting_group(session)
         told = {row["id"]: row_of(row, here, today) for row in found}
+        if show == "settled":
+            values = newest_values(session, list(told))
+            for row in found:
+                if not row["withdrawn_at"]:
+                    because = ending_told(row["ended_at"], values.get(row["id"]), row["clears_when"], here, today)
+                    told[row["id"]]["f"] = because
+        settled = ended_by_itself(session, only, here, today) if show in {"todo", "settled"} else None
         visits = lines(session, found, told, today)
         everything = alert_counts(session, today, people_of=()) if not only.everything else counts
     line_of = {row["id"]: key for key, rows in grouped(found).items() for row in rows}
@@ -230,6 +239,7 @@ def content(here: Current, query: Mapping[str, str]) -> dict[str, Any]:
         "of": everything.alerts[show] if not only.everything and show != DONE_VIEW[0] else None,
         "seen": seen,
         "group": _group_told(group, here, today),
+        "settled": settled,
     }
 
 

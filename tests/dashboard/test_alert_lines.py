@@ -1,5 +1,6 @@
 """The nurse list by visit: what one draw ends is one line, opened, acted on, taken back and ended as one."""
 
+import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from models.alert import Alert
 from models.alert_lifecycle import acknowledge, history, record, state_of
 from models.alert_list import alert_rows, newest_event
 from models.database import reading, writing
+from models.observation import Observation
 from tests.dashboard.conftest import NOW, TODAY, Clinic, csrf_of, days, stands_still
 from tests.dashboard.shown import here, words
 
@@ -68,11 +70,8 @@ def test_when_all_results_are_in_the_draw_is_one_line_to_look_at_once(filled: Cl
         settle_one(filled, number)
     assert shown(filled)["visits"] == {}
     told = line(shown(filled, show="settled"))
-    assert (told["t"], told["f"], told["h"]) == (
-        "Blood draw, 2 tests: CK, CRP",
-        "look once: it ended by itself",
-        "no longer true",
-    )
+    assert (told["t"], told["h"]) == ("Blood draw, 2 tests: CK, CRP", "no longer true")
+    assert told["f"].startswith("ended 07:02")
 
 
 def test_an_alert_alone_needs_no_line_and_owners_that_differ_are_several(filled: Clinic) -> None:
@@ -130,6 +129,60 @@ def test_the_drawer_of_a_visit_names_each_alert_and_tells_a_shared_event_once(fi
     assert "Acknowledge all" not in told
 
 
+# ------------------------------------------------------------------------------------------------ what ended by itself
+
+
+def result(clinic: Clinic, mrn: str, measure: str, value: float, day: dt.date, received_at: dt.datetime) -> None:
+    """A result of a patient, as an import leaves it."""
+    with writing(clinic.engine) as session:
+        kept = session.exec(select(Observation)).first()
+        assert kept is not None
+        columns = kept.model_dump(exclude={"id"})
+        at = dt.datetime.combine(day, dt.time(8), dt.UTC)
+        columns |= {"patient_id": clinic.patients[mrn], "measure": measure, "value": value, "unit": "U/L"}
+        columns |= {"effective_at": at, "effective_on": day, "received_at": received_at, "received_on": day}
+        columns |= {"identity": f"{measure}{day}".encode().ljust(16)[:16], "content": f"{value}{day}".encode().ljust(8)}
+        session.add(Observation(**columns))
+
+
+def test_one_line_says_what_ended_by_itself_and_what_came_in(filled: Clinic) -> None:
+    assert shown(filled)["settled"] is None
+    ck, crp = filled.alert_ids("overdue-labs")
+    result(filled, "0012", "ck", 96, days(-1), NOW - dt.timedelta(hours=1))
+    result(filled, "0012", "ck", 410, days(-40), NOW - dt.timedelta(days=40))
+    settle_one(filled, ck)
+    settle_one(filled, crp)
+    told = shown(filled)["settled"]
+    assert told["ids"] == [str(crp), str(ck)]
+    assert told["lead"] == "2 alerts of 1 patient ended by themselves"
+    assert told["rest"] == (
+        "Since 07:02. Ada Karst: overdue laboratory tests no longer true · Ada Karst: CK 96 U/L on 21 Nov"
+    )
+    rows = {row["id"]: row["f"] for row in shown(filled, show="settled")["rows"]}
+    assert rows[str(ck)] == "ended 07:02; newest: CK 96 U/L on 21 Nov"
+    assert rows[str(crp)].startswith("ended 07:02")
+    assert "newest" not in rows[str(crp)]
+
+
+def test_a_value_that_came_after_the_end_ended_nothing(filled: Clinic) -> None:
+    ck = filled.alert_ids("overdue-labs")[0]
+    settle_one(filled, ck)
+    result(filled, "0012", "ck", 96, days(-1), NOW + dt.timedelta(hours=1))
+    assert "CK 96" not in shown(filled)["settled"]["rest"]
+
+
+def test_what_ended_follows_the_filters_and_a_corrected_result_is_named(filled: Clinic) -> None:
+    with writing(filled.engine) as session:
+        alert = session.get_one(Alert, filled.alert_ids("raised-troponin")[0])
+        alert.withdrawn_at = alert.ended_at = NOW
+        session.add(alert)
+    told = shown(filled)["settled"]
+    assert told["lead"] == "1 alert of 1 patient ended by itself"
+    assert told["rest"] == "Since 07:02. Ben Olsen: raised troponin withdrawn, its result was corrected"
+    assert shown(filled, q="karst")["settled"] is None
+    assert shown(filled, show="watch")["settled"] is None
+
+
 # ------------------------------------------------------------------------------------------------------------- browser
 
 LINES = ".ag-center-cols-container .ag-row"
@@ -179,6 +232,27 @@ def test_by_mouse_a_draw_is_unfolded_and_one_of_its_alerts_acted_on(
     # An alert alone stands by itself again.
     expect(page.locator(LINES)).to_have_count(3)
     expect(page.locator(".fold")).to_have_count(0)
+
+
+@pytest.mark.browser
+def test_one_key_marks_all_that_ended_as_seen_and_another_takes_it_back(
+    open_as: Callable[..., Page], filled: Clinic
+) -> None:
+    for number in filled.alert_ids("overdue-labs"):
+        settle_one(filled, number)
+    page = open_as("nora", "/alerts")
+    line = page.locator("#alerts-settled")
+    expect(line).to_contain_text("2 alerts of 1 patient ended by themselves.")
+    page.keyboard.press("y")
+    expect(line).to_be_hidden()
+    expect(count(page, "settled")).to_have_text("0")
+    expect(page.locator("#alerts-said")).to_contain_text("2 alerts marked as seen")
+    page.keyboard.press("u")
+    expect(line).to_contain_text("2 alerts")
+    line.get_by_role("button", name="Open").click()
+    expect(page.locator(LINES)).to_have_count(1)
+    line.get_by_role("button", name="Mark all as seen").click()
+    expect(count(page, "settled")).to_have_text("0")
 
 
 @pytest.mark.browser

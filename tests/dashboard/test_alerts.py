@@ -75,7 +75,7 @@ def test_every_alert_is_counted_in_exactly_one_view(filled: Clinic) -> None:
 def test_a_settled_alert_that_nobody_has_seen_still_asks_for_one_look(filled: Clinic) -> None:
     change(filled, "raised-troponin", settled_at=NOW, ended_at=NOW)
     ids = filled.alert_ids("raised-troponin")
-    assert next(row for row in rows(filled) if row["v"] == "settled")["f"] == "look once: it ended by itself"
+    assert next(row for row in rows(filled) if row["v"] == "settled")["h"] == "no longer true"
     done, refused, _ = act(here(filled), "seen", ids, {})
     assert (done, refused) == (ids, [])
     assert views(filled)["settled"] == 0

@@ -166,15 +166,16 @@ def install(app: SecureDash, *, demo_password: str = "") -> None:
             user = check_password(session, name, form.get("password", ""), now=now)
             if user is None:
                 audit(session, name or "?", "sign-in refused", now=now)
-                token = None
+                token, home = None, ""
             else:
+                home = home_of(user.role)
                 # A session left over in this browser ends here: the new secret is never the old one.
                 end_session(session, flask.request.cookies.get(SESSION_COOKIE, ""), now=now)
                 token = start_session(session, user, now=now)
                 audit(session, user.name, "signed in", now=now)
         if token is None:
             return sign_in_page("Name or password is not right, or the account is locked for a few minutes.", name, 401)
-        response = flask.redirect(_local(form.get("next", "")) or "/", 303)
+        response = flask.redirect(_local(form.get("next", "")) or home, 303)
         response.set_cookie(SESSION_COOKIE, token, max_age=int(longest.total_seconds()), **cookie)
         response.delete_cookie(FORM_COOKIE)
         return response
@@ -226,6 +227,11 @@ def _local(address: str) -> str:
     if parts.scheme or parts.netloc or not address.startswith("/") or address.startswith(("//", "/\\")):
         return ""
     return address if "\\" not in address and not any(ord(letter) < 32 for letter in address) else ""
+
+
+def home_of(role: str) -> str:
+    """Where a person's work begins: a nurse's with her list, everybody else's with the panel."""
+    return "/alerts" if role == "nurse" else "/"
 
 
 def _is_own_action() -> bool:

@@ -21,7 +21,7 @@ from jobs.importers.loading.report import ImportReport
 from jobs.importers.number_marks import DECIMAL, FORMS, THOUSANDS
 from models.database import reading
 from models.errors import MyopanelError
-from models.vocabulary import accepted_units, drugs, measures
+from models.vocabulary import accepted_units, drugs, measures, written_unit
 from models.waiting import waiting_groups
 
 IMPORTERS = ("nurse", "physician", "admin")
@@ -196,7 +196,9 @@ def flow_shown(report: ImportReport, *, done: bool) -> Any:
         [
             fact["mrn"],
             measures()[fact["measure"]].short_label,
-            f"{fact['comparator']}{fact['value']:g} {fact['unit']}" if fact["value"] is not None else fact["status"],
+            f"{fact['comparator']}{fact['value']:g} {written_unit(fact['unit'])}"
+            if fact["value"] is not None
+            else fact["status"],
             "" if fact["upper_limit"] is None else f"up to {fact['upper_limit']:g}",
             fact["date"],
         ]

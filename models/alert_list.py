@@ -3,7 +3,7 @@
 import datetime as dt
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from models.alert import Alert, AlertEvent
+from models.alert_filter import EVERYTHING, Only
 from models.alert_lifecycle import ASIDE, aside, history, last_action, needs_a_look, state_of
 from models.assessment import EvaluationRun
 from models.event import ClinicalEvent
@@ -35,16 +36,17 @@ _ALERT_COLUMNS = (
     "suggested_action", "clears_when", "cannot_tell_because", "numbers", "evidence", "opened_at", "owner",
     "acknowledged_at", "acknowledged_by", "snoozed_until", "lapses_on", "worsened_at", "settled_at", "seen_at",
     "resolved_at", "withdrawn_at", "covered_by", "escalation", "previous_id", "brought_by",
-    "handled_at", "handled_on",
+    "handled_at", "handled_on", "ended_at",
 )  # fmt: skip
 _COLUMNS = (
     *(getattr(_A, name) for name in _ALERT_COLUMNS),
-    _A.set_aside, _A.ended_at, _P.mrn, _P.given_name, _P.family_name, _P.diagnosis, _P.clinician,
+    _A.set_aside, _P.mrn, _P.given_name, _P.family_name, _P.diagnosis, _P.clinician,
 )  # fmt: skip
 _RUNNING = sa.and_(_A.ended_at.is_(None), _P.status == "active")
 # Of some patients, along their index: the index of all that runs is the clinic's, and no database should take it.
 _RUNNING_OF = sa.and_(sa.func.coalesce(_A.ended_at, sa.null()).is_(None), _P.status.not_in(LEFT))
-_UNSEEN = sa.and_(_A.ended_at.is_not(None), _A.seen_at.is_(None), _A.resolved_at.is_(None))
+UNSEEN = sa.and_(_A.ended_at.is_not(None), _A.seen_at.is_(None), _A.resolved_at.is_(None))
+"""Ended by itself, and nobody has looked: `needs_a_look` for the database."""
 
 
 def alert_rows(session: Session, today: dt.date, *, ids: Sequence[int] | None = None) -> list[dict[str, Any]]:
@@ -55,7 +57,7 @@ def alert_rows(session: Session, today: dt.date, *, ids: Sequence[int] | None = 
     `clinician`.
     """
     if ids is None:
-        unseen = _joined(_UNSEEN).order_by(_A.ended_at.desc()).limit(UNSEEN_SHOWN)
+        unseen = _joined(UNSEEN).order_by(_A.ended_at.desc()).limit(UNSEEN_SHOWN)
         everything = [*session.execute(_joined(_RUNNING)), *session.execute(unseen)]
         return _ordered(session, everything, today, stands=True)
     found = [row for part in chunks(ids) for row in session.execute(_joined(_A.id.in_(part)))]
@@ -119,13 +121,6 @@ def _view(today: dt.date) -> Any:
     )
 
 
-def _whose(owner: str | None) -> Any:
-    """Alerts of an owner; of nobody where it is empty; None: whoever owns them."""
-    if owner is None:
-        return sa.true()
-    return _A.owner == owner if owner else sa.or_(_A.owner.is_(None), _A.owner == "")
-
-
 @dataclass(frozen=True)
 class AlertCounts:
     """How many alerts stand in each of `VIEWS` (`todo`: in all of `TO_DO`), and of how many patients in those asked."""
@@ -135,37 +130,50 @@ class AlertCounts:
 
 
 def alert_counts(
-    session: Session, today: dt.date, *, owner: str | None = None, people_of: Sequence[str] = ("todo",)
+    session: Session, today: dt.date, *, only: Only = EVERYTHING, people_of: Sequence[str] = ("todo",)
 ) -> AlertCounts:
     """What every page, print, message and tab counts.
 
     Args:
-        owner: see `alert_page`.
+        only: which of them are counted.
         people_of: the views of which patients are counted too: of each, somebody stands in several.
     """
-    inside = _listed(today, owner)
+    inside = _listed(today, only)
     query = sa.select(inside.c.view, sa.func.count()).group_by(inside.c.view)
     alerts = Counter({str(name): int(count) for name, count in session.execute(query)})
     alerts["todo"] = sum(alerts[view] for view in TO_DO)
-    unseen = sa.select(_A.patient_id).where(_UNSEEN, _whose(owner)).limit(UNSEEN_SHOWN).subquery()
+    unseen = sa.select(_A.patient_id).where(UNSEEN, only.condition).limit(UNSEEN_SHOWN).subquery()
     settled = sa.select(sa.func.count(), sa.func.count(sa.distinct(unseen.c.patient_id))).select_from(unseen)
     alerts["settled"], people = (int(count) for count in session.execute(settled).one())
     patients = Counter({"settled": people} if "settled" in people_of else {})
     for name in people_of:
         if name not in {"settled", "done"}:
-            patients[name] = _counted(session, today, owner, name)[1]
+            patients[name] = _counted(session, today, only, name)[1]
     return AlertCounts(alerts, patients)
+
+
+def rule_counts(session: Session, today: dt.date, views: Sequence[str]) -> dict[str, int]:
+    """How many alerts of each rule stand in some of `VIEWS` (settled ones apart), most first."""
+    query = (
+        sa.select(_A.rule, sa.func.count())
+        .where(_A.ended_at.is_(None), _A.patient_id.not_in(ids_of_left()), _view(today).in_(list(views)))
+        .group_by(_A.rule)
+    )
+    if set(views) == {"settled"}:
+        query = sa.select(_A.rule, sa.func.count()).where(UNSEEN).group_by(_A.rule)
+    found = {str(row[0]): int(row[1]) for row in session.execute(query)}
+    return dict(sorted(found.items(), key=lambda one: (-one[1], one[0])))
 
 
 def todo_count(session: Session, today: dt.date) -> int:
     """How many alerts ask for something now."""
-    inside = _listed(today, None)
+    inside = _listed(today, EVERYTHING)
     query = sa.select(sa.func.count()).where(inside.c.view.in_(TO_DO))
     return int(session.execute(query).scalar_one())
 
 
-def _counted(session: Session, today: dt.date, owner: str | None, name: str) -> tuple[int, int]:
-    inside = _listed(today, owner)
+def _counted(session: Session, today: dt.date, only: Only, name: str) -> tuple[int, int]:
+    inside = _listed(today, only)
     query = sa.select(sa.func.count(), sa.func.count(sa.distinct(inside.c.patient_id)))
     count, people = session.execute(query.where(inside.c.view.in_(TO_DO if name == "todo" else (name,)))).one()
     return int(count), int(people)
@@ -197,33 +205,33 @@ def todo_by_owner(session: Session, today: dt.date) -> dict[str, int]:
     return {str(row[0]): int(row[1]) for row in session.execute(query)}
 
 
-def _listed(today: dt.date, owner: str | None) -> Any:
+def _listed(today: dt.date, only: Only) -> Any:
     """Running alerts of patients under care with their view, read off the index of what runs."""
     # Alerts of who left end with the next evaluation.
-    inside = sa.and_(_A.ended_at.is_(None), _whose(owner), _A.patient_id.not_in(ids_of_left()))
+    inside = sa.and_(_A.ended_at.is_(None), only.condition, _A.patient_id.not_in(ids_of_left()))
     return sa.select(_A.patient_id, _view(today).label("view")).where(inside).subquery()
 
 
 def alert_page(
-    session: Session, today: dt.date, views: Sequence[str], start: int, people: int, *, owner: str | None = None
+    session: Session, today: dt.date, views: Sequence[str], start: int, people: int, *, only: Only = EVERYTHING
 ) -> tuple[list[dict[str, Any]], bool]:
     """The alerts in some of `VIEWS` of a part of the patients, and whether there are more patients.
 
     Args:
         start: how many patients of the list to pass over.
         people: of how many patients.
-        owner: whose alerts; empty for nobody's, None for everybody's.
+        only: which of the alerts.
     """
     if set(views) == {"settled"}:
-        rows = _ordered(session, session.execute(_unseen_of(owner)).all(), today)
+        rows = _ordered(session, session.execute(_unseen_of(only)).all(), today)
         who = list(dict.fromkeys(row["patient_id"] for row in rows))
         kept = set(who[start : start + people])
         return [row for row in rows if row["patient_id"] in kept], len(who) > start + people
-    inside = sa.and_(_RUNNING_OF, _view(today).in_(list(views)), _whose(owner))
+    inside = sa.and_(_RUNNING_OF, _view(today).in_(list(views)), only.condition)
     if set(views) <= set(TO_DO):
         who = _people_by_place(session, today, inside, start, people + 1)
     else:
-        all_of_them = sa.and_(_RUNNING, _view(today).in_(list(views)), _whose(owner))
+        all_of_them = sa.and_(_RUNNING, _view(today).in_(list(views)), only.condition)
         who = _people_by_worst(session, today, all_of_them, start, people + 1)
     found = [
         row
@@ -236,8 +244,8 @@ def alert_page(
     return rows, len(who) > people
 
 
-def _unseen_of(owner: str | None) -> Any:
-    return _joined(sa.and_(_UNSEEN, _whose(owner))).order_by(_A.ended_at.desc()).limit(UNSEEN_SHOWN)
+def _unseen_of(only: Only) -> Any:
+    return _joined(sa.and_(UNSEEN, only.condition)).order_by(_A.ended_at.desc()).limit(UNSEEN_SHOWN)
 
 
 def _people_by_place(session: Session, today: dt.date, inside: Any, start: int, count: int) -> list[int]:
@@ -345,11 +353,14 @@ DONE_SHOWN = 500
 """At most so many alerts that were dealt with on a day are listed."""
 
 
-def actions_since(session: Session, since: dt.datetime, *, by: str | None = None) -> dict[int, AlertEvent]:
+def actions_since(
+    session: Session, since: dt.datetime, *, by: Collection[str] | None = None, only: Only = EVERYTHING
+) -> dict[int, AlertEvent]:
     """By alert, the last thing that a person did to it since a moment and that can still be taken back.
 
     Args:
-        by: only what this person did.
+        by: only what one of these people did.
+        only: of which alerts, whoever owns them.
     """
     lately = (
         sa.select(col(AlertEvent.alert_id))
@@ -357,11 +368,13 @@ def actions_since(session: Session, since: dt.datetime, *, by: str | None = None
         # Spelled as the index of people's events is, so that SQLite uses it.
         .where(sa.text("alert_event.by <> 'myopanel'"), col(AlertEvent.at) >= since)
     )
+    if not only.everything:
+        lately = lately.where(col(AlertEvent.alert_id).in_(sa.select(_A.id).where(only.whoever.condition)))
     touched = [int(row[0]) for row in session.execute(lately)]
     found: dict[int, AlertEvent] = {}
     for number, events in history(session, touched).items():
         action = last_action(events)
-        if action is not None and action.at >= since and by in {None, action.by}:
+        if action is not None and action.at >= since and (by is None or action.by in by):
             found[number] = action
     return found
 
@@ -371,6 +384,19 @@ def done_rows(session: Session, today: dt.date, actions: Mapping[int, AlertEvent
     chosen = sorted(actions, key=lambda number: (actions[number].at, actions[number].id or 0), reverse=True)
     rows = {row["id"]: row for row in alert_rows(session, today, ids=chosen[:DONE_SHOWN])}
     return [rows[number] | {"action": actions[number]} for number in chosen if number in rows]
+
+
+def ended_since(
+    session: Session, people: Sequence[int], rules: Sequence[str], since: dt.datetime
+) -> list[tuple[int, str, str, dt.datetime]]:
+    """Alerts of some patients and rules that settled since a moment: patient, rule, subject, when."""
+    found: list[tuple[int, str, str, dt.datetime]] = []
+    for part in chunks(people):
+        query = sa.select(_A.patient_id, _A.rule, _A.subject, _A.settled_at).where(
+            _A.patient_id.in_(part), _A.rule.in_(list(rules)), _A.settled_at >= since
+        )
+        found += [(int(row[0]), str(row[1]), str(row[2]), row[3]) for row in session.execute(query)]
+    return found
 
 
 def newest_event(session: Session) -> int:

@@ -10,13 +10,13 @@ from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
-from sqlmodel import Session, col
+from sqlmodel import Session
 
 from models.alert_list import todo_count
 from models.assessment import Assessment
 from models.labs_due import Wanted, patients_to_take
 from models.list_order import CANNOT_TELL, NOTHING, Asks, floor
-from models.patient import LEFT, Patient, ids_of_left, name_of
+from models.patient import LEFT, Patient, ids_of_left, name_of, says
 from models.patient_summary import PatientGap, PatientSummary, chunks
 from models.standing import alerts_behind, quiet_word
 
@@ -90,7 +90,7 @@ def search_patients(session: Session, text: str, *, limit: int = 8) -> list[dict
         return []
     table: Any = Patient
     query = sa.select(table.mrn, table.given_name, table.family_name, table.diagnosis, table.birth_date, table.status)
-    query = query.where(*(_says(word, start_of_mrn=True) for word in words[:6]))
+    query = query.where(*(says(word, start_of_mrn=True) for word in words[:6]))
     first = words[0]
     rank = sa.case((table.mrn == first, 0), (table.family_name.ilike(f"{first}%"), 1), else_=2)
     found = session.execute(query.order_by(table.status != "active", rank, table.family_name, table.mrn).limit(limit))
@@ -104,17 +104,6 @@ def search_patients(session: Session, text: str, *, limit: int = 8) -> list[dict
         }
         for row in found
     ]
-
-
-def _says(word: str, *, start_of_mrn: bool = False) -> Any:
-    """Whether the name has a word, or the record number has it (or starts with it)."""
-    plain = word.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
-    number = f"{plain}%" if start_of_mrn else f"%{plain}%"
-    return sa.or_(
-        col(Patient.mrn).ilike(number, escape="\\"),
-        col(Patient.family_name).ilike(f"%{plain}%", escape="\\"),
-        col(Patient.given_name).ilike(f"%{plain}%", escape="\\"),
-    )
 
 
 # ------------------------------------------------------------------------------------------------------------ the panel
@@ -185,7 +174,7 @@ def _chosen(asked: Asked, *columns: Any) -> Any:
 
 
 def _conditions(asked: Asked) -> list[Any]:
-    found = [_says(word) for word in asked.words]
+    found = [says(word) for word in asked.words]
     if asked.clinicians:
         found.append(sa.func.lower(_P.clinician).in_(asked.clinicians))
     if asked.severity == "cannot_tell":

@@ -59,6 +59,17 @@ def ids_of_left() -> Any:
     return sa.select(col(Patient.id)).where(col(Patient.status).in_(LEFT))
 
 
+def says(word: str, *, start_of_mrn: bool = False) -> Any:
+    """Whether the name has a word, or the record number has it (or starts with it)."""
+    plain = word.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
+    number = f"{plain}%" if start_of_mrn else f"%{plain}%"
+    return sa.or_(
+        col(Patient.mrn).ilike(number, escape="\\"),
+        col(Patient.family_name).ilike(f"%{plain}%", escape="\\"),
+        col(Patient.given_name).ilike(f"%{plain}%", escape="\\"),
+    )
+
+
 def name_of(row: Any) -> str:
     """Given and family name of a row of patients, or the record number where neither is known."""
     return " ".join(part for part in (row.given_name, row.family_name) if part) or str(row.mrn)

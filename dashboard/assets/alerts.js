@@ -9,13 +9,14 @@
   var WORDS = { urgent: "Today", action: "This week", watch: "Next visit" };
   var TITLES = { acknowledge: "Acknowledge", snooze: "Snooze", assign: "Assign", resolve: "Resolve", comment: "Comment", seen: "Mark as seen", "take-over": "Take over" };
   var FIELDS = { acknowledge: ["reason", "note"], snooze: ["snooze-reason", "until", "note"], assign: ["to", "note"], resolve: ["outcome", "note"], comment: ["note"], seen: ["note"], "take-over": [] };
-  var who = "all", show = "todo";
+  var who = "all", show = "todo", only = { q: "", rule: "", sev: "" };
+  var unfolded = {};  // visits whose alerts stand below their line
   var PHONE_ACTS = 76;
   var WIDE = 1180;   // pixels from which all actions stand in the row
   var AT_ONCE = { acknowledge: 1, seen: 1 };  // the others need words, a day or a person
   var TWICE = 350;   // milliseconds within which a second press of the same key is the first one's echo
   var KEPT = 600000; // how long what was done is offered for taking back beside the list; later from "Done today"
-  var busy = {}, seen = null, leaving = 0;
+  var busy = {}, seen = null, leaving = 0, folding = 0;
   var PEOPLE = 200;  // patients asked for at a time
 
   function page() { return document.querySelector('[data-keys="alerts"]'); }
@@ -26,7 +27,7 @@
   cells.AlertPatient = function (props) {
     var d = props.data, index = props.node.rowIndex;
     var above = index > 0 ? props.api.getDisplayedRowAtIndex(index - 1) : null;
-    var same = above && above.data && above.data.m === d.m;
+    var same = above && above.data && above.data.m === d.m && !window.myopanelNarrow();
     var path = window.myopanelPatientPath(d.m);
     return h("div", { className: "c-two", style: same ? { opacity: 0 } : null },
       h("a", {
@@ -46,9 +47,17 @@
     return h("div", null, h("div", { className: "c-two" }, h("span", { className: "c-strong" }, d.n, h("span", { className: "c-sub", style: { fontWeight: 400 } }, " " + d.m))), what(d));
   };
   function what(d) {
-    return h("div", { style: { display: "flex", gap: 10, alignItems: "flex-start", minWidth: 0 } },
+    return h("div", { className: d.part ? "what what-part" : "what" },
       h("span", { className: "sev sev-" + d.s, style: { height: 20 }, title: WORDS[d.s] }, h("span", { className: "sev-icon", "aria-hidden": true }), h("span", { className: "only-read" }, WORDS[d.s] + ": ")),
-      h("div", { className: "c-two" }, h("span", { className: "c-wrap", title: d.t }, d.t), h("span", { className: "c-sub", title: d.f }, d.f ? (show === "done" ? "" : "First: ") + d.f : "")));
+      h("div", { className: "c-two" }, h("span", { className: "c-wrap", title: d.t }, d.t),
+        h("span", { className: "what-first" }, h("span", { className: "c-sub", title: d.f }, d.f ? (show === "done" || d.v === "settled" ? "" : "First: ") + d.f : ""), d.ids ? folder(d) : null)));
+  }
+  function folder(d) {
+    return h("button", {
+      type: "button", className: "fold", tabIndex: -1, "aria-expanded": String(!!unfolded[d.id]), title: (unfolded[d.id] ? "Fold" : "Show each") + " (e)",
+      "aria-label": (unfolded[d.id] ? "Fold the " : "Show each of ") + d.ids.length + " alerts of " + d.n,
+      onClick: function (event) { event.stopPropagation(); folding = Date.now(); fold(d.id); }
+    }, d.ids.length + " alerts ", h("span", { className: "fold-mark", "aria-hidden": true }));
   }
 
   cells.AlertSince = function (props) {
@@ -71,9 +80,9 @@
       }, label);
     }
     function doing(kind) { return function () { begin(kind, [d]); }; }
-    if (show === "done") { return h("div", { className: "row-actions" }, button("Undo", function () { takeBack({ events: [d.u] }, [d]); })); }
+    if (show === "done") { return h("div", { className: "row-actions" }, button("Undo", function () { takeBack({ events: [].concat(d.u) }, [d]); })); }
     // On a telephone the row itself opens what else can be done.
-    var more = narrow && !window.myopanelNarrow() ? [button("⋯", function () { open(d.id); }, "More", "more")] : [];
+    var more = narrow && !window.myopanelNarrow() ? [button("⋯", function () { open(d); }, "More", "more")] : [];
     if (d.v === "settled") { return h("div", { className: "row-actions" }, [button("Seen", doing("seen"), "Mark as seen")].concat(more)); }
     var first = d.v === "acknowledged" ? [] : [button("Ack", doing("acknowledge"), "Acknowledge")];
     if (narrow) { return h("div", { className: "row-actions" }, first.concat(more)); }
@@ -83,33 +92,79 @@
   // ---------------------------------------------------------------------------------------------- views and counts
   // Which alerts are shown is decided by the server; more patients are asked for as one scrolls towards the end.
   var shown = { parts: 0, more: false, asking: false };
-  function address(part) {
+  // The words of the address: one order here, in early/rows.js, and on the server.
+  function asking() {
     var query = new URLSearchParams();
     if (who !== "all") { query.set("who", who); }
     if (show !== "todo") { query.set("show", show); }
+    ["q", "rule", "sev"].forEach(function (name) { if (only[name]) { query.set(name, only[name]); } });
+    return query;
+  }
+  function filtered() { return who !== "all" || only.q || only.rule || only.sev; }
+  function address(part) {
+    var query = asking();
     query.set("start", part * PEOPLE); query.set("count", PEOPLE);
     return "/alerts/rows?" + query.toString();
   }
   function load(api) {
-    var asked = who + " " + show, parts = [];
+    var asked = String(asking()), parts = [];
     // As many parts as are on the screen already, so that nothing jumps.
     for (var part = 0; part < Math.max(1, shown.parts); part += 1) { parts.push(window.myopanelRows(address(part))); }
     return Promise.all(parts).then(function (found) {
-      if (api.isDestroyed() || asked !== who + " " + show) { return; }
-      var rows = [];
-      found.forEach(function (one) { rows = rows.concat(one.rows); });
+      if (api.isDestroyed() || asked !== String(asking())) { return; }
+      kept = found;
       shown.parts = found.length;
       shown.more = found[found.length - 1].more;
       // What happens after the first part was read, nobody has seen here.
       seen = found[0].seen;
-      var at = focused(api);
-      api.setGridOption("rowData", rows);
-      stay(api, at);
-      recount(api, found[0].counts, found[0].people);
+      draw(api);
+      recount(api, found[0]);
       group(found[0].group);
+      settledLine(found[0].settled);
       unread("");
       window.myopanelFirstRow();
     }, function () { unread("The list could not be read: what you see may be out of date."); });
+  }
+  // One line for the alerts that one visit ends, at the place of the first of them; unfolded, each stands below it.
+  var kept = [];
+  function folded(parts) {
+    var rows = [];
+    parts.forEach(function (part) {
+      var begun = {};
+      part.rows.forEach(function (d) {
+        var line = d.g && part.visits[d.g];
+        if (!line) { rows.push(d); return; }
+        if (begun[d.g]) { return; }
+        begun[d.g] = true;
+        var their = part.rows.filter(function (one) { return one.g === d.g; });
+        var head = Object.assign({}, d, line, { id: d.g, ids: their.map(function (one) { return one.id; }) });
+        if (d.u) { head.u = their.map(function (one) { return one.u; }); }
+        rows.push(head);
+        if (unfolded[d.g]) { their.forEach(function (one) { rows.push(Object.assign({}, one, { part: true })); }); }
+      });
+    });
+    return rows;
+  }
+  function draw(api) {
+    var at = focused(api), chosen = api.getSelectedNodes().map(function (node) { return node.id; });
+    api.setGridOption("rowData", folded(kept));
+    chosen.forEach(function (id) { var node = api.getRowNode(id); if (node) { node.setSelected(true); } });
+    stay(api, at);
+    if (api.getDisplayedRowCount()) { api.hideOverlay(); } else { api.showNoRowsOverlay(); }
+    api.refreshCells({ columns: ["patient", "t"], force: true });
+  }
+  function fold(id) {
+    var api = grid();
+    if (!api) { return; }
+    if (unfolded[id]) { delete unfolded[id]; } else { unfolded[id] = true; }
+    draw(api);
+    api.resetRowHeights();
+  }
+  // The alerts of some lines, each once: a line and one of its own may both be chosen.
+  function idsOf(rows) {
+    var found = [];
+    rows.forEach(function (d) { (d.ids || [d.id]).forEach(function (id) { if (found.indexOf(id) < 0) { found.push(id); } }); });
+    return found;
   }
   // The row in which somebody stands stays theirs when rows above it leave.
   function focused(api) {
@@ -125,16 +180,55 @@
   function loadMore(api) {
     if (!shown.more || shown.asking || api.getLastDisplayedRowIndex() < api.getDisplayedRowCount() - 20) { return; }
     shown.asking = true;
-    var asked = who + " " + show;
+    var asked = String(asking());
     window.myopanelRows(address(shown.parts)).then(function (found) {
       shown.asking = false;
-      if (api.isDestroyed() || asked !== who + " " + show) { return; }
+      if (api.isDestroyed() || asked !== String(asking())) { return; }
       shown.parts += 1;
       shown.more = found.more;
-      api.applyTransaction({ add: found.rows });
+      kept = kept.concat([found]);
+      api.applyTransaction({ add: folded([found]) });
     }, function () { shown.asking = false; });
   }
 
+  function el(kind, text, attributes) {
+    var made = document.createElement(kind);
+    made.textContent = text;
+    Object.keys(attributes || {}).forEach(function (name) { made.setAttribute(name, attributes[name]); });
+    return made;
+  }
+  // A line above the list: what it says, and its buttons. It is drawn anew with every refresh; who stood on one of its
+  // buttons stands there still.
+  function told(line, parts, buttons) {
+    var had = document.activeElement && line.contains(document.activeElement) ? document.activeElement.getAttribute("data-alerts-group") : null;
+    var text = document.createElement("span"), acts = document.createElement("span");
+    text.className = "said"; acts.className = "acts";
+    parts.forEach(function (part) { text.append(part, " "); });
+    buttons.forEach(function (part) { acts.append(part); });
+    line.replaceChildren(text, acts);
+    var again = had && line.querySelector('[data-alerts-group="' + had + '"]');
+    if (again) { again.focus(); }
+  }
+  // What ended by itself since somebody looked: one line, one key, one way back.
+  var ended = null;
+  function settledLine(found) {
+    var line = document.getElementById("alerts-settled");
+    if (!line) { return; }
+    ended = found || null;
+    line.hidden = !ended;
+    if (!ended) { return; }
+    var buttons = [el("button", show === "settled" ? "Back to the list" : "Open", { type: "button", "class": "button-quiet", "data-alerts-show": show === "settled" ? "todo" : "settled", "data-alerts-group": "open" })];
+    if (mayAct()) {
+      var all = el("button", ended.ids.length > 1 ? "Mark all as seen " : "Mark as seen ", { type: "button", "class": "button-quiet", "data-alerts-act": "seen-all", "data-alerts-group": "seen" });
+      all.append(el("kbd", "y"));
+      buttons.push(all);
+    }
+    told(line, [el("b", ended.lead + "."), el("span", ended.rest, { "class": "quiet", title: ended.rest })], buttons);
+  }
+  function seenAll() {
+    if (!ended || !mayAct() || busy.ended) { return; }
+    send("seen", [{ id: "ended", ids: ended.ids, m: "", n: "", t: "" }], {}, false);
+  }
   // What a new version (or a rule switched on) asks waits as one line, until somebody opens it or takes it over.
   var waiting = null;
   function group(found) {
@@ -143,27 +237,13 @@
     waiting = found;
     line.hidden = !found || !(show === "todo" || show === "new");
     if (line.hidden) { return; }
-    function el(kind, text, attributes) {
-      var made = document.createElement(kind);
-      made.textContent = text;
-      Object.keys(attributes || {}).forEach(function (name) { made.setAttribute(name, attributes[name]); });
-      return made;
-    }
-    var had = document.activeElement && line.contains(document.activeElement) ? document.activeElement.getAttribute("data-alerts-group") : null;
     var open = show === "new";
     var parts = [el("b", found.lead + "."), el("span", found.rest, { "class": "quiet" })];
     var buttons = [el("button", open ? "Back to the list" : "Open", { type: "button", "class": "button-quiet", "data-alerts-show": open ? "todo" : "new", "data-alerts-group": "open" })];
     if (mayAct()) {
       buttons.push(el("button", open ? "Take the rest over into the list" : "Take over into the list", { type: "button", "class": "button-quiet", "data-alerts-act": "take-over-rest", "data-alerts-group": "take" }));
     }
-    var text = document.createElement("span"), acts = document.createElement("span");
-    text.className = "said"; acts.className = "acts";
-    parts.forEach(function (part) { text.append(part, " "); });
-    buttons.forEach(function (part) { acts.append(part); });
-    line.replaceChildren(text, acts);
-    // The line is drawn anew with every refresh; who stood on one of its buttons stands there still.
-    var again = had && line.querySelector('[data-alerts-group="' + had + '"]');
-    if (again) { again.focus(); }
+    told(line, parts, buttons);
   }
 
   function unread(why) {
@@ -171,16 +251,17 @@
     if (line) { line.textContent = why; line.hidden = !why; }
   }
 
-  function recount(api, counts, people) {
-    var line = document.getElementById("alerts-count"), count = counts[show] || 0, of = people[show];
-    if (line) { line.textContent = count + (count === 1 ? " alert" : " alerts") + (of === undefined ? "" : " of " + of + (of === 1 ? " patient" : " patients")); }
+  function recount(api, told) {
+    var counts = told.counts, line = document.getElementById("alerts-count"), count = counts[show] || 0, of = told.people[show];
+    var alerts = told.of === null || told.of === undefined ? count + (count === 1 ? " alert" : " alerts") : count + " of " + told.of + (told.of === 1 ? " alert" : " alerts");
+    if (line) { line.textContent = alerts + (of === undefined ? "" : (told.of === null || told.of === undefined ? " of " : ", ") + of + (of === 1 ? " patient" : " patients")); }
+    var clear = document.getElementById("alerts-clear-filters");
+    if (clear) { clear.hidden = !filtered(); }
     var print = document.getElementById("alerts-print");
     if (print) {
       print.hidden = show === "done";
-      var query = new URLSearchParams();
-      if (who !== "all") { query.set("who", who); }
-      if (show !== "todo") { query.set("show", show); }
-      print.href = "/alerts/print" + (query.toString() ? "?" + query : "");
+      var query = asking().toString();
+      print.href = "/alerts/print" + (query ? "?" + query : "");
     }
     document.querySelectorAll("[data-alerts-count]").forEach(function (el) { el.textContent = String(counts[el.getAttribute("data-alerts-count")] || 0); });
     document.querySelectorAll("[data-alerts-show]").forEach(function (el) { 
@@ -192,14 +273,12 @@
     });
     document.querySelectorAll("[data-alerts-not]").forEach(function (el) { el.hidden = el.getAttribute("data-alerts-not") === show; });
     document.querySelectorAll("[data-alerts-only]").forEach(function (el) { el.hidden = el.getAttribute("data-alerts-only") !== show; });
-    if (api.getDisplayedRowCount()) { api.hideOverlay(); } else { api.showNoRowsOverlay(); }
-    api.refreshCells({ columns: ["patient"], force: true });
   }
 
   // What decides is not cut: a reason that needs it gets a second line.
   funcs.alertsRowHeight = function (d) {
     var width = window.innerWidth, phone = window.myopanelNarrow();
-    var room = width - (phone ? 42 + PHONE_ACTS : 42 + 200 + (width > WIDE ? 190 + 110 + 268 : 168 + 80 + 112)) - 44;
+    var room = width - (phone ? 42 + PHONE_ACTS : 42 + 200 + (width > WIDE ? 190 + 110 + 268 : 168 + 80 + 112)) - 44 - (d && d.part ? 18 : 0);
     var lines = d && d.t && d.t.length * 7.4 > room ? 2 : 1;
     return (phone ? 77 : 57) + (lines - 1) * 20;
   };
@@ -216,10 +295,12 @@
   window.addEventListener("resize", function () { var api = grid(); if (api) { fit(api); } });
 
   C.myopanelAlerts = {
-    filter: function (chosenWho, chosenShow) {
+    filter: function (chosenWho, chosenShow, words, rule, severity) {
+      if (chosenShow !== show) { unfolded = {}; }
       who = chosenWho || "all"; show = chosenShow || "todo";
+      only = { q: (words || "").trim(), rule: rule || "", sev: severity || "" };
       shown = { parts: 0, more: false, asking: false };
-      window.myopanelWriteQuery({ who: who === "all" ? "" : who, show: show === "todo" ? "" : show });
+      window.myopanelWriteQuery(Object.fromEntries(asking()));
       return window.dash_ag_grid.getApiAsync(GRID).then(function (api) {
         if (!api.myopanelReady) {
           api.myopanelReady = true;
@@ -239,9 +320,9 @@
       return window.dash_clientside.no_update;
     },
     clicked: function (cell) {
-      // The name leads to the patient; the grid hears of the click all the same.
-      if (Date.now() - leaving < 400) { return window.dash_clientside.no_update; }
-      if (cell && cell.rowId !== undefined && cell.colId !== "actions" && cell.colId !== "ag-Grid-SelectionColumn") { open(cell.rowId); }
+      // The name leads to the patient, the count unfolds; the grid hears of the click all the same.
+      if (Date.now() - Math.max(leaving, folding) < 400) { return window.dash_clientside.no_update; }
+      if (cell && cell.rowId !== undefined && cell.colId !== "actions" && cell.colId !== "ag-Grid-SelectionColumn") { openRow(cell.rowId); }
       return window.dash_clientside.no_update;
     },
     // Whoever read the drawer stands in its row again.
@@ -263,7 +344,23 @@
     }
   };
 
-  function open(id) { set("alerts-open", { data: { id: id, at: Date.now() } }); }
+  function open(d) { set("alerts-open", { data: { id: d.id, ids: d.ids || null, at: Date.now() } }); }
+  function openRow(id) {
+    var api = grid(), node = api && api.getRowNode(String(id));
+    open(node ? node.data : { id: id });
+  }
+
+  // The rules are counted when their list is opened first.
+  var counted = "";
+  document.addEventListener("focusin", function (event) {
+    if (!event.target || event.target.id !== "alerts-rule" || counted === show) { return; }
+    counted = show;
+    window.myopanelRows("/alerts/choices?show=" + encodeURIComponent(show)).then(function (found) { set("alerts-rule", { data: found.rule }); }, function () { counted = ""; });
+  });
+  function clearFilters() {
+    set("alerts-who", { value: "all" });
+    set("alerts-q", { value: "" }); set("alerts-rule", { value: null }); set("alerts-sev", { value: null });
+  }
 
   function selected(api) {
     var bar = document.getElementById("alerts-bulk");
@@ -271,13 +368,13 @@
     var rows = api.getSelectedRows();
     bar.hidden = !rows.length;
     var said = bar.querySelector("[data-alerts-selected]");
-    if (said) { said.textContent = rows.length + " selected"; }
+    if (said) { said.textContent = idsOf(rows).length + " selected"; }
   }
 
   // ------------------------------------------------------------------------------------------------------- acting
   function begin(kind, rows, inWords) {
     rows = rows.filter(function (d) { return !busy[d.id]; });
-    if (kind === "undo") { takeBack({ events: rows.map(function (d) { return d.u; }).filter(Boolean) }, rows); return; }
+    if (kind === "undo") { takeBack({ events: [].concat.apply([], rows.map(function (d) { return d.u || []; })) }, rows); return; }
     // What was done today is only taken back there, unless its drawer is open.
     if (show === "done" && !document.querySelector("[data-alerts-drawer]")) { return; }
     if (!mayAct() || !rows.length || !TITLES[kind]) { return; }
@@ -285,8 +382,8 @@
     if ((AT_ONCE[kind] && !inWords) || (kind === "take-over" && rows[0].id !== "rest")) { send(kind, rows, {}, false); return; }
     var patients = {};
     rows.forEach(function (d) { patients[d.m] = 1; });
-    var count = Object.keys(patients).length;
-    set("alerts-what", { children: rows.length === 1 ? rows[0].n + ": " + rows[0].t : rows.length + " alerts of " + count + (count === 1 ? " patient" : " patients") });
+    var count = Object.keys(patients).length || 1;
+    set("alerts-what", { children: rows.length === 1 ? rows[0].n + ": " + rows[0].t : idsOf(rows).length + " alerts of " + count + (count === 1 ? " patient" : " patients") });
     set("alerts-refused", { children: null });
     set("alerts-note", { value: "" });
     set("alerts-command", { data: { kind: kind, rows: rows } });
@@ -345,7 +442,7 @@
     // A selection ends with the action, whatever the answer.
     if (api) { api.deselectAll(); }
     if (fromDialog) { window.myopanelBusy && window.myopanelBusy("alerts-apply", true); }
-    var ids = rows.map(function (d) { return d.id; });
+    var ids = idsOf(rows);
     post("/alerts/act", { kind: kind, ids: ids, form: form, seen: asOf }).then(function (told) {
       if (fromDialog) {
         var stays = told.refused.length && !told.done.length;
@@ -379,7 +476,7 @@
     set("alerts-version", { data: told.version });
     set("shell-refresh", { data: { quiet: told.version } });
     var drawer = document.querySelector("[data-alerts-drawer]");
-    if (drawer && rows.some(function (d) { return String(d.id) === drawer.getAttribute("data-alerts-drawer"); })) { open(drawer.getAttribute("data-alerts-drawer")); }
+    if (drawer && rows.some(function (d) { return String(d.id) === drawer.getAttribute("data-alerts-drawer"); })) { open(ofDrawer(drawer)); }
   }
 
   // What was done stands beside the list with its Undo for ten minutes; earlier things follow when the last is taken back.
@@ -433,13 +530,18 @@
     begin("take-over", [{ id: "rest", m: "", n: waiting.all, t: "they go into the list, each at its place" }]);
   }
 
+  // What a drawer shows, which may have left the list: one alert, or those of a visit.
+  function ofDrawer(drawer) {
+    var ids = drawer.getAttribute("data-alerts-ids");
+    return { id: drawer.getAttribute("data-alerts-drawer"), ids: ids ? ids.split(" ") : undefined, m: "", n: drawer.getAttribute("data-alerts-label"), t: "" };
+  }
   function targets() {
     var drawer = document.querySelector("[data-alerts-drawer]");
     var api = grid();
     if (drawer && api) {
       var node = api.getRowNode(drawer.getAttribute("data-alerts-drawer"));
       if (node) { return [node.data]; }
-      return [{ id: drawer.getAttribute("data-alerts-drawer"), m: "", n: drawer.getAttribute("data-alerts-label"), t: "" }];
+      return [ofDrawer(drawer)];
     }
     if (!api) { return []; }
     var chosen = api.getSelectedRows();
@@ -456,16 +558,47 @@
     var until = el.closest("[data-alerts-until]");
     if (until) { set("alerts-until", { value: until.getAttribute("data-alerts-until") }); return; }
     if (el.closest("#alerts-undo-button")) { undoLast(); return; }
+    if (el.closest("#alerts-clear-filters")) { clearFilters(); return; }
+    var part = el.closest("[data-alerts-open]");
+    if (part) { open({ id: part.getAttribute("data-alerts-open") }); return; }
     var back = el.closest("[data-alerts-undo]");
     if (back) { takeBack({ events: [back.getAttribute("data-alerts-undo")] }, targets()); return; }
     var act = el.closest("[data-alerts-act]");
     if (act) {
       var kind = act.getAttribute("data-alerts-act");
       if (kind === "take-over-rest") { takeOverRest(); return; }
+      if (kind === "seen-all") { seenAll(); return; }
       if (kind === "clear") { var api = grid(); if (api) { api.deselectAll(); } return; }
       begin(kind, targets());
     }
   });
+
+  // ---------------------------------------------------------------------------------------------------------- keys
+  window.myopanelKeys = window.myopanelKeys || {};
+  window.myopanelKeys.alerts = ["Alerts", [
+    ["j k", "Next line, line before"], ["o Enter", "Open what it rests on"], ["p", "Open the patient"], ["e", "Show each alert of a visit, or fold them"],
+    ["x", "Select, or take out of the selection"], ["Shift x", "Select all that is listed, or nothing"]
+  ], [
+    ["a", "Acknowledge"], ["Shift a", "Acknowledge with a reason"], ["s", "Snooze"], ["g", "Assign"], ["r", "Resolve"], ["c", "Comment"],
+    ["m", "Mark as seen what ended by itself"], ["y", "Mark all that ended by itself as seen"], ["t", "Take over what is new"], ["u", "Undo"]
+  ], [
+    ["1 … 9", "To do, Today, This week, … in the order of the page"], ["w", "Whose alerts: mine, my role’s, all, unassigned"], ["f", "Filter by words"],
+    ["0", "Clear the filters"], ["n", "What is new with this version"]
+  ]];
+  var ACTS = { a: "acknowledge", A: "acknowledge", s: "snooze", g: "assign", r: "resolve", c: "comment", m: "seen", t: "take-over" };
+  function chips() { return Array.prototype.filter.call(document.querySelectorAll(".chip[data-alerts-show]"), function (el) { return !el.hidden; }); }
+  function nextWho() {
+    var inputs = Array.prototype.slice.call(document.querySelectorAll("#alerts-who input[type=radio]"));
+    var values = inputs.map(function (el) { return el.value; });
+    if (values.length) { set("alerts-who", { value: values[(values.indexOf(who) + 1) % values.length] }); }
+  }
+  // What a key does needs the rows that it is for: a settled one is seen and nothing else.
+  function fitting(kind, rows) {
+    return rows.filter(function (d) {
+      if (kind === "seen") { return d.v === undefined || d.v === "settled"; }
+      return kind === "comment" || d.v !== "settled" || kind === "acknowledge";
+    });
+  }
 
   var pressed = { key: "", at: 0 };
   document.addEventListener("keydown", function (event) {
@@ -473,7 +606,7 @@
     if (!api) { return; }
     var dialog = document.querySelector("[data-alerts-drawer]");
     var modal = document.getElementById("alerts-apply");
-    if (modal || event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName) && event.target.type !== "checkbox") { return; }
+    if (modal || event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName) && event.target.type !== "checkbox" && event.target.type !== "radio") { return; }
     var key = event.key;
     if (key === "u") {
       event.preventDefault();
@@ -481,21 +614,38 @@
       if (show === "done" && targets().length) { begin("undo", targets()); } else { undoLast(); }
       return;
     }
-    if (key === "a" || key === "A" || key === "s" || (key === "t" && show === "new")) {
+    if (ACTS[key] && (key !== "t" || show === "new")) {
       event.preventDefault();
       // Held down, or bounced: the alert below, which nobody has read, must not be acknowledged by the echo.
       if (event.repeat || (pressed.key === key && Date.now() - pressed.at < TWICE)) { return; }
       pressed = { key: key, at: Date.now() };
-      begin({ a: "acknowledge", A: "acknowledge", s: "snooze", t: "take-over" }[key], targets(), key === "A");
+      begin(ACTS[key], fitting(ACTS[key], targets()), key === "A");
       return;
     }
     pressed = { key: "", at: 0 };
     if (key === "n" && waiting && !dialog) { event.preventDefault(); set("alerts-show", { data: show === "new" ? "todo" : "new" }); return; }
     if (dialog) { return; }
+    if (key === "y") { event.preventDefault(); if (!event.repeat) { seenAll(); } return; }
     if (key === "j" || key === "k") { event.preventDefault(); window.myopanelMoveRow(api, key === "j" ? 1 : -1); return; }
+    if (key === "f") { event.preventDefault(); var field = document.getElementById("alerts-q"); if (field) { field.focus(); field.select(); } return; }
+    if (key === "w") { event.preventDefault(); nextWho(); return; }
+    if (key === "0") { event.preventDefault(); clearFilters(); return; }
+    if (/^[1-9]$/.test(key)) { var chip = chips()[Number(key) - 1]; if (chip) { event.preventDefault(); chip.click(); } return; }
+    if (key === "X") { event.preventDefault(); if (mayAct()) { if (api.getSelectedRows().length) { api.deselectAll(); } else { api.selectAll(); } } return; }
+    if (key === "Escape" && api.getSelectedRows().length) { api.deselectAll(); return; }
     var cell = api.getFocusedCell(), row = cell && api.getDisplayedRowAtIndex(cell.rowIndex);
     if (!row) { return; }
-    if (key === "o" || key === "Enter") { event.preventDefault(); open(row.data.id); }
-    if (key === "x") { event.preventDefault(); row.setSelected(!row.isSelected()); }
+    if (key === "o" || key === "Enter") { event.preventDefault(); open(row.data); }
+    if (key === "p") { event.preventDefault(); window.myopanelGo(window.myopanelPatientPath(row.data.m)); }
+    if (key === "e" && (row.data.ids || row.data.part)) { event.preventDefault(); fold(row.data.ids ? row.data.id : row.data.g); }
+    if (key === "x" && mayAct()) { event.preventDefault(); row.setSelected(!row.isSelected()); }
+  });
+  // In the field of words: Escape and Enter go back to the list.
+  document.addEventListener("keydown", function (event) {
+    if (!event.target || event.target.id !== "alerts-q" || (event.key !== "Escape" && event.key !== "Enter")) { return; }
+    var api = grid();
+    event.preventDefault();
+    event.target.blur();
+    if (api && api.getDisplayedRowCount()) { api.setFocusedCell(0, "patient"); }
   });
 })();

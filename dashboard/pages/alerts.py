@@ -1,8 +1,7 @@
 """The nurse list: every alert by patient, worst first, with the first thing to do, and what can be done about it."""
 
 import datetime as dt
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import dash_ag_grid as dag
@@ -11,21 +10,22 @@ import flask
 from dash import ClientsideFunction, Input, Output, State, dcc, html, no_update
 from sqlmodel import Session
 
-from dashboard.acting import do, take_back
+from dashboard.acting import do, numbers, take_back
+from dashboard.alert_choice import only_of, people_of, whose_choices
+from dashboard.alert_drawer import FIELDS, act_button, drawer, drawer_title, modal, visit_drawer, visit_title
+from dashboard.alert_lines import ended_by_itself, ending_told, grouped, lines, row_of
 from dashboard.components.accessible import aria, data
-from dashboard.components.badges import SEVERITY_WORDS, STATE_WORDS, severity_badge, tag
-from dashboard.components.dates import clock_time, day_and_ago, short_day
+from dashboard.components.badges import SEVERITY_WORDS
+from dashboard.components.dates import clock_time
 from dashboard.components.formats import counted, number
-from dashboard.components.reasons import rule_title, short_reason
 from dashboard.components.states import page_head
 from dashboard.rows import ROWS_AT_ONCE, answer, number_asked
 from dashboard.secure import ACTORS, READERS, Current, Page, SecureDash, current, roles
-from jobs.phrasing import first_sentence, subject_label
-from jobs.rule import rule as rule_of
+from jobs.rule import all_rules
 from models.accounts import audit, clinicians
-from models.alert_lifecycle import LONGEST_SNOOZE, history, last_action, present_day
+from models.alert_endings import newest_values
+from models.alert_lifecycle import history, present_day
 from models.alert_list import (
-    SWITCHED_ON,
     TO_DO,
     Group,
     actions_since,
@@ -35,6 +35,7 @@ from models.alert_list import (
     done_rows,
     evidence_rows,
     newest_event,
+    rule_counts,
     waiting_group,
 )
 from models.alert_list import VIEWS as ALL_VIEWS
@@ -42,8 +43,6 @@ from models.clock import start_of_day
 from models.database import reading, writing
 from models.errors import ActionRefused
 from models.standing import settle
-from models.vocabulary import answers, drug, events, measures, written_unit
-from models.vocabulary.rows import AnswerKind
 
 PAGE = Page("/alerts", "Alerts", READERS, nav=20)
 
@@ -54,7 +53,7 @@ COMMAND = "alerts-command"
 VERSION = "alerts-version"
 OPEN = "alerts-open"
 TICK = "alerts-tick"
-FIELDS = ("reason", "snooze-reason", "outcome", "until", "to", "note")
+SEARCH, RULE, SEVERITY = "alerts-q", "alerts-rule", "alerts-sev"
 
 VIEWS = (
     ("todo", "To do"),
@@ -77,6 +76,7 @@ def layout(**query: str) -> Any:
         today = present_day(session, here.now, here.settings.timezone)
         people = [(user.name, user.display_name or user.name, user.role) for user in clinicians(session)]
     views = [key for key, _ in (*VIEWS, DONE_VIEW)]
+    whose = whose_choices(here)
     return html.Div(
         [
             page_head(
@@ -85,14 +85,11 @@ def layout(**query: str) -> Any:
                 [
                     dmc.SegmentedControl(
                         id=WHO,
-                        value=query["who"] if query.get("who") in {"all", "mine", "none"} else "all",
-                        data=[
-                            {"value": "mine", "label": "Mine"},
-                            {"value": "all", "label": "All"},
-                            {"value": "none", "label": "Unassigned"},
-                        ],
+                        value=query["who"] if query.get("who") in {one["value"] for one in whose} else "all",
+                        data=whose,
                         size="xs",
                     ),
+                    *_filters(query),
                     html.Div(
                         [_chip(key, label) for key, label in (*VIEWS, DONE_VIEW)],
                         className="chips",
@@ -104,6 +101,9 @@ def layout(**query: str) -> Any:
             html.Div(
                 [
                     html.Span(id="alerts-count", className="quiet", role="status"),
+                    html.Button(
+                        "Clear filters", id="alerts-clear-filters", type="button", className="link", hidden=True
+                    ),
                     html.Div(
                         [
                             html.Span(id="alerts-said", role="status"),
@@ -117,11 +117,15 @@ def layout(**query: str) -> Any:
                         ],
                         className="said-last",
                     ),
+                    html.Button(
+                        ["Keys ", html.Kbd("?")], type="button", className="link quiet keys-open", **data(keys_open="")
+                    ),
                     html.A("Print", id="alerts-print", href="/alerts/print", className="quiet"),
                 ],
                 className="list-line",
             ),
             html.Div(id="alerts-group", hidden=True, className="notice notice-line", role="status"),
+            html.Div(id="alerts-settled", hidden=True, className="notice notice-line", role="status"),
             html.Div(_grid(here), className="grid-wrap", role="region", **aria(label="Alerts by patient, worst first")),
             html.Div(id="alerts-filtered", hidden=True),
             html.Div(id="alerts-unread", hidden=True, className="notice notice-bad", role="alert"),
@@ -133,11 +137,53 @@ def layout(**query: str) -> Any:
             dcc.Store(id=VERSION),
             dcc.Interval(id=TICK, interval=20_000),
             dmc.Drawer(id="alerts-drawer", position="right", size="lg", padding="md", title=" ", opened=False),
-            _modal(today, people),
+            modal(today, people),
         ],
         className="page fill",
         **data(keys="alerts", may="1" if here.may(ACTORS) else ""),
     )
+
+
+def _filters(query: Mapping[str, str]) -> list[Any]:
+    """Search, rule and urgency. The rules are counted when they are first asked for."""
+    return [
+        dmc.TextInput(
+            id=SEARCH,
+            value=query.get("q", ""),
+            placeholder="Filter by name, MRN, words",
+            rightSection=html.Kbd("f"),
+            rightSectionPointerEvents="none",
+            size="xs",
+            w=200,
+            debounce=250,
+            inputProps={"aria-label": "Filter by name, record number, words of the alert, or its number"},
+        ),
+        dmc.Select(
+            id=RULE,
+            data=[{"value": rule.key, "label": rule.title} for rule in all_rules()],
+            value=query.get("rule") if query.get("rule") in {rule.key for rule in all_rules()} else None,
+            placeholder="Any rule",
+            clearable=True,
+            searchable=True,
+            size="xs",
+            w=150,
+            comboboxProps={"width": "max-content", "position": "bottom-start"},
+            inputProps={"aria-label": "Any rule"},
+        ),
+        dmc.Select(
+            id=SEVERITY,
+            data=[{"value": key, "label": SEVERITY_WORDS[key]} for key in TO_DO],
+            value=query.get("sev") if query.get("sev") in TO_DO else None,
+            placeholder="Any urgency",
+            clearable=True,
+            size="xs",
+            w=118,
+            comboboxProps={"width": "max-content", "position": "bottom-start"},
+            inputProps={"aria-label": "Any urgency"},
+            # On a telephone the tabs say it.
+            className="optional",
+        ),
+    ]
 
 
 # ------------------------------------------------------------------------------------------------------------- rows
@@ -145,46 +191,61 @@ def layout(**query: str) -> Any:
 
 def list_rows(session: Session, here: Current, today: dt.date) -> list[dict[str, Any]]:
     """Every alert of the list as the grid shows it, in the order in which it is shown."""
-    return [_row(row, here, today) for row in alert_rows(session, today)]
+    return [row_of(row, here, today) for row in alert_rows(session, today)]
 
 
 def content(here: Current, query: Mapping[str, str]) -> dict[str, Any]:
-    """A part of the list: `rows` of so many patients, whether there are `more`, and the `counts` of every view."""
+    """A part of the list.
+
+    `rows`: the alerts of so many patients, `more`: whether there are more, `visits`: by key what the line of those says
+    that one visit ends (`dashboard.alert_lines`), `counts` of every view, `people` of the one shown, and where
+    something is filtered, `of`: how many there are without.
+    """
     shown = {"todo", *ALL_VIEWS, DONE_VIEW[0]}
     show = query.get("show", "todo") if query.get("show") in shown else "todo"
-    owner = owner_of(here, query)
     with reading(here.engine) as session:
         today = present_day(session, here.now, here.settings.timezone)
+        only = only_of(session, here, query)
     settle(here.engine, today)
     with reading(here.engine) as session:
         # Before anything else is read: whatever happens after it was not seen by whoever acts on this list.
         seen = newest_event(session)
-        counts = alert_counts(session, today, owner=owner, people_of=(show,))
-        done = actions_since(session, start_of_day(here.today, here.settings.timezone), by=owner or None)
+        counts = alert_counts(session, today, only=only, people_of=(show,))
+        since = start_of_day(here.today, here.settings.timezone)
+        done = actions_since(session, since, by=people_of(session, here, query) or None, only=only)
         if show == DONE_VIEW[0]:
             found, more = done_rows(session, today, done), False
         else:
             start, count = number_asked("start", 0), number_asked("count", 200, ROWS_AT_ONCE)
-            found, more = alert_page(session, today, views_of(show), start, count, owner=owner)
+            found, more = alert_page(session, today, views_of(show), start, count, only=only)
         group = waiting_group(session)
+        told = {row["id"]: row_of(row, here, today) for row in found}
+        if show == "settled":
+            values = newest_values(session, list(told))
+            for row in found:
+                if not row["withdrawn_at"]:
+                    because = ending_told(row["ended_at"], values.get(row["id"]), row["clears_when"], here, today)
+                    told[row["id"]]["f"] = because
+        settled = ended_by_itself(session, only, here, today) if show in {"todo", "settled"} else None
+        visits = lines(session, found, told, today)
+        everything = alert_counts(session, today, people_of=()) if not only.everything else counts
+    line_of = {row["id"]: key for key, rows in grouped(found).items() for row in rows}
     return {
-        "rows": [_row(row, here, today) for row in found],
+        "rows": [one | ({"g": line_of[number]} if number in line_of else {}) for number, one in told.items()],
+        "visits": visits,
         "more": more,
         "counts": counts.alerts | {"done": len(done)},
         "people": counts.patients,
+        "of": everything.alerts[show] if not only.everything and show != DONE_VIEW[0] else None,
         "seen": seen,
         "group": _group_told(group, here, today),
+        "settled": settled,
     }
 
 
 def views_of(show: str) -> tuple[str, ...]:
     """The views that a tab of the page lists."""
     return TO_DO if show not in ALL_VIEWS else (show,)
-
-
-def owner_of(here: Current, query: Mapping[str, str]) -> str | None:
-    """Whose alerts an address asks for, as `models.alert_list` has it."""
-    return {"mine": here.user.name, "none": ""}.get(query.get("who", ""))
 
 
 def _group_told(group: Group | None, here: Current, today: dt.date) -> dict[str, Any] | None:
@@ -199,57 +260,6 @@ def _group_told(group: Group | None, here: Current, today: dt.date) -> dict[str,
         "rest": f"None is for today. They wait here since {since}.",
         "all": f"{counted(group.alerts, 'alert')} of {counted(group.patients, 'patient')}",
     }
-
-
-def _row(row: dict[str, Any], here: Current, today: dt.date) -> dict[str, Any]:
-    view = row["view"]
-    return {
-        "id": str(row["id"]),
-        "m": row["mrn"],
-        "n": row["name"],
-        "x": row["diagnosis"],
-        "s": row["severity"],
-        "v": view,
-        "t": short_reason(row, today, since=False),
-        "f": _first(row, here, today),
-        "h": "" if row.get("action") else _note(row, here, today),
-        "d": short_day(row["since"], today),
-        "o": row["owner"] or "",
-    } | ({"u": row["action"].id} if row.get("action") else {})
-
-
-def _first(row: dict[str, Any], here: Current, today: dt.date) -> str:
-    """The first thing to do; of what was done today, what that was."""
-    action = row.get("action")
-    if action is not None:
-        return f"{action.event.capitalize()} by {action.by} {clock_time(action.at, here.settings.zone, today)}"
-    return str(row["suggested_action"]) if row["view"] != "settled" else "look once: it ended by itself"
-
-
-def _note(row: dict[str, Any], here: Current, today: dt.date) -> str:
-    """What else must be known before acting, in a few words."""
-    if row["withdrawn_at"]:
-        return "withdrawn: its result was corrected"
-    if row["needs_a_look"]:
-        return "no longer true"
-    if row["state"] == "snoozed":
-        return f"until {short_day(row['snoozed_until'], today)}"
-    if row["state"] == "acknowledged":
-        lapses = f", lapses {short_day(row['lapses_on'], today)}" if row["lapses_on"] else ""
-        return f"by {row['acknowledged_by']}{lapses}"
-    if row["covered_by"]:
-        return f"by {rule_title(row['covered_by']).lower()}"
-    if row["worsened_at"]:
-        return f"worse since {clock_time(row['worsened_at'], here.settings.zone, today)}"
-    if row["escalation"]:
-        return "nobody has acted"
-    if row["cannot_tell_because"]:
-        return f"no newer answer: {row['cannot_tell_because']}"
-    if row["brought_by"] == SWITCHED_ON:
-        return "rule switched on"
-    if row["brought_by"] and row["view"] != "new":
-        return f"new: {row['brought_by']}"
-    return "again" if row["previous_id"] else ""
 
 
 def _grid(here: Current) -> Any:
@@ -308,131 +318,27 @@ def _chip(key: str, label: str) -> Any:
     )
 
 
-def _act_button(kind: str, label: str, *, key: str = "", main: bool = False) -> Any:
-    return html.Button(
-        [label, html.Kbd(key)] if key else label,
-        type="button",
-        className="button" if main else "button-quiet",
-        **data(alerts_act=kind),
-    )
-
-
 def _bulk() -> Any:
     return html.Div(
         [
             html.Span("", className="said", **data(alerts_selected="")),
             html.Span(
                 [
-                    _act_button("acknowledge", "Acknowledge", key="a"),
-                    _act_button("snooze", "Snooze", key="s"),
-                    _act_button("assign", "Assign"),
-                    _act_button("resolve", "Resolve"),
+                    act_button("acknowledge", "Acknowledge", key="a"),
+                    act_button("snooze", "Snooze", key="s"),
+                    act_button("assign", "Assign"),
+                    act_button("resolve", "Resolve"),
                 ],
                 className="acts",
                 **data(alerts_not="done"),
             ),
-            html.Span(_act_button("undo", "Undo", key="u"), **data(alerts_only="done"), hidden=True),
-            html.Span(_act_button("take-over", "Take over", key="t"), **data(alerts_only="new"), hidden=True),
-            _act_button("clear", "Clear"),
+            html.Span(act_button("undo", "Undo", key="u"), **data(alerts_only="done"), hidden=True),
+            html.Span(act_button("take-over", "Take over", key="t"), **data(alerts_only="new"), hidden=True),
+            act_button("clear", "Clear"),
         ],
         id="alerts-bulk",
         className="bulk",
         hidden=True,
-    )
-
-
-def _modal(today: dt.date, people: Sequence[tuple[str, str, str]]) -> Any:
-    def coded(field: str, label: str, kind: AnswerKind, default: str | None) -> Any:
-        return dmc.Select(
-            id=f"alerts-{field}",
-            label=label,
-            data=[{"value": code, "label": answer.label} for code, answer in answers(kind).items()],
-            value=default,
-            allowDeselect=False,
-            required=True,
-            size="sm",
-            comboboxProps={"zIndex": 420},
-        )
-
-    def shown(field: str, child: Any) -> Any:
-        return html.Div(child, **data(alerts_field=field), hidden=True)
-
-    quick = [(1, "1 day"), (3, "3 days"), (7, "1 week"), (14, "2 weeks"), (28, "4 weeks")]
-    longest = ", ".join(f"{SEVERITY_WORDS[key].lower()} {days} days" for key, days in LONGEST_SNOOZE.items())
-    return dmc.Modal(
-        html.Div(
-            [
-                html.Div(id="alerts-what", className="quiet"),
-                shown("reason", coded("reason", "Reason", "acknowledge", "reviewed")),
-                shown("snooze-reason", coded("snooze-reason", "Reason", "snooze", "deferred")),
-                shown("outcome", coded("outcome", "Outcome", "outcome", None)),
-                shown(
-                    "until",
-                    [
-                        dmc.DateInput(
-                            id="alerts-until",
-                            label="Until (back in the list that day, or earlier if it gets worse)",
-                            description=f"At most: {longest}",
-                            value=(today + dt.timedelta(days=3)).isoformat(),
-                            minDate=(today + dt.timedelta(days=1)).isoformat(),
-                            valueFormat="D MMM YYYY",
-                            size="sm",
-                            required=True,
-                            popoverProps={"zIndex": 420},
-                        ),
-                        html.Div(
-                            [
-                                html.Button(
-                                    label,
-                                    type="button",
-                                    className="chip",
-                                    **data(alerts_until=(today + dt.timedelta(days=days)).isoformat()),
-                                )
-                                for days, label in quick
-                            ],
-                            className="chips",
-                        ),
-                    ],
-                ),
-                shown(
-                    "to",
-                    dmc.Select(
-                        id="alerts-to",
-                        label="Give to",
-                        data=[{"value": "", "label": "Nobody: back to everybody"}]
-                        + [{"value": name, "label": f"{display} ({role})"} for name, display, role in people],
-                        allowDeselect=False,
-                        searchable=len(people) > 8,
-                        size="sm",
-                        comboboxProps={"zIndex": 420},
-                    ),
-                ),
-                shown(
-                    "note", dmc.Textarea(id="alerts-note", label="Note", autosize=True, minRows=2, maxRows=6, size="sm")
-                ),
-                html.Div(id="alerts-refused", role="alert"),
-                html.Div(
-                    [
-                        html.Button(
-                            "Cancel",
-                            id="alerts-cancel",
-                            type="button",
-                            className="button-quiet",
-                            **data(dialog_cancel=""),
-                        ),
-                        html.Button("Save", id="alerts-apply", type="button", className="button", n_clicks=0),
-                    ],
-                    className="form-end",
-                ),
-            ],
-            className="form-stack",
-        ),
-        id="alerts-modal",
-        title=" ",
-        opened=False,
-        centered=True,
-        size="md",
-        zIndex=410,
     )
 
 
@@ -446,6 +352,9 @@ def register(app: SecureDash) -> None:
         Output("alerts-filtered", "title"),
         Input(WHO, "value"),
         Input(SHOW, "data"),
+        Input(SEARCH, "value"),
+        Input(RULE, "value"),
+        Input(SEVERITY, "value"),
     )
     # Somebody acted, here or elsewhere: what has not changed since is answered with 304.
     app.clientside_callback(
@@ -460,6 +369,24 @@ def register(app: SecureDash) -> None:
     @roles(*READERS)
     def alerts_rows() -> flask.Response:
         return answer(content(current(), flask.request.args))
+
+    @app.server.get("/alerts/choices")
+    @roles(*READERS)
+    def alerts_choices() -> flask.Response:
+        here = current()
+        show = flask.request.args.get("show", "todo")
+        with reading(here.engine) as session:
+            today = present_day(session, here.now, here.settings.timezone)
+            counts = rule_counts(session, today, views_of(show))
+        titles = {rule.key: rule.title for rule in all_rules()}
+        asked = [(key, count) for key, count in counts.items() if key in titles]
+        others = [key for key in titles if key not in counts]
+        return answer(
+            {
+                "rule": [{"value": key, "label": f"{titles[key]} ({number(count)})"} for key, count in asked]
+                + [{"value": key, "label": f"{titles[key]} (0)"} for key in others]
+            }
+        )
 
     app.clientside_callback(
         ClientsideFunction("myopanelAlerts", "clicked"),
@@ -500,24 +427,31 @@ def register(app: SecureDash) -> None:
         roles=READERS,
     )
     def open_drawer(asked: Any) -> tuple[Any, Any, Any]:
-        alert_id = _opened(asked)
-        if alert_id is None:
+        chosen = _opened(asked)
+        if not chosen:
             return no_update, no_update, no_update
         here = current()
         with reading(here.engine) as session:
             today = present_day(session, here.now, here.settings.timezone)
-            found = alert_rows(session, today, ids=[alert_id])
+            found = alert_rows(session, today, ids=chosen)
             if not found:
-                raise ActionRefused(f"There is no alert {alert_id}.")
-            row = found[0]
-            facts = evidence_rows(session, row["evidence"])
-            happened = history(session, [alert_id])[alert_id]
+                raise ActionRefused(f"There is no alert {chosen[0]}.")
+            visit = next((rows for rows in grouped(found).values() if len(rows) == len(chosen)), None)
+            if visit is None:
+                found = found[:1]
+            facts = evidence_rows(session, found[0]["evidence"])
+            happened = history(session, [row["id"] for row in found])
             seen = newest_event(session)
         with writing(here.engine) as session:
-            audit(
-                session, here.user.name, "read alert", now=here.now, patient_id=row["patient_id"], detail=str(alert_id)
-            )
-        return _drawer(row, facts, happened, here, today, seen), _drawer_title(row), True
+            for row in found:
+                audit(
+                    session, here.user.name, "read alert", now=here.now, patient_id=row["patient_id"],
+                    detail=str(row["id"]),
+                )  # fmt: skip
+        if visit is not None:
+            return visit_drawer(visit, happened, here, today, seen), visit_title(visit), True
+        row = found[0]
+        return drawer(row, facts, happened[row["id"]], here, today, seen), drawer_title(row), True
 
 
 def _acted(work: Callable[[Current, Mapping[str, Any]], dict[str, Any]]) -> flask.Response:
@@ -531,158 +465,7 @@ def _acted(work: Callable[[Current, Mapping[str, Any]], dict[str, Any]]) -> flas
         return refused
 
 
-def _opened(asked: Any) -> int | None:
-    value = asked.get("id") if isinstance(asked, dict) else asked
-    return int(str(value)) if str(value or "").isdecimal() else None
-
-
-# ---------------------------------------------------------------------------------------------------------- drawer
-
-
-def _drawer_title(row: dict[str, Any]) -> Any:
-    return html.Span([severity_badge(row["severity"]), html.Span(f"  {rule_title(row['rule'])}", className="c-strong")])
-
-
-def _drawer(
-    row: dict[str, Any],
-    facts: list[dict[str, Any]],
-    happened: Sequence[Any],
-    here: Current,
-    today: dt.date,
-    seen: int,
-) -> Any:
-    ended = row["state"] in {"resolved", "settled", "withdrawn"}
-    acting = []
-    if here.may(ACTORS):
-        if row["needs_a_look"]:
-            acting = [_act_button("seen", "Seen", main=True), _act_button("comment", "Comment")]
-        elif row["state"] != "resolved":
-            acting = [
-                _act_button("snooze", "Snooze", key="s"),
-                _act_button("assign", "Assign"),
-                _act_button("resolve", "Resolve"),
-                _act_button("comment", "Comment"),
-            ]
-            if row["state"] != "acknowledged":
-                acting.insert(0, _act_button("acknowledge", "Acknowledge", key="a", main=True))
-            if row["view"] == "new":
-                acting.insert(-1, _act_button("take-over", "Take over", key="t"))
-        else:
-            acting = [_act_button("comment", "Comment")]
-        acting = [*_taking_back(happened, here, today), *acting]
-    return html.Div(
-        [
-            html.Div(
-                [
-                    dcc.Link(row["name"], href=f"/patients/{row['mrn']}", className="c-strong"),
-                    html.Span(f"{row['mrn']} · {row['diagnosis']}", className="quiet"),
-                    tag(STATE_WORDS[row["state"]]),
-                    tag(row["grade"], title="How strong the evidence is") if row["grade"] else None,
-                    tag(f"owner {row['owner']}") if row["owner"] else None,
-                ],
-                className="line",
-            ),
-            html.P(row["explanation"].replace("->", "→"), className="lead"),
-            html.P([html.B("First: "), row["suggested_action"]]) if row["suggested_action"] and not ended else None,
-            html.P(["Clears when ", _uncapital(row["clears_when"])], className="quiet") if row["clears_when"] else None,
-            html.P(["No newer answer: ", row["cannot_tell_because"]], className="notice notice-warn")
-            if row["cannot_tell_because"] and not ended
-            else None,
-            html.Div(acting, className="line"),
-            html.H2("Evidence"),
-            _evidence(facts, today),
-            html.H2("The rule in words"),
-            _rule_words(row["rule"]),
-            html.H2("History"),
-            html.Ul([_happened(event, here, today) for event in happened], className="history"),
-        ],
-        className="drawer",
-        **data(
-            alerts_drawer=str(row["id"]),
-            alerts_seen=str(seen),
-            alerts_label=f"{row['name']}: {first_sentence(row['explanation'])}",
-        ),
-    )
-
-
-def _taking_back(happened: Sequence[Any], here: Current, today: dt.date) -> list[Any]:
-    """The button that takes back what was last done, where that was today."""
-    last = last_action(happened)
-    if last is None or last.at < start_of_day(here.today, here.settings.timezone):
-        return []
-    did = f"{last.event} by {last.by} {clock_time(last.at, here.settings.zone, today)}"
-    return [html.Button(f"Undo: {did}", type="button", className="button-quiet", **data(alerts_undo=str(last.id)))]
-
-
-def _uncapital(text: str) -> str:
-    return text[:1].lower() + text[1:] if text[1:2].islower() else text
-
-
-def _evidence(facts: list[dict[str, Any]], today: dt.date) -> Any:
-    if not facts:
-        return html.P("No single fact: the answer rests on something that is missing.", className="quiet")
-    body = []
-    for fact in facts:
-        limit = f"limit {number(fact['upper_limit'])}" if fact["upper_limit"] else ""
-        detail = " · ".join(filter(None, (limit, fact["detail"], fact["status"])))
-        value = f"{fact['value']} {written_unit(fact['unit'])}".strip()
-        cells = [day_and_ago(fact["date"], today), _fact_label(fact["what"]), value, detail]
-        body.append(
-            html.Tr(
-                [
-                    html.Td(cells[0], className="nowrap"),
-                    html.Td(cells[1]),
-                    html.Td(cells[2], className="num"),
-                    html.Td(cells[3], className="quiet"),
-                ]
-            )
-        )
-    head = html.Thead(html.Tr([html.Th("Date"), html.Th("What"), html.Th("Value", className="num"), html.Th("")]))
-    return html.Table([head, html.Tbody(body)], className="plain")
-
-
-def _fact_label(key: str) -> str:
-    if key in measures():
-        return measures()[key].short_label
-    if key in events():
-        return events()[key].label
-    found = drug(key)
-    return found.label if found else subject_label(key)
-
-
-def _rule_words(key: str) -> Any:
-    try:
-        rule = rule_of(key)
-    except KeyError:
-        return html.P("This version of Myopanel no longer has this rule.", className="quiet")
-    return html.Div(
-        [
-            html.P(rule.question),
-            html.P(rule.why_it_matters, className="quiet"),
-            html.Details(
-                [html.Summary("Known false alarms"), html.Ul([html.Li(text) for text in rule.known_false_alarms])]
-            )
-            if rule.known_false_alarms
-            else None,
-            dcc.Link("Thresholds and sources", href=f"/rules?rule={key}"),
-        ]
-    )
-
-
-def _happened(event: Any, here: Current, today: dt.date) -> Any:
-    detail = json.loads(event.detail or "{}")
-    name = (
-        f"Taken back: {detail['what']}" if event.event == "undone" and detail.get("what") else event.event.capitalize()
-    )
-    coded = answers().get(event.reason or "")
-    reason = coded.label if coded else (event.reason or "")
-    said = [
-        reason,
-        f"until {detail['until']}" if detail.get("until") else "",
-        f"to {detail['to'] or 'everybody'}" if "to" in detail else "",
-        "" if not event.note or event.event == "opened" else f"“{event.note.replace('->', '→')}”",
-    ]
-    when = clock_time(event.at, here.settings.zone, today)
-    who = "" if event.by == "myopanel" else f" by {event.by}"
-    told = html.Div(" · ".join(filter(None, said)), className="quiet")
-    return html.Li([html.B(name), f"{who} · {when}", told])
+def _opened(asked: Any) -> list[int]:
+    """The alerts whose drawer is asked for: one, or those of a visit."""
+    value = (asked.get("ids") or [asked.get("id")]) if isinstance(asked, dict) else [asked]
+    return numbers(value)

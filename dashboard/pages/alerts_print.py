@@ -4,14 +4,16 @@ from typing import Any
 
 from dash import dcc, html
 
+from dashboard.alert_choice import FILTERS, in_words, only_of
 from dashboard.components.accessible import data
+from dashboard.components.addresses import address
 from dashboard.components.badges import SEVERITY_WORDS
 from dashboard.components.dates import short_day
 from dashboard.components.formats import counted
 from dashboard.components.reasons import short_reason
 from dashboard.components.states import empty_state, page_head
 from dashboard.components.tables import table
-from dashboard.pages.alerts import VIEWS, owner_of, views_of
+from dashboard.pages.alerts import VIEWS, views_of
 from dashboard.secure import READERS, Page, SecureDash, current
 from models.alert_lifecycle import present_day
 from models.alert_list import alert_counts, alert_page
@@ -21,7 +23,6 @@ from models.standing import settle
 PAGE = Page("/alerts/print", "Alerts to print", READERS)
 MOST_PATIENTS = 2000
 """Patients on one print at most; what is left out is said."""
-WHOSE = {"mine": "mine", "none": "unassigned"}
 
 
 def layout(**query: str) -> Any:
@@ -30,27 +31,26 @@ def layout(**query: str) -> Any:
     show = query.get("show", "todo")
     title = dict(VIEWS).get(show, dict(VIEWS)["todo"])
     show = show if show in dict(VIEWS) else "todo"
-    owner = owner_of(here, query)
     with reading(here.engine) as session:
         today = present_day(session, here.now, here.settings.timezone)
+        only = only_of(session, here, query)
     settle(here.engine, today)
     with reading(here.engine) as session:
-        counts = alert_counts(session, today, owner=owner, people_of=(show,))
-        rows, more = alert_page(session, today, views_of(show), 0, MOST_PATIENTS, owner=owner)
-    back = "&".join(f"{name}={query[name]}" for name in ("who", "show") if query.get(name))
+        counts = alert_counts(session, today, only=only, people_of=(show,))
+        rows, more = alert_page(session, today, views_of(show), 0, MOST_PATIENTS, only=only)
+    back = address("/alerts", {name: query[name] for name in FILTERS if query.get(name)})
     head = html.Div(
         [
             html.Button("Print", type="button", className="button print-page"),
-            dcc.Link("Back to the list", href=f"/alerts?{back}" if back else "/alerts"),
+            dcc.Link("Back to the list", href=back),
         ],
         className="print-line no-print",
     )
-    whose = f", {WHOSE[query['who']]}" if query.get("who") in WHOSE else ""
     told = f"{counted(counts.alerts[show], 'alert')} of {counted(counts.patients[show], 'patient')}"
     left_out = f"; the first {counted(MOST_PATIENTS, 'patient')} are printed" if more else ""
     moment = here.now.astimezone(here.settings.zone)
     stamp = f"as of {moment.day} {moment:%b %Y %H:%M}, for {here.user.shown_name}"
-    heading = page_head(f"Alerts: {title}{whose}")
+    heading = page_head(f"Alerts: {title}{in_words(query)}")
     if not rows:
         return html.Div([heading, head, empty_state("Nothing here", stamp)], className="page")
     return html.Div(

@@ -36,6 +36,15 @@ def test_a_stranger_is_sent_to_the_sign_in_and_back_to_where_they_were_going(cli
     assert back.location == "/alerts?show=snoozed"
 
 
+@pytest.mark.parametrize(("name", "home"), [("nora", "/alerts"), ("paul", "/"), ("ada", "/"), ("vera", "/")])
+def test_signing_in_brings_a_nurse_to_her_list_and_everybody_else_to_the_panel(
+    clinic: Clinic, name: str, home: str
+) -> None:
+    client = clinic.client()
+    assert client.get("/").location == "/sign-in"
+    assert sign_in(client, name).location == home
+
+
 @pytest.mark.parametrize("path", ["/_dash-layout", "/_dash-dependencies", "/_favicon.ico"])
 def test_a_stranger_learns_nothing_of_the_application(clinic: Clinic, path: str) -> None:
     assert clinic.client().get(path).status_code == 401

@@ -52,7 +52,7 @@
   var path = window.location.pathname;
   if (path === "/" || path === "/alerts") {
     var query = new URLSearchParams(window.location.search);
-    var names = path === "/" ? ["q", "who", "sev", "rule", "site", "dx", "why"] : ["who", "show"];
+    var names = path === "/" ? ["q", "who", "sev", "rule", "site", "dx", "why"] : ["who", "show", "q", "rule", "sev"];
     var wanted = new URLSearchParams();
     names.forEach(function (name) { if ((query.get(name) || "").trim()) { wanted.set(name, query.get(name).trim()); } });
     wanted.set("start", 0); wanted.set("count", path === "/" ? 50 : 200);

@@ -5,7 +5,7 @@ import sqlmodel
 from alembic import op
 
 revision = "0095"
-down_revision = "0090"
+down_revision = "0091"
 branch_labels = None
 depends_on = None
 

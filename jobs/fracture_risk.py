@@ -11,18 +11,17 @@ A child is asked for neither scan nor FRAX. What counts is a fracture without ad
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import ceil
 from typing import NamedTuple
 
 from jobs import exposure as steroids
 from jobs.newest import on_record
 from jobs.rule import apart, day_text, number, parameter
+from jobs.steroid_year import YEAR_DAYS, day_the_year_reaches, year_at_limit
 from models.patient_facts import Happening, PatientFacts, Reading
 
 VERY_HIGH, HIGH, MODERATE, LOW = "very high", "high", "moderate", "low"
 FRAX_FROM_YEARS = 40
 """FRAX was made for 40 years and older (ACR 2022)."""
-_YEAR_DAYS = 365
 GIOP = "ACR glucocorticoid-induced osteoporosis 2022 (S20)"
 CLASSES = "risk classes of ACR 2022 (S20) as BMJ Best Practice reprints them (GIOP-CLASSES)"
 _CHILDREN = "ACR 2017 and 2022 for children of 4 to 17 years (S20), from memory: to be verified"
@@ -412,14 +411,14 @@ def _by_dose(
 ) -> tuple[list[_Reason], int | None]:
     """What the dose alone makes very high, and the day on which that changes by itself."""
     spell = _very_high_of_the_year(found, as_of, parameters, gap_days)
-    year_mg = found.cumulative(as_of - _YEAR_DAYS + 1, as_of)
+    year_mg = found.cumulative(as_of - YEAR_DAYS + 1, as_of)
     much = year_mg >= parameters.very_high_year_mg - steroids.SMALLEST_DIFFERENCE_MG
-    year = year_at_limit(found, as_of, parameters) if much else None
+    year = year_at_limit(found, as_of, parameters.very_high_year_mg) if much else None
     now = steroids.spell(found, parameters.very_high_from_mg, gap_days=gap_days, nth=parameters.very_high_days + 1)
     recheck = steroids.earliest(
         now.recheck,
-        day_the_year_reaches(found, year_mg, as_of, parameters) if year is None else year.until,
-        None if spell is None or spell.last == as_of else spell.last + _YEAR_DAYS,
+        day_the_year_reaches(found, year_mg, as_of, parameters.very_high_year_mg) if year is None else year.until,
+        None if spell is None or spell.last == as_of else spell.last + YEAR_DAYS,
     )
     reasons = []
     if spell is not None and spell.nth_day is not None:
@@ -431,7 +430,7 @@ def _by_dose(
     if year is not None:
         # The sum changes every night; that it is beyond the limit does not.
         words = f"{number(parameters.very_high_year_mg / 1000)} g or more of prednisone-equivalent in the last year"
-        reasons.append(_Reason(VERY_HIGH, words, year.since, year.since - _YEAR_DAYS + 1))
+        reasons.append(_Reason(VERY_HIGH, words, year.since, year.since - YEAR_DAYS + 1))
     return reasons, recheck
 
 
@@ -444,79 +443,4 @@ def _very_high_of_the_year(
         found.known, lambda one: one.mg >= from_mg, gap_days=gap_days, nth=parameters.very_high_days + 1
     )
     newest = next((run for run in reversed(spells) if run.reached), None)
-    return newest if newest is not None and as_of - newest.last < _YEAR_DAYS else None
-
-
-def day_the_year_reaches(
-    found: steroids.Exposure, year_mg: float, as_of: int, parameters: FractureParameters
-) -> int | None:
-    """The day on which the sum of the year before it first reaches the limit if today's dose goes on.
-
-    Old doses leave the year while today's enters it, each day as much as the other less: stretch by stretch, so that
-    the day named for looking again does not move with the day it is worked out on.
-    """
-    dose = found.dose_on(as_of)
-    if not dose > 0 or year_mg + _YEAR_DAYS * dose < parameters.very_high_year_mg:
-        return None
-    missing = parameters.very_high_year_mg - steroids.SMALLEST_DIFFERENCE_MG - year_mg
-    leaving = as_of - _YEAR_DAYS + 1
-    for last, mg in _doses_without_holes(found, leaving, as_of):
-        gain, days = dose - mg, last - leaving + 1
-        if gain > 0 and (needed := max(ceil(missing / gain), 1)) <= days:
-            return leaving + needed - 1 + _YEAR_DAYS
-        missing -= gain * days
-        leaving = last + 1
-    return None
-
-
-def _doses_without_holes(found: steroids.Exposure, first: int, last: int) -> Iterator[tuple[int, float]]:
-    """The dose from one day to another as stretches (last day, mg/day); days off are 0."""
-    for segment in found.known:
-        if segment.end < first:
-            continue
-        if segment.start > first:
-            yield segment.start - 1, 0.0
-        yield segment.end, segment.mg
-        first = segment.end + 1
-    if first <= last:
-        yield last, 0.0
-
-
-class YearAtLimit(NamedTuple):
-    """A sum of the year before today that is at its limit.
-
-    Attributes:
-        since: the first of the days up to today on each of which it was.
-        until: the first day on which it no longer is if today's dose goes on; None where it stays.
-    """
-
-    since: int
-    until: int | None
-
-
-def year_at_limit(found: steroids.Exposure, as_of: int, parameters: FractureParameters) -> YearAtLimit:
-    """Since when, and until when, the sum of the year is at its limit; today it is."""
-    begin = found.known[0].start
-    daily = [0.0] * (as_of - begin + 1)
-    for segment in found.known:
-        for day in range(segment.start, min(segment.end, as_of) + 1):
-            daily[day - begin] = segment.mg
-
-    def taken(day: int) -> float:
-        return daily[day - begin] if day >= begin else 0.0
-
-    limit = parameters.very_high_year_mg - steroids.SMALLEST_DIFFERENCE_MG
-    year_mg = found.cumulative(as_of - _YEAR_DAYS + 1, as_of)
-    since, total = as_of, year_mg
-    while since > begin:
-        total += taken(since - _YEAR_DAYS) - taken(since)
-        if total < limit:
-            break
-        since -= 1
-    dose, total = taken(as_of), year_mg
-    for day in range(as_of + 1, as_of + _YEAR_DAYS + 1):
-        total += dose - taken(day - _YEAR_DAYS)
-        # A day too early is only a look for nothing.
-        if total < limit + 2 * steroids.SMALLEST_DIFFERENCE_MG:
-            return YearAtLimit(since, day)
-    return YearAtLimit(since, None)
+    return newest if newest is not None and as_of - newest.last < YEAR_DAYS else None

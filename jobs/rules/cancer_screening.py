@@ -9,10 +9,10 @@ disease that began under a checkpoint inhibitor, whose cancer is known too.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from jobs.asked_for import ASKS, OVERDUE_LABS, asked_for, asks_for
+from jobs.cancer_risk import FEATURES, HIGH, STANDARD, CancerRisk, CancerRiskParameters, cancer_risk
 from jobs.examinations import Done, Examination, last_done
 from jobs.newest import next_after
 from jobs.phrasing import listed
@@ -33,16 +33,9 @@ from jobs.rule import (
 from models.age import age_on
 from models.patient_facts import ADULT_FROM_YEARS, PatientFacts, day_number
 from models.states import Cause, Severity
-from models.vocabulary import autoantibodies
 
 SUBJECT = "patient"
-STANDARD, MODERATE, HIGH = "standard", "moderate", "high"
 NOT_SCREENED = ("IBM", "ICI_MYOSITIS")
-HIGH_SUBTYPES, MODERATE_SUBTYPES = ("DM",), ("ADM", "PM", "IMNM")
-LOW_SUBTYPES = ("ASYS", "OVERLAP")
-HIGH_ANTIBODIES, MODERATE_ANTIBODIES = ("TIF1G", "NXP2"), ("SAE", "HMGCR", "MI2", "MDA5")
-SWALLOWING, ULCERS, RESISTS = "trouble swallowing", "skin ulcers", "active disease that does not respond"
-FEATURES = (SWALLOWING, ULCERS, RESISTS)
 CANCER = "cancer"
 ASKED_BEFORE = (OVERDUE_LABS, "missing-safety-screen", "lung-screening")
 """Rules that ask for some of the same tests; what they ask for is not asked for again here."""
@@ -71,7 +64,7 @@ OF_MEN = (Examination("psa_test", "PSA", events=("psa_test",)),)
 
 
 @dataclass(frozen=True)
-class Parameters:
+class Parameters(CancerRiskParameters):
     """Thresholds of the cancer-screening rule."""
 
     years: int = parameter(
@@ -83,38 +76,8 @@ class Parameters:
         source="IMACS 2023 (IMACS-CANCER-2023); it counts from the first symptoms, which are not on file",
         mark="seen",
     )
-    onset_above: int = parameter(
-        40,
-        unit="years",
-        low=30,
-        high=60,
-        meaning="an age at the diagnosis above this is a high-risk factor",
-        source="IMACS 2023, legend of figure 1 (IMACS-CANCER-2023)",
-        mark="seen",
-    )
-    high_from: int = parameter(
-        2,
-        unit="high-risk factors",
-        low=1,
-        high=4,
-        meaning="from so many on the risk is high; one makes it moderate",
-        source="IMACS 2023, figure 1; its body was not read",
-        mark="memory",
-    )
-    moderate_from: int = parameter(
-        2,
-        unit="moderate-risk factors",
-        low=1,
-        high=4,
-        meaning="from so many on the risk is moderate without any high-risk factor",
-        source="IMACS 2023, figure 1; its body was not read",
-        mark="memory",
-    )
     grace_days: int = parameter(
         60, unit="days", low=14, high=182, meaning="asked for only this long after the day on which it was due"
-    )
-    before_days: int = parameter(
-        365, unit="days", low=90, high=730, meaning="what was done this long before the diagnosis counts for it"
     )
     early_days: int = parameter(
         182, unit="days", low=60, high=365, meaning="a yearly round may be done this long before its day"
@@ -131,16 +94,6 @@ class _Round(NamedTuple):
     due: int
     earliest: int
     done: Done | None
-
-
-class _Risk(NamedTuple):
-    """The risk by what is known, what makes it so, and the highest it could be with what is missing."""
-
-    known: str
-    could_be: str
-    factors: tuple[str, ...]
-    facts: tuple[str, ...]
-    missing: tuple[str, ...]
 
 
 def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterator[Answer]:
@@ -174,7 +127,7 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
     if cancer is not None and cancer.present:
         yield Answer(SUBJECT, NOT_MET, evidence=(cancer.fact,), numbers=numbers | {"said": "a cancer is on file"})
         return
-    risk = _risk(patient, onset, begun, parameters)
+    risk = cancer_risk(patient, onset, begun, parameters)
     numbers |= {"risk": risk.known, "could_be": risk.could_be, "factors": ", ".join(risk.factors)}
     numbers |= {"missing": ", ".join(risk.missing)}
     rounds = _rounds(patient, risk.known, begun, as_of, parameters)
@@ -227,61 +180,6 @@ def _changes(begun: int, ends: int, parameters: Parameters) -> Iterator[int]:
     for year in range(parameters.years + 1):
         yield begun + 365 * year
         yield begun + 365 * year + parameters.grace_days + 1
-
-
-# ---------------------------------------------------------------------------------------------------------------- risk
-
-
-def _risk(patient: PatientFacts, onset: int | None, begun: int, parameters: Parameters) -> _Risk:
-    codes = tuple(code for code in patient.autoantibodies.split(";") if code)
-    high, moderate, facts, missing = [], [], [], []
-    if patient.diagnosis in HIGH_SUBTYPES:
-        high.append("dermatomyositis")
-    elif patient.diagnosis in MODERATE_SUBTYPES:
-        moderate.append(patient.diagnosis)
-    elif patient.diagnosis not in LOW_SUBTYPES:
-        missing.append("subtype")
-    high += [_label(code) for code in codes if code in HIGH_ANTIBODIES]
-    moderate += [_label(code) for code in codes if code in MODERATE_ANTIBODIES]
-    if not _is_specific(codes):
-        missing.append("a myositis-specific antibody")
-    if onset is None:
-        missing.append("birth date")
-    elif onset > parameters.onset_above:
-        high.append(f"age {onset} at the diagnosis")
-    if patient.sex == "male":
-        moderate.append("male")
-    elif patient.sex != "female":
-        missing.append("sex")
-    for event, said in (("dysphagia", SWALLOWING), ("skin_ulcers", ULCERS)):
-        found = [one for one in patient.events(event) if one.present and one.day >= begun - parameters.before_days]
-        if found:
-            high.append(said)
-            facts.append(found[0].fact)
-    resists = [one for one in patient.answers_of("active-disease") if one.numbers.get("treatment") == "not_responding"]
-    if any(one.state == MET for one in resists):
-        high.append(RESISTS)
-    known = _class(len(high), len(moderate), parameters)
-    # Each thing missing could be one more high-risk factor; sex could be a moderate one.
-    could = _class(len(high) + sum(one != "sex" for one in missing), len(moderate) + ("sex" in missing), parameters)
-    return _Risk(known, could, (*high, *moderate), tuple(facts), tuple(missing))
-
-
-def _class(high: int, moderate: int, parameters: Parameters) -> str:
-    if high >= parameters.high_from:
-        return HIGH
-    return MODERATE if high or moderate >= parameters.moderate_from else STANDARD
-
-
-def _label(code: str) -> str:
-    return autoantibodies()[code].label
-
-
-@lru_cache(maxsize=512)
-def _is_specific(codes: tuple[str, ...]) -> bool:
-    """Whether one of the antibodies belongs to one subtype only: then those of the others are not to be expected."""
-    known = autoantibodies()
-    return any(code in known and known[code].group not in ("MAA", "IBM") for code in codes)
 
 
 # ---------------------------------------------------------------------------------------------------------------- what
@@ -338,7 +236,7 @@ def _severity(
     return ACTION if risk == HIGH and not begun_with and today - begun <= parameters.action_days else WATCH
 
 
-def _more(patient: PatientFacts, risk: _Risk, onset: int | None, parameters: Parameters) -> str:
+def _more(patient: PatientFacts, risk: CancerRisk, onset: int | None, parameters: Parameters) -> str:
     """What the guideline asks to be considered beyond the panels."""
     if risk.known != HIGH:
         return ""

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobs.cancer_risk import HIGH, MODERATE, STANDARD
 from jobs.rule import ACTION, CANNOT_TELL, MET, NOT_MET, WATCH, Answer
-from jobs.rules.cancer_screening import HIGH, MODERATE, RULE, STANDARD, Parameters
+from jobs.rules.cancer_screening import RULE, Parameters
 from models.patient_facts import day_number
 from models.states import Cause
 from tests.frame_answers import patients_of

@@ -84,7 +84,18 @@ def propose(situation: Situation, parameters: Parameters) -> Proposal | Withheld
             "Its effect lasts for months: infections, vaccines and pregnancy have to be thought of before the first "
             "dose.",
             *(("Efficacy in checkpoint inhibitor myositis is not established.",) if ici_late else ()),
+            *_still_on_trial(situation),
         ),
+    )
+
+
+def _still_on_trial(situation: Situation) -> tuple[str, ...]:
+    """Where the trial of immunoglobulin has not reached its day of judgement, that is said beside the next drug."""
+    trial = situation.chart.verdict("ivig-trial", "response")
+    if trial is None or trial.due is None or trial.due <= situation.chart.today:
+        return ()
+    return (
+        f"The response to immunoglobulin is judged on {day_text(trial.due)}: before it only where waiting is worse.",
     )
 
 
@@ -145,7 +156,7 @@ ESCALATION = Escalation(
     kind="escalation",
     order=34,
     catalogue=("ESC-03", "ESC-08", "ESC-13", "ESC-15", "IS-07", "SAFE-10"),
-    reads=("declining-strength", "active-disease"),
+    reads=("declining-strength", "active-disease", "ivig-trial"),
     logic="Weaker or active at least 28 days after the first IVIG; or anti-SRP disease weaker or active under "
     "treatment; or 14 days of steroid without effect after a checkpoint inhibitor. Not where rituximab of the last "
     "nine months still counts.",

@@ -432,7 +432,10 @@ def _summed(row: Mapping[str, Any]) -> str:
             values = int(row[f"{key}_values"])
             unit = " times its limit" if key == "ck" and row["ck_in_limits"] else unit
             several = f", {mean} of {values}" if values > 1 else ""
-            change = f"{number(row[f'{key}_before'], 2)} -> {number(row[f'{key}_now'], 2)}{unit}{several}"
+            before, now = row[f"{key}_before"], row[f"{key}_now"]
+            # A mean of enzyme values is no more exact than they are, unless rounding would hide the change.
+            digits = 0 if unit == " U/L" and round(now) > round(before) else 2
+            change = f"{number(before, digits)} -> {number(now, digits)}{unit}{several}"
             parts.append(f"{label} {number(row[f'evidence_{key}'])} ({change})")
     if row["evidence_second"] > 0:
         fell = measure(str(row["second_instrument"])).short_label

@@ -253,3 +253,14 @@ def test_ivig_that_runs_is_not_offered_for_the_skin_again() -> None:
     ivig = {"drug": "ivig", "dose": 2, "unit": "g/kg", "frequency": "every-4-weeks", "route": "iv", "start": -60}
     answer = suggestions(patient=ADULT, observations=(*STRONG, *worse_skin(30)), medications=(METHOTREXATE, ivig))
     assert "add-ivig" not in keys(answer)
+
+
+@pytest.mark.parametrize(("begun", "said"), [(-60, True), (-130, False)])
+def test_rituximab_before_the_trial_of_immunoglobulin_is_judged_says_so(begun: int, said: bool) -> None:
+    ivig = {"drug": "ivig", "dose": 2, "unit": "g/kg", "frequency": "every-4-weeks", "route": "iv", "start": begun}
+    weaker = (cmas(40, -140), cmas(40, -110), cmas(30, -14), cmas(29, 0), ck(6))
+    found = card(
+        suggestions(patient=ADULT, observations=weaker, medications=(METHOTREXATE, ivig)), "consider-rituximab"
+    )
+    assert found is not None
+    assert ("judged on" in " ".join(found["cautions"])) == said

@@ -83,7 +83,7 @@ def test_two_numbers_of_one_file_that_differ_are_asked_about_and_can_be_not_ours
     "other",
     [
         {"at": "20260601090000"}, {"specimen": "BLDC^Capillary"}, {"sub": "2"}, {"sender": "OTHER|H"},
-        {"patient": "PID|1||M2^^^H^MR"}, {"code": "1742-6^ALT^LN"},
+        {"patient": "PID|1||M2^^^H^MR"}, {"code": "1742-6^ALT^LN"}, {"unit": "ukat/L"},
     ],
 )  # fmt: skip
 def test_another_number_in_another_place_is_another_result(laboratory: Laboratory, other: dict[str, str]) -> None:

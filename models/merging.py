@@ -75,8 +75,9 @@ def carry_out(
 ) -> PatientMerge | None:
     """Move everything of a number to another; None where that was done before, or nobody has the former one.
 
-    With nobody under the other number the patient gets it.
+    With nobody under the other number the patient gets it. One that was itself merged stands for the one that holds.
     """
+    into_mrn = merged_numbers(session.connection()).get(into_mrn, into_mrn)
     former, into = _patient(session, former_mrn), _patient(session, into_mrn)
     live = select(PatientMerge).where(PatientMerge.former_mrn == former_mrn, col(PatientMerge.undone_at).is_(None))
     if former is None or former_mrn == into_mrn or session.exec(live).first() is not None:

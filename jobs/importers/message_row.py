@@ -20,10 +20,11 @@ class MessageRow(CodedRow):
         once: what recognises the row when it is sent again, without what every sending has anew.
         example: value and unit, or whatever lets a person recognise what it is about.
         taken_back: the cells that take the result out of force where they correct it and cannot be read; else None.
+        message: which of the messages of its import it stands in; '' where they are not told apart.
         kept: what the row is read again from, where that is more than what was sent.
     """
 
-    __slots__ = ("example", "kept", "once", "taken_back", "within")
+    __slots__ = ("example", "kept", "message", "once", "taken_back", "within")
 
     def __init__(
         self,
@@ -41,6 +42,7 @@ class MessageRow(CodedRow):
     ) -> None:
         super().__init__(kind, cells, paths, sent, refused)
         self.within = within
+        self.message = ""
         self.once = once or text_of(sent)
         self.example = example
         self.kept = kept or (lambda: text_of(sent))

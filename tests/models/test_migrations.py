@@ -1,6 +1,7 @@
 """A database of an earlier release, brought up to date: every fact is there, as it was, and is still recognised."""
 
 import datetime as dt
+import json
 from pathlib import Path
 from typing import Any
 
@@ -188,4 +189,49 @@ def test_results_of_messages_are_recognised_and_told_apart_as_from_now_on(
     ]  # fmt: skip
     total = import_paths(engine, [tmp_path / "all.hl7"], timezone="Europe/Berlin", by="nora", now=NOW).total
     assert (total.read, total.unchanged) == (3, 3)
+    engine.dispose()
+
+
+def test_results_of_resources_are_recognised_and_told_apart_as_from_now_on(
+    empty_database_url: str, tmp_path: Path
+) -> None:
+    def sent(value: float, at: str, status: str = "final") -> dict[str, Any]:
+        return {
+            "resourceType": "Observation", "status": status, "issued": f"2026-06-{10 + int(value) // 100}T11:00:00Z",
+            "identifier": [{"system": "urn:lab", "value": "F40"}], "effectiveDateTime": at,
+            "subject": {"identifier": {"system": "urn:h", "value": RELEASE["tables"]["patient"][0]["mrn"]}},
+            "code": {"coding": [{"system": "http://loinc.org", "code": "2157-6"}]},
+            "valueQuantity": {"value": value, "unit": "U/L"},
+        }  # fmt: skip
+
+    # The release let the second replace the first; the third corrects the second.
+    told = [
+        sent(300, "2026-06-01T08:00:00Z"), sent(400, "2026-06-03T08:00:00Z"),
+        sent(500, "2026-06-03T08:00:00Z", "corrected"),
+    ]  # fmt: skip
+    moments = ["2026-06-13 11:00:00.000000", "2026-06-14 11:00:00.000000", "2026-06-15 11:00:00.000000", None]
+    rows = [
+        {
+            "id": 900 + number, "patient_id": RELEASE["tables"]["patient"][0]["id"], "sender": "fhir",
+            "source_id": "urn:lab|F40", "identity": "id:fhir:ck:urn:lab|F40", "content": f"{number:048x}",
+            "value": one["valueQuantity"]["value"], "value_sent": "", "unit_sent": "", "upper_limit": None,
+            "lower_limit": None, "status": one["status"],
+            "effective_at": one["effectiveDateTime"][:19].replace("T", " "),
+            "effective_on": one["effectiveDateTime"][:10], "received_at": moments[number],
+            "received_on": str(moments[number])[:10], "known_to": moments[number + 1], "batch_id": None,
+        }
+        for number, one in enumerate(told)
+    ]  # fmt: skip
+    fill_first_release(empty_database_url, {"observation": rows})
+    upgrade(empty_database_url)
+    engine = engine_for(empty_database_url)
+    mine = [one for one in _all(engine, Observation) if one.id >= 900]
+    assert [(one.value, one.known_to is None) for one in mine] == [(300, True), (400, False), (500, True)]
+    assert len({bytes(one.identity) for one in mine}) == 2
+    path = tmp_path / "again.json"
+    path.write_text(
+        json.dumps(told[2] | {"issued": "2026-06-20T11:00:00Z", "valueQuantity": {"value": 510, "unit": "U/L"}})
+    )
+    total = import_paths(engine, [path], timezone="Europe/Berlin", by="nora", now=NOW).total
+    assert (total.read, total.updated) == (1, 1)
     engine.dispose()

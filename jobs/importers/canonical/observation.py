@@ -73,7 +73,7 @@ class ObservationFact:
     """One checked observation. `digest` is its content where that is known already.
 
     `within` is what a message says besides that makes it this result and no other: the specimen, the sub-id. It is
-    empty for a row of a table.
+    empty for a row of a table. `message` tells the messages of one import apart; '' where the import is one.
     """
 
     mrn: str
@@ -84,6 +84,7 @@ class ObservationFact:
     source_id: str | None
     digest: bytes = b""
     within: tuple[str, ...] = ()
+    message: str = ""
 
     def identity(self, sender: str) -> bytes:
         """What makes two rows versions of one result.

@@ -175,7 +175,7 @@ class KeptResources:
         yield MessageSheet(self.kind, self.name, self._records(), self.sender, FORMAT)
 
     def _records(self) -> Iterator[Record]:
-        for line, one in self.kept:
+        for number, (line, one) in enumerate(self.kept):
             index = Index(self.timezone, one["numbers"], self.sender)
             outer = one["within"]
             within = None if outer is None else Entry(
@@ -192,7 +192,7 @@ class KeptResources:
             for place, (_, row, why) in enumerate(records_of(entry, self.kind, index)):
                 if one["row"] in (None, place):
                     assert isinstance(row, MessageRow)  # noqa: S101  by records_of
-                    row.once = f"{one['once']}#{place}"
+                    row.once, row.message = f"{one['once']}#{place}", f"kept {number}"
                     yield line, row, why
 
 

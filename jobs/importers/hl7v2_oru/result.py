@@ -166,6 +166,7 @@ class _Reader:
         made = MessageRow(
             KIND, cells, _PATHS, sent, refused, within=within, once=once, example=example, taken_back=taken_back
         )
+        made.message = str(self.message.number)
         return Row(self.sender, result.number, made, "" if refused is None else refused.why)
 
     def _occurrence(self, order: _Order, result: Segment) -> int:

@@ -124,8 +124,9 @@ class KeptMessages:
         yield MessageSheet(self.kind, self.name, self._records(), self.sender, FORMAT)
 
     def _records(self) -> Iterator[Record]:
-        for number, text in self.kept:
+        for place, (number, text) in enumerate(self.kept):
             for row in rows_of_message(message_of_text(text)):
+                row.row.message = f"kept {place}"
                 yield number, row.row, row.why
 
 

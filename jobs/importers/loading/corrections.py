@@ -113,11 +113,17 @@ def _which(fact: ObservationFact, many: int) -> Waits:
 
 
 class _InPlace(NamedTuple):
-    """A result in force at some place: how it is recognised, its number and what it says."""
+    """A result in force at some place: how it is recognised, its number, unit and assay as sent, and what it says.
+
+    A conventional and a sensitive troponin of one specimen are two series; their units or assays tell.
+    """
 
     identity: bytes
     source_id: str
+    series: tuple[str, str | None]
     says: tuple[str, float | None]
+    message: str | None
+    """In which message of this import; None: in another import."""
 
 
 def beside(
@@ -126,11 +132,12 @@ def beside(
     ids: Mapping[str, int | None],
     sender: str,
     on_file: Mapping[bytes, object],
+    batch_id: int | None,
 ) -> tuple[Said, Mapping[int, Refused]]:
     """The facts, those that were decided to replace another under its identity; and those that have to be asked about.
 
     Looked at are results of messages that nobody told before: of the sender, patient, measure, specimen and time of a
-    result in force, with another number and another value.
+    result in force of another message in the same unit and by the same assay, with another number and another value.
     """
     if said.kind != "observations":
         return said, {}
@@ -142,14 +149,16 @@ def beside(
     ]  # fmt: skip
     if not new:
         return said, {}
-    places = _places(connection, said, ids, sender, new)
+    places = _places(connection, said, ids, sender, new, batch_id)
     identities = list(said.identities)
     undecided: dict[int, Refused] = {}
     for number in new:
         fact = said.facts[number]
         assert isinstance(fact, ObservationFact)  # noqa: S101  by the kind
         key = (ids[fact.mrn], fact.result.measure, fact.taken.effective_at)
-        mine = _InPlace(identities[number], fact.source_id or "", (fact.result.comparator, fact.result.value))
+        result = fact.result
+        series, says = (result.unit_sent, fact.told.assay), (result.comparator, result.value)
+        mine = _InPlace(identities[number], fact.source_id or "", series, says, fact.message)
         there = places.setdefault(key, [])
         other = next((one for one in there if _is_another(one, fact, mine, sender)), None)
         if other is None:
@@ -175,13 +184,23 @@ def beside(
 
 def _is_another(one: _InPlace, fact: ObservationFact, mine: _InPlace, sender: str) -> bool:
     """Whether a result has another number and says otherwise, and would be this one but for its number."""
-    if one.source_id == mine.source_id or one.says == mine.says:
+    if (
+        one.message == mine.message
+        or one.source_id == mine.source_id
+        or one.series != mine.series
+        or one.says == mine.says
+    ):
         return False
     return replace(fact, source_id=one.source_id).identity(sender) == one.identity
 
 
 def _places(
-    connection: sa.Connection, said: Said, ids: Mapping[str, int | None], sender: str, new: list[int]
+    connection: sa.Connection,
+    said: Said,
+    ids: Mapping[str, int | None],
+    sender: str,
+    new: list[int],
+    batch_id: int | None,
 ) -> dict[tuple[int | None, str, dt.datetime], list[_InPlace]]:
     """The results of a sender in force on the days of new ones, by patient, measure and time."""
     facts = [fact for number in new if isinstance(fact := said.facts[number], ObservationFact)]
@@ -194,15 +213,17 @@ def _places(
         for ones in parts(patients):
             query = sa.select(
                 columns.patient_id, columns.measure, columns.effective_at, columns.identity, columns.source_id,
-                columns.comparator, columns.value,
+                columns.comparator, columns.value, columns.unit_sent, columns.assay,
+                columns.batch_id,
             ).where(
                 columns.effective_on.in_(some), columns.patient_id.in_(ones), columns.sender == sender,
                 columns.known_to.is_(None), columns.source_id.is_not(None), columns.status.in_(("final", "corrected")),
             )  # fmt: skip
             for row in connection.execute(query):
                 place = (row.patient_id, row.measure, row.effective_at)
-                said_there = _InPlace(bytes(row.identity), row.source_id, (row.comparator, row.value))
-                found.setdefault(place, []).append(said_there)
+                series, says = (row.unit_sent, row.assay), (row.comparator, row.value)
+                message = "" if row.batch_id == batch_id else None
+                found.setdefault(place, []).append(_InPlace(bytes(row.identity), row.source_id, series, says, message))
     return found
 
 

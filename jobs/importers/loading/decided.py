@@ -2,13 +2,14 @@
 
 import datetime as dt
 from collections.abc import Mapping
+from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Engine
-from sqlmodel import col, select
 
 from jobs.importers.decisions import Decision, Decisions, Key, Person
 from models.database import reading, writing
-from models.merging import merged_numbers
+from models.merging import PatientMerge, merged_numbers
 from models.patient import Patient
 from models.settings import settings
 from models.waiting import LEARNED, SenderMapping, mapping_of, mappings_in_force
@@ -33,18 +34,33 @@ class _Directory:
         self._known: dict[str, Person] = {}
 
     def person(self, mrn: str) -> Person | None:
-        """Who has a record number, or None."""
+        """Who has a record number, or had it before it was merged into another; None for nobody."""
         known = self._known.get(mrn)
         if known is None:
-            with reading(self._engine) as session:
-                found = session.exec(select(Patient).where(col(Patient.mrn) == mrn)).first()
-                if found is None or found.status == "moved":
-                    holds = merged_numbers(session.connection()).get(mrn, mrn)
-                    found = session.exec(select(Patient).where(col(Patient.mrn) == holds)).first()
+            with self._engine.connect() as connection:
+                found = _with_number(connection, mrn)
             if found is not None:
-                known = Person(mrn, found.family_name, found.given_name, found.birth_date, found.sex)
-                self._known[mrn] = known
+                known = self._known[mrn] = Person(mrn, *found)
         return known
+
+
+def _with_number(connection: sa.Connection, mrn: str) -> tuple[str, str, dt.date | None, str] | None:
+    """Family and given name, birth date and sex of whoever has a number now."""
+    patient: Any = Patient
+    merge: Any = PatientMerge
+    holds = sa.select(merge.into_mrn).where(merge.former_mrn == mrn, merge.undone_at.is_(None))
+    columns = (patient.family_name, patient.given_name, patient.birth_date, patient.sex)
+    query = sa.select(patient.mrn, patient.status, *columns).where(sa.or_(patient.mrn == mrn, patient.mrn.in_(holds)))
+    found = {row.mrn: row for row in connection.execute(query)}
+    own = found.pop(mrn, None)
+    if own is not None and (own.status != "moved" or not found):
+        return own[2:]
+    if found:
+        other = next(iter(found))
+        return found[other][2:] if found[other].status != "moved" else _with_number(connection, other)
+    # Merged on and on: only the last of the numbers is somebody's.
+    last = merged_numbers(connection).get(mrn, mrn) if connection.execute(holds).first() is not None else mrn
+    return None if last == mrn else _with_number(connection, last)
 
 
 def keep_learned(engine: Engine, learned: Mapping[Key, str], now: dt.datetime) -> list[Key]:

@@ -54,7 +54,7 @@ def rows_of(sheet: Sheet, cells: Reading) -> Iterator[RowRead]:
 def _as_of_message(fact: Any, record: Sequence[str]) -> Any:
     """The fact with what its message says besides that makes it this one."""
     if isinstance(record, MessageRow) and isinstance(fact, ObservationFact):
-        fact.within = record.within
+        fact.within, fact.message = record.within, record.message
     return fact
 
 

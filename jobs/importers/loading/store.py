@@ -90,7 +90,7 @@ class Store:
         said = self._under_former_numbers(connection, said)
         said, ambiguous = aimed(connection, said, ids, self.sender)
         on_file = self._on_file(connection, said)
-        placed, asked = beside(connection, said, ids, self.sender, on_file)
+        placed, asked = beside(connection, said, ids, self.sender, on_file, self.batch_id)
         if placed.identities != said.identities:
             said, on_file = placed, self._on_file(connection, placed)
         undecided = {**ambiguous, **asked}

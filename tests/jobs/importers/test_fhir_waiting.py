@@ -316,6 +316,14 @@ def test_a_correction_that_cannot_be_read_takes_the_old_value_out_of_force(labor
     assert (one.status, one.reason) == ("cancelled", "corrected: specimen rejected")
 
 
+def test_two_resources_of_one_import_are_two_and_one_that_comes_later_is_asked_about(laboratory: Laboratory) -> None:
+    assert bring(laboratory, ck(300, id="a"), ck(400, id="b")).total.created == 2
+    assert bring(laboratory, ck(500, id="c")).total.waiting == 1
+    ((_, what, _),) = laboratory.waiting()
+    assert settle(laboratory, "value", what, "both").total.created == 1
+    assert sorted(laboratory.values()) == [300, 400, 500]
+
+
 def test_a_message_from_a_folder_of_such_files_is_imported_once(laboratory: Laboratory, tmp_path: Path) -> None:
     folder = tmp_path / "feed"
     folder.mkdir()

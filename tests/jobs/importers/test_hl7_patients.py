@@ -219,6 +219,16 @@ def test_a_number_that_becomes_one_nobody_has_is_changed_and_changed_back(labora
     assert {mrn for _, mrn in owners(laboratory)} == {"M1"}
 
 
+def test_merges_follow_one_another_and_one_the_other_way_round_changes_nothing(laboratory: Laboratory) -> None:
+    laboratory.send(result(patient="PID|1||M3^^^H^MR"))
+    laboratory.send(ADT.format(type="A40", number=1, into="M77", former="M3"))
+    assert laboratory.send(ADT.format(type="A40", number=2, into="M1", former="M77")).total.updated == 1
+    assert laboratory.send(ADT.format(type="A40", number=3, into="M3", former="M1")).total.updated == 0
+    assert merged(laboratory) == [("M77", "M1", "nora"), ("M3", "M77", "nora")]
+    assert laboratory.send(result("500", number="F2", at="20260701080000", patient="PID|1||M3^^^H^MR")).total.created
+    assert {mrn for _, mrn in owners(laboratory)} == {"M1"}
+
+
 def test_a_dry_run_merges_nothing(laboratory: Laboratory) -> None:
     laboratory.send(result())
     report = laboratory.send(ADT.format(type="A40", number=1, into="M1", former="M3"), dry_run=True)

@@ -65,6 +65,11 @@ def test_a_result_under_another_number_in_the_place_of_one_that_says_otherwise_i
     assert 500 not in laboratory.values()
 
 
+def test_two_orders_of_one_message_are_two_even_at_the_same_time(laboratory: Laboratory) -> None:
+    second = result("500", number="F2").partition("OBR|")[2]
+    assert laboratory.send(result() + "OBR|" + second).total.created == 2
+
+
 def test_the_same_value_under_another_number_says_nothing_otherwise(laboratory: Laboratory) -> None:
     assert laboratory.send(result() + result(number="F2")).total.created == 2
 
@@ -83,7 +88,7 @@ def test_two_numbers_of_one_file_that_differ_are_asked_about_and_can_be_not_ours
     "other",
     [
         {"at": "20260601090000"}, {"specimen": "BLDC^Capillary"}, {"sub": "2"}, {"sender": "OTHER|H"},
-        {"patient": "PID|1||M2^^^H^MR"}, {"code": "1742-6^ALT^LN"},
+        {"patient": "PID|1||M2^^^H^MR"}, {"code": "1742-6^ALT^LN"}, {"unit": "ukat/L"},
     ],
 )  # fmt: skip
 def test_another_number_in_another_place_is_another_result(laboratory: Laboratory, other: dict[str, str]) -> None:

@@ -13,10 +13,10 @@ from sqlmodel import Session
 from dashboard.components.formats import counted
 from dashboard.secure import Current
 from jobs.switching_on import give_back, take_over_group
+from models.absence import give
 from models.accounts import audit
 from models.alert_lifecycle import (
     acknowledge,
-    assign,
     comment,
     history,
     last_action,
@@ -193,7 +193,7 @@ def _action(
             note=note, as_of_event=seen,
         )  # fmt: skip
     if kind == "assign":
-        return lambda session, which, here: assign(
+        return lambda session, which, here: give(
             session, which, here.user.name, to=form.get("to") or None, today=today, now=here.now, note=note,
             as_of_event=seen,
         )  # fmt: skip

@@ -272,6 +272,7 @@ def _happened(event: Any, here: Current, today: dt.date, *, of: str = "") -> Any
         reason,
         f"until {detail['until']}" if detail.get("until") else "",
         f"to {detail['to'] or 'everybody'}" if "to" in detail else "",
+        f"for {detail['for']}, who is away" if detail.get("for") else "",
         "" if not event.note or event.event == "opened" else f"“{event.note.replace('->', '→')}”",
     ]
     when = clock_time(event.at, here.settings.zone, today)

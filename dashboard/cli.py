@@ -17,6 +17,7 @@ import typer
 from typer.exceptions import TyperException
 
 from dashboard import __version__
+from dashboard.absence_commands import add_to as add_absence_commands
 from dashboard.output import Format, out, print_json, print_rows, say
 from dashboard.waiting_commands import add_to as add_waiting_commands
 from models.clock import clinic_date, end_of_day, utc_now
@@ -428,6 +429,7 @@ def _refuse_tomorrow(day: dt.date, settings: "Settings", now: dt.datetime) -> No
         )
 
 
+add_absence_commands(user, settings=_settings, engine=_engine, clock=lambda: utc_now())
 add_waiting_commands(app, settings=_settings, engine=_engine, follow=_follow, clock=utc_now)
 
 
@@ -613,11 +615,11 @@ def alert_assign(
     note: Note = None,
 ) -> None:
     """Give it to somebody."""
-    from models.alert_lifecycle import assign
+    from models.absence import give
 
     if to is None:
         raise UsageError("--to: to whom? (--to '' gives it back to everybody)")
-    _act(alert_id, by, lambda s, today, now: assign(s, alert_id, by, to=to, today=today, now=now, note=note))
+    _act(alert_id, by, lambda s, today, now: give(s, alert_id, by, to=to, today=today, now=now, note=note))
 
 
 @alert.command("resolve")
@@ -932,12 +934,16 @@ def user_add(
 @user.command("disable")
 def user_disable(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
     """Let an account in no more; what it did stays on record."""
+    from models.absence import pass_on
     from models.accounts import audit, disable_user
+    from models.alert_lifecycle import present_day
     from models.database import writing
 
-    now = utc_now()
-    with writing(_engine(_settings())) as session:
+    now, settings = utc_now(), _settings()
+    with writing(_engine(settings)) as session:
         disable_user(session, name, now=now)
+        session.flush()
+        pass_on(session, today=present_day(session, now, settings.timezone), now=now)
         audit(session, "command line", f"disabled user {name}", now=now)
     out(f"{name} disabled")
 

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from sqlmodel import Session
 
 from jobs.notify import Sentence, write_to
+from models.absence import pass_on
 from models.alert import Alert, AlertEvent
 from models.alert_lifecycle import (
     DEEPEST_ESCALATION,
@@ -50,6 +51,7 @@ def follow_up(session: Session, now: dt.datetime, settings: Settings) -> Followe
     Run twice for the same moment it does nothing the second time.
     """
     today = present_day(session, now, settings.timezone)
+    pass_on(session, today=today, now=now)
     returned = lapse(session, today=today, now=now)
     session.flush()
     stepped: list[Alert] = []

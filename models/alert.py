@@ -51,6 +51,12 @@ class Alert(SQLModel, table=True):
             sqlite_where=sa.text("ended_at IS NOT NULL AND seen_at IS NULL AND resolved_at IS NULL"),
             postgresql_where=sa.text("ended_at IS NOT NULL AND seen_at IS NULL AND resolved_at IS NULL"),
         ),
+        sa.Index(
+            "ix_alert_lent",
+            "lent_by",
+            sqlite_where=sa.text("lent_by IS NOT NULL AND ended_at IS NULL"),
+            postgresql_where=sa.text("lent_by IS NOT NULL AND ended_at IS NULL"),
+        ),
         sa.CheckConstraint("(acknowledged_at IS NULL) = (acknowledged_by IS NULL)", name="ck_alert_acknowledged"),
         sa.CheckConstraint("(snoozed_until IS NULL) = (snoozed_by IS NULL)", name="ck_alert_snoozed"),
         sa.CheckConstraint("(resolved_at IS NULL) = (resolved_by IS NULL)", name="ck_alert_resolved"),
@@ -85,6 +91,7 @@ class Alert(SQLModel, table=True):
     last_true_on: dt.date
     cannot_tell_because: str | None = Field(default=None, description="Why the last run could not tell any more.")
     owner: str | None = None
+    lent_by: str | None = Field(default=None, description="Whose it is again once they are back (`models.absence`).")
     acknowledged_at: dt.datetime | None = None
     acknowledged_by: str | None = None
     acknowledged_reason: str | None = None

@@ -174,12 +174,12 @@ ACTIONS: Mapping[str, str] = MappingProxyType(
     }
 )
 """Events of a person that can be taken back, each in words."""
-_BY_ITSELF = ("opened", "lapsed", "returned", "settled", "withdrawn", "worsened", "corrected")
+_BY_ITSELF = ("opened", "lapsed", "returned", "settled", "withdrawn", "worsened", "corrected", "passed on", "came back")
 """Events of the system after which what a person did before cannot simply be taken back."""
 _KEPT = (
     "owner", "acknowledged_at", "acknowledged_by", "acknowledged_reason", "acknowledged_value", "lapses_on",
     "snoozed_until", "snoozed_by", "resolved_at", "resolved_by", "outcome", "ended_at", "seen_at", "handled_at",
-    "handled_on", "set_aside",
+    "handled_on", "set_aside", "lent_by",
 )  # fmt: skip
 """Columns that an action may change, and that taking it back brings back."""
 _INSTANTS = tuple(name for name in _KEPT if name.endswith("_at"))
@@ -368,8 +368,11 @@ def assign(
     today: dt.date | None = None,
     note: str | None = None,
     as_of_event: int | None = None,
+    lent_by: str | None = None,
 ) -> Alert:
     """Give it to somebody; an empty `to` gives it back to everybody.
+
+    `lent_by`: whom it is meant for and who is away; it becomes theirs on their return (`models.absence`).
 
     Without `today` it does not count as seen by whoever assigned it.
 
@@ -380,10 +383,19 @@ def assign(
     _nobody_since(session, alert, name, as_of_event)
     _running(alert, "assigned")
     owner = _actor(session, to) if to and to.strip() else None
-    changes: dict[str, Any] = {"owner": owner}
+    changes: dict[str, Any] = {"owner": owner, "lent_by": lent_by}
     if today is not None:
         changes |= {"handled_at": now, "handled_on": today}
-    return _done(session, alert, "assigned", name, now, changes, note=note, detail={"to": owner})
+    return _done(
+        session,
+        alert,
+        "assigned",
+        name,
+        now,
+        changes,
+        note=note,
+        detail={"to": owner} | ({"for": lent_by} if lent_by else {}),
+    )
 
 
 def resolve(

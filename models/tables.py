@@ -2,6 +2,7 @@
 
 from sqlmodel import SQLModel
 
+from models.absence import Absence
 from models.alert import Alert, AlertEvent
 from models.assessment import Assessment, EvaluationRun, RuleInForce
 from models.delivery import Delivery
@@ -29,6 +30,7 @@ METADATA = SQLModel.metadata
 
 __all__ = [
     "METADATA",
+    "Absence",
     "Alert",
     "AlertEvent",
     "Assessment",

@@ -22,6 +22,7 @@ from dashboard.components.states import page_head
 from dashboard.rows import ROWS_AT_ONCE, answer, number_asked
 from dashboard.secure import ACTORS, READERS, Current, Page, SecureDash, current, roles
 from jobs.rule import all_rules
+from models.absence import keep_cover
 from models.accounts import audit, clinicians
 from models.alert_endings import newest_values
 from models.alert_lifecycle import history, present_day
@@ -206,6 +207,7 @@ def content(here: Current, query: Mapping[str, str]) -> dict[str, Any]:
     with reading(here.engine) as session:
         today = present_day(session, here.now, here.settings.timezone)
         only = only_of(session, here, query)
+    keep_cover(here.engine, today=today, now=here.now)
     settle(here.engine, today)
     with reading(here.engine) as session:
         # Before anything else is read: whatever happens after it was not seen by whoever acts on this list.

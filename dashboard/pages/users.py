@@ -11,7 +11,9 @@ from dashboard.components.formats import counted
 from dashboard.components.states import notice, page_head, section
 from dashboard.components.tables import table
 from dashboard.secure import Current, Page, SecureDash, current
+from models.absence import pass_on
 from models.accounts import add_user, audit, disable_user, enable_user, set_password, users
+from models.alert_lifecycle import present_day
 from models.database import reading, writing
 from models.errors import ActionRefused
 from models.user import ROLES
@@ -165,6 +167,8 @@ def switch(here: Current, name: str, *, on: bool) -> None:
             if not left:
                 raise ActionRefused("This is the last administrator.")
             disable_user(session, name, now=here.now)
+        session.flush()
+        pass_on(session, today=present_day(session, here.now, here.settings.timezone), now=here.now)
         audit(session, here.user.name, "enable account" if on else "disable account", now=here.now, detail=name)
 
 

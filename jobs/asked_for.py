@@ -32,11 +32,15 @@ def asked_by(rule: str, subject: str, numbers: Mapping[str, Any]) -> frozenset[s
 
 
 def asked_for(patient: PatientFacts, rules: Collection[str]) -> frozenset[str]:
-    """The measures and events that the answers of these rules ask for (or that a decision says are not to be had)."""
+    """The measures and events that the answers of these rules ask for (or that a decision says are not to be had).
+
+    What a rule in shadow asks for reaches nobody, so others still ask for it.
+    """
     return frozenset().union(
         *(
             asked_by(rule, answer.subject, answer.numbers)
             for rule in rules
+            if rule not in patient.unheard
             for answer in patient.answers_of(rule)
             if answer.state == State.MET or answer.numbers.get("due_state") in SETTLED_WITH
         )

@@ -66,6 +66,7 @@ def ask(
     ended by its date since: what time alone has not reached, and what reads nothing that was asked anew, still holds.
     """
     asked = Asked(patient, {})
+    patient.unheard = thresholds.in_shadow
     today = patient.today
     anew: set[str] = set()
     for rule in rules_asked(thresholds.running() if rules is None else frozenset(rules), rules is not None):

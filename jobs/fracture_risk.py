@@ -288,7 +288,7 @@ class _Reason(NamedTuple):
 
 def _on_file(patient: PatientFacts, bone: steroids.Run) -> Iterator[_Reason]:
     """A fracture or osteoporosis that is on record."""
-    broken, osteoporosis = _on_file_since(patient, "fragility_fracture"), _on_file_since(patient, "osteoporosis")
+    broken, osteoporosis = broken_on(patient), _osteoporosis_since(patient)
     if broken is not None:
         words = f"a fracture without adequate force on {day_text(broken.day)}"
         yield _Reason(VERY_HIGH, words, max(broken.day, bone.start), bone.start, (broken.fact,))
@@ -380,7 +380,7 @@ def child_with_a_fracture(
     records = [one for one in patient.happenings if one.event in ("fragility_fracture", "osteoporosis")]
     if not records:
         return None
-    broken = _on_file_since(patient, "fragility_fracture") or _on_file_since(patient, "osteoporosis")
+    broken = broken_on(patient) or _osteoporosis_since(patient)
     kilograms = found.kilograms
     # Without a weight any steroid counts: a child who broke a vertebra is not passed over for a missing weight.
     from_mg = 0.001 if kilograms is None else parameters.child_from_mg_per_kg * kilograms
@@ -396,9 +396,14 @@ def child_with_a_fracture(
     return Risk(HIGH, words, since, taken.run.start, (broken.fact,), recheck=taken.recheck)
 
 
-def _on_file_since(patient: PatientFacts, event: str) -> Happening | None:
-    """The oldest record of an event that no later record says was not there."""
-    return next(iter(on_record(patient, event)), None)
+def broken_on(patient: PatientFacts) -> Happening | None:
+    """The first fracture without adequate force. A later "no fracture" tells of its own day: what broke has broken."""
+    return next((one for one in patient.events("fragility_fracture") if one.present), None)
+
+
+def _osteoporosis_since(patient: PatientFacts) -> Happening | None:
+    """The oldest record of osteoporosis that no later record says was not there."""
+    return next(iter(on_record(patient, "osteoporosis")), None)
 
 
 def last_present(patient: PatientFacts, event: str) -> Happening | None:

@@ -141,6 +141,11 @@ class Thresholds:
         return frozenset(key for key, status in self.status.items() if status in ("active", "shadow"))
 
     @cached_property
+    def in_shadow(self) -> frozenset[str]:
+        """The keys of the rules that are asked and whose answers reach nobody."""
+        return frozenset(key for key, status in self.status.items() if status == "shadow")
+
+    @cached_property
     def fingerprint(self) -> str:
         """Changes with every version, parameter or status; two equal ones give equal answers."""
         said = {

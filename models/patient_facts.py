@@ -195,6 +195,7 @@ class PatientFacts:
         revision: how many times the patient's facts had changed when they were read.
         measures: the measures on file (of any day).
         answers: what rules that were asked before said of this patient, by rule key.
+        unheard: rules in shadow: what they say reaches nobody.
         feeds: how the clinic's senders deliver; the same for every patient.
         ahead: the first day after `today` on which a fact on file begins, ends or changes by its own date.
     """
@@ -229,6 +230,7 @@ class PatientFacts:
         "statements",
         "status",
         "today",
+        "unheard",
     )
 
     def __init__(
@@ -281,6 +283,7 @@ class PatientFacts:
         self.feeds = feeds
         self.ahead = ahead
         self.answers: dict[str, Sequence[Any]] = {}
+        self.unheard: frozenset[str] = frozenset()
         self._series: dict[str, Sequence[Reading]] = dict(series or {})
         self._read = read
         self._read_latest = read_latest

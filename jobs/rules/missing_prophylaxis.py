@@ -12,7 +12,7 @@ Everything here is for the prescriber to weigh; nothing is an order.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from jobs import exposure as steroids
 from jobs.fracture_risk import (
@@ -21,13 +21,15 @@ from jobs.fracture_risk import (
     FractureParameters,
     Risk,
     bone_spell,
+    broken_on,
     child_with_a_fracture,
     fracture_risk,
     last_present,
-)
-from jobs.newest import next_after, on_record
+)  # fmt: skip
+from jobs.newest import on_record
 from jobs.phrasing import listed, subject_label
 from jobs.pneumocystis import PneumocystisParameters, protection
+from jobs.protection_answer import Reason, protection_answer
 from jobs.rule import (
     ACTION,
     CANNOT_TELL,
@@ -42,12 +44,10 @@ from jobs.rule import (
     number,
     one_line_for_all,
     parameter,
-)
+)  # fmt: skip
 from jobs.treatment import taking
 from models.patient_facts import ADULT_FROM_YEARS, PatientFacts, date_of
-from models.states import Cause, Severity
 
-FRAGILE = ("osteoporosis", "fragility_fracture")
 SCAN, SUPPLEMENTS, BONE_DRUG, PNEUMOCYSTIS = "bone-density", "calcium-vitamin-d", "bone-protection", "pneumocystis"
 
 
@@ -56,18 +56,6 @@ class Parameters(PneumocystisParameters, FractureParameters):
     """Thresholds of the missing-prophylaxis rule."""
 
     gap_days: int = parameter(3, unit="days", low=0, high=14, meaning="days off that do not end a spell at these doses")
-
-
-class Reason(NamedTuple):
-    """Why a protection is called for: in words, since when, and the facts beside the steroid of those days.
-
-    `taken_from` is the day from which the steroid statements are evidence.
-    """
-
-    words: str
-    since: int | None
-    taken_from: int
-    facts: tuple[str, ...] = ()
 
 
 def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterator[Answer]:
@@ -90,65 +78,6 @@ def assess(patient: PatientFacts, as_of: int, parameters: Parameters) -> Iterato
     yield _pneumocystis(patient, found, as_of, parameters)
 
 
-def _answer(
-    subject: str,
-    found: steroids.Exposure,
-    as_of: int,
-    *,
-    reason: Reason | None,
-    could_be: bool,
-    severity: Severity,
-    recheck: int | None,
-    due: int | None = None,
-    missing: Sequence[str] = (),
-    **numbers: Any,
-) -> Answer:
-    """Missing for a reason, not known whether it is called for, or neither.
-
-    `missing` is what is not on file that would tell, `numbers` what `explain` quotes beside the reason.
-    """
-    told = {
-        "called_for_by": None if reason is None else reason.words,
-        "last_scan": None,
-        "on_methotrexate": False,
-        "risk": None,
-        "basis": None,
-        "child": False,
-        "over_40": None,
-        "may_stop": False,
-        **numbers,
-    }
-    again = next_after(as_of, recheck)
-    if reason is not None:
-        return Answer(
-            subject,
-            MET,
-            severity=severity,
-            since=reason.since,
-            due=due,
-            recheck_on=again,
-            evidence=steroids.evidence(found, reason.taken_from) + reason.facts,
-            numbers=told,
-        )
-    taken = steroids.evidence(found, as_of)
-    if could_be or missing:
-        return Answer(
-            subject,
-            CANNOT_TELL,
-            recheck_on=again,
-            evidence=taken,
-            cannot_tell_because=steroids.why_unknown(found) if could_be else _not_on_file(missing),
-            cause=Cause.DOSE_UNKNOWN if could_be else Cause.NOT_ON_FILE,
-            numbers=told,
-        )
-    return Answer(subject, NOT_MET, recheck_on=again, evidence=taken, numbers=told)
-
-
-def _not_on_file(missing: Sequence[str]) -> str:
-    """`FRAX and a T-score are not on file`."""
-    return f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not on file"
-
-
 def _scan(
     patient: PatientFacts, found: steroids.Exposure, bone: steroids.Spell, as_of: int, parameters: Parameters
 ) -> Answer:
@@ -164,7 +93,7 @@ def _scan(
             bone.run.start,
             () if scan is None else (scan.fact,),
         )
-    return _answer(
+    return protection_answer(
         SCAN,
         found,
         as_of,
@@ -186,7 +115,7 @@ def _supplements(
     if bone.run is not None and bone.reached and not supplements.has:
         words = f"{number(parameters.bone_from_mg)} mg/day of steroid or more since {day_text(bone.run.start)}"
         reason = Reason(words, bone.run.nth_day, bone.run.start)
-    return _answer(
+    return protection_answer(
         SUPPLEMENTS,
         found,
         as_of,
@@ -212,9 +141,9 @@ def _bone_drug(
     now = steroids.spell(
         found, parameters.very_high_from_mg, gap_days=parameters.gap_days, nth=parameters.very_high_days + 1
     )
-    fragile = next((record for kind in FRAGILE for record in on_record(patient, kind)), None)
-    unknown = now.could_be or (fragile is not None and not bone.alive and bone.could_be)
-    return _answer(
+    fragile = bool(broken_on(patient) or on_record(patient, "osteoporosis"))
+    unknown = now.could_be or (fragile and not bone.alive and bone.could_be)
+    return protection_answer(
         BONE_DRUG,
         found,
         as_of,
@@ -239,7 +168,7 @@ def _pneumocystis(patient: PatientFacts, found: steroids.Exposure, as_of: int, p
     reason = None
     if need is not None and not told.taken.has:
         reason = Reason(need.words, need.since, need.taken_from, need.facts)
-    return _answer(
+    return protection_answer(
         PNEUMOCYSTIS,
         found,
         as_of,

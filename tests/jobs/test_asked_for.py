@@ -36,6 +36,12 @@ def test_until_monitoring_is_overdue_the_screen_asks_and_then_monitoring_does() 
         assert who_asks_for(found, "platelets") == [who]
 
 
+def test_a_rule_in_shadow_asks_nobody_so_the_screen_still_asks() -> None:
+    shadowed = Thresholds(THRESHOLDS.clinic, {}, {"overdue-labs": "shadow"})
+    found = ask(patient((), (AZATHIOPRINE,), (), {}), shadowed, EVERY).answers
+    assert "missing-safety-screen azathioprine:blood_count" in who_asks_for(found, "platelets")
+
+
 def test_a_screen_left_to_monitoring_says_so() -> None:
     found = answers(patient((), (AZATHIOPRINE,), (), {}))["missing-safety-screen"]
     one = next(answer for answer in found if answer.subject == "azathioprine:blood_count")

@@ -9,7 +9,7 @@ from alembic import op
 from models.column_types import IDENTITY_BYTES, Instant
 
 revision = "0090"
-down_revision = "0060"
+down_revision = "0080"
 branch_labels = None
 depends_on = None
 

@@ -2,7 +2,8 @@
 
 The encoding is small enough to be read by hand: MSH says which characters separate, segments end with a carriage return
 (or what an editor made of it). Each OBX is one row; a reason names the segment by its number in the file and the field
-(`OBX-6`). An ORU makes no patients: a mistyped record number would become a person.
+(`OBX-6`). No message makes a patient: a mistyped record number would become a person. ADT
+fills in what is not on file of somebody who is one.
 """
 
 from jobs.importers.hl7v2_oru.encoding import Encoding

@@ -12,6 +12,8 @@ from jobs.importers.canonical import LONGEST_NAME
 from jobs.importers.hl7v2_oru.charset import as_bytes_of_ascii, decoded
 from jobs.importers.hl7v2_oru.encoding import Encoding, Segment
 
+ABOUT_A_PERSON = frozenset({"A01", "A04", "A05", "A08", "A31"})
+"""Events of ADT that tell of one person: admitted, registered, pre-admitted, changed."""
 BATCH = frozenset({b"FHS", b"BHS", b"BTS", b"FTS"})
 _AROUND = b"\x0b\x1c \t"
 
@@ -44,6 +46,11 @@ class Message:
         return "" if self.header is None else "^".join(self.header.components(9)[:2])
 
     @property
+    def tells_of_a_person(self) -> bool:
+        """Whether it tells of a person and of no result."""
+        return self.header is not None and _tells_of_a_person(self.header)
+
+    @property
     def processing(self) -> str:
         """MSH-11: P in production, T for a test, D to debug; a message that does not say is one of production."""
         return "P" if self.header is None else (self.header.get(11).upper() or "P")
@@ -61,6 +68,11 @@ class _Lines:
     lines: list[tuple[int, bytes]] = field(default_factory=list)
 
 
+def _tells_of_a_person(header: Segment) -> bool:
+    kind, event, *_ = (*header.components(9), "", "")
+    return kind == "ADT" and event in ABOUT_A_PERSON
+
+
 def sender_of(header: Segment) -> str:
     """Who speaks: sending application and facility."""
     names = [header.get(3), header.get(4)]
@@ -75,9 +87,13 @@ def messages_of(content: bytes, sender: str | None = None) -> Iterator[Message]:
         yield _message(group)
 
 
-def senders_of(content: bytes) -> list[str]:
-    """Who speaks in a file, in order of appearance."""
-    return list(dict.fromkeys(_header_of(group)[1] for group in _groups(content)))
+def senders_of(content: bytes) -> dict[str, set[bool]]:
+    """Who speaks in a file, in order of appearance, and of what: of a person (True), or of results and the rest."""
+    senders: dict[str, set[bool]] = {}
+    for group in _groups(content):
+        header, sender = _header_of(group)
+        senders.setdefault(sender, set()).add(header is not None and _tells_of_a_person(header))
+    return senders
 
 
 def message_of_text(text: str) -> Message:

@@ -42,10 +42,10 @@ def claim_in(patient: Segment) -> Claim:
         # A family name may have parts of its own (prefix, partner's name) behind it.
         separator = patient.encoding.subcomponent
         names.append((family.split(separator)[0] if separator else family, f"{given} {further}".strip()))
-    return claim_of(names, _day(patient.get(7)), _SEXES.get(patient.get(8).upper()[:1], ""))
+    return claim_of(names, day_of(patient.get(7)), _SEXES.get(patient.get(8).upper()[:1], ""))
 
 
-def _day(text: str) -> str:
+def day_of(text: str) -> str:
     """`YYYY`, `YYYY-MM` or `YYYY-MM-DD`; '' for what is no date."""
     digits = text[:8]
     if not digits.isdecimal() or len(digits) not in (4, 6, 8) or not digits.isascii():

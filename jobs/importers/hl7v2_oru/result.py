@@ -79,7 +79,7 @@ def rows_of_message(message: Message) -> Iterator[Row]:
         yield _of_unreadable(message)
         return
     if message.processing != "P" and not message.type.startswith(_READ):
-        yield _of_whole(message, _not_production(message))
+        yield _of_whole(message, not_production(message))
         return
     if message.type.startswith("ADT") and message.type.partition("^")[2] in _MERGES:
         yield _of_whole(message, _merge(message))
@@ -98,7 +98,7 @@ def rows_of_message(message: Message) -> Iterator[Row]:
                 yield reader.row(order, result, notes)
     if not rows:
         why = "the report holds no result: no OBX segment is in it"
-        refused = _not_production(message) if message.processing != "P" else Refused("OBX", "", why)
+        refused = not_production(message) if message.processing != "P" else Refused("OBX", "", why)
         yield _of_whole(message, refused)
 
 
@@ -194,7 +194,7 @@ class _Reader:
             Refused: it cannot even be told which result it is.
         """
         if self.message.processing != "P":
-            raise _not_production(self.message)
+            raise not_production(self.message)
         learn_from(self.sender, self._plain(result, 7))
         obr = order.segment
         status = result.get(11).upper() or ("" if obr is None else obr.get(25).upper())
@@ -303,7 +303,8 @@ def _of_whole(message: Message, refused: Refused) -> Row:
     return Row(message.sender, header.number if header else message.number, row, refused.why)
 
 
-def _not_production(message: Message) -> Refused:
+def not_production(message: Message) -> Refused:
+    """Why nothing of a test or training message is taken."""
     what = _PROCESSING.get(message.processing[:1], "not a message of production")
     return Refused("MSH-11", message.processing, f"{what} (MSH-11 is {message.processing}): kept here, never charted")
 

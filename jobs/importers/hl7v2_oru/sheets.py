@@ -1,4 +1,4 @@
-"""HL7 files and folders as sheets of results, one for each sender; and rows that waited, read again."""
+"""HL7 files and folders as sheets, of results and of people, for each sender; and rows that waited, read again."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -8,7 +8,9 @@ from pathlib import Path
 
 from jobs.importers.canonical import Kind, Refused
 from jobs.importers.files import named_files
-from jobs.importers.hl7v2_oru.messages import holds_a_message, message_of_text, messages_of, senders_of
+from jobs.importers.hl7v2_oru.messages import Message, holds_a_message, message_of_text, messages_of, senders_of
+from jobs.importers.hl7v2_oru.people import KIND as PEOPLE
+from jobs.importers.hl7v2_oru.people import rows_of_person
 from jobs.importers.hl7v2_oru.result import KIND, Row, rows_of_message
 from jobs.importers.message_row import MessageRow, MessageSheet
 from jobs.importers.sheet import Record, Sheet
@@ -20,7 +22,7 @@ IN_FOLDERS = (*SUFFIXES, ".txt", ".dat")
 
 
 def rows_of(content: bytes, name: str) -> Iterator[Row]:
-    """Every result of a file, in order.
+    """Every result of a file, and everybody a message tells of, in order.
 
     Raises:
         UsageError: it is not HL7.
@@ -28,7 +30,11 @@ def rows_of(content: bytes, name: str) -> Iterator[Row]:
     if not holds_a_message(content):
         raise UsageError(f"{name} holds no HL7 message: no segment MSH begins one that can be read.")
     for message in messages_of(content):
-        yield from rows_of_message(message)
+        yield from _rows_of(message)
+
+
+def _rows_of(message: Message) -> Iterator[Row]:
+    return rows_of_person(message) if message.tells_of_a_person else rows_of_message(message)
 
 
 Heard = Callable[[int, Refused], None]
@@ -36,8 +42,8 @@ Heard = Callable[[int, Refused], None]
 
 
 @dataclass(frozen=True)
-class ResultsOfSender:
-    """The results that one sender has in some content: a file, or what arrived in one frame.
+class MessagesOfSender:
+    """What one sender says in some content (a file, or what arrived in one frame): results, or of people.
 
     `heard`: told of each row that is no fact, also of one that came before and is not counted again.
     """
@@ -65,9 +71,11 @@ class ResultsOfSender:
     def _records(self, warnings: list[str]) -> Iterator[Record]:
         noticed: dict[str, list[int]] = {}
         for message in messages_of(self.content(), self.sender):
+            if message.tells_of_a_person != (self.kind == PEOPLE):
+                continue
             if message.warning:
                 noticed.setdefault(message.warning, []).append(message.number)
-            for row in rows_of_message(message):
+            for row in _rows_of(message):
                 yield row.number, row.row, row.why
         for warning, lines in noticed.items():
             many = "1 message" if len(lines) == 1 else f"{len(lines)} messages"
@@ -86,9 +94,20 @@ class _OverheardSheet(MessageSheet):
         return told
 
 
-def sheets_of(content: bytes, name: str, heard: Heard | None = None) -> list[ResultsOfSender]:
-    """What arrived as messages, one sheet for each sender."""
-    return [ResultsOfSender(lambda: content, name, sender, heard) for sender in senders_of(content)]
+def sheets_of(content: bytes, name: str, heard: Heard | None = None) -> list[MessagesOfSender]:
+    """What arrived as messages: for each sender a sheet of people, where it tells of any, and one of results."""
+    return _sheets(content, lambda: content, name, heard)
+
+
+def _sheets(
+    content: bytes, again: Callable[[], bytes], name: str, heard: Heard | None = None
+) -> list[MessagesOfSender]:
+    return [
+        MessagesOfSender(again, name, sender, heard, kind)
+        for sender, about in senders_of(content).items()
+        for of_people, kind in ((True, PEOPLE), (False, KIND))
+        if of_people in about
+    ]
 
 
 @dataclass(frozen=True)
@@ -125,25 +144,25 @@ class KeptMessages:
 
     def _records(self) -> Iterator[Record]:
         for place, (number, text) in enumerate(self.kept):
-            for row in rows_of_message(message_of_text(text)):
+            for row in _rows_of(message_of_text(text)):
                 row.row.message = f"kept {place}"
                 yield number, row.row, row.why
 
 
-def find_messages(paths: Sequence[Path]) -> tuple[Sequence[ResultsOfSender | FileWithoutMessages], list[str]]:
+def find_messages(paths: Sequence[Path]) -> tuple[Sequence[MessagesOfSender | FileWithoutMessages], list[str]]:
     """The results in files and folders of HL7 messages, and warnings about what was left out.
 
     Raises:
         UsageError: a path does not exist, a folder holds no such file, or none of the files is HL7.
     """
     files, warnings = named_files(paths, IN_FOLDERS)
-    sheets: list[ResultsOfSender | FileWithoutMessages] = []
+    sheets: list[MessagesOfSender | FileWithoutMessages] = []
     good = 0
     for path, name in files:
         content = _read(path)
         if holds_a_message(content):
             good += 1
-            sheets += [ResultsOfSender(partial(_read, path), name, sender) for sender in senders_of(content)]
+            sheets += _sheets(content, partial(_read, path), name)
         else:
             sheets.append(FileWithoutMessages(path, name))
     if not good:
@@ -152,9 +171,13 @@ def find_messages(paths: Sequence[Path]) -> tuple[Sequence[ResultsOfSender | Fil
     return sheets, warnings
 
 
-def kept_messages(name: str, sender: str, kept: Iterable[tuple[int, str]]) -> KeptMessages:
-    """Rows that waited, as they were kept, to be read again."""
-    return KeptMessages(name, sender, list(kept))
+def kept_messages(name: str, sender: str, kept: Iterable[tuple[int, str]]) -> list[KeptMessages]:
+    """Rows that waited, as they were kept, to be read again: people before results."""
+    rows = list(kept)
+    people = [row for row in rows if message_of_text(row[1]).tells_of_a_person]
+    results = [row for row in rows if row not in people]
+    sorted_out: list[tuple[Kind, list[tuple[int, str]]]] = [(PEOPLE, people), (KIND, results)]
+    return [KeptMessages(name, sender, some, kind) for kind, some in sorted_out if some]
 
 
 def _read(path: Path) -> bytes:

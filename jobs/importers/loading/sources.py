@@ -63,7 +63,7 @@ Kept = tuple[int, str]
 """The line a row had in its file, and the row as it was kept."""
 
 _READ_AGAIN: Mapping[str, Callable[[str, str, Iterable[Kept], str], Sequence[SheetSource]]] = {
-    HL7: lambda file, sender, kept, _: [kept_messages(file, sender, kept)],
+    HL7: lambda file, sender, kept, _: kept_messages(file, sender, kept),
     FHIR: kept_resources,
     TABLE: lambda file, sender, kept, _: kept_rows(file, sender, kept),
 }

@@ -238,3 +238,69 @@ def test_a_dry_run_merges_nothing(laboratory: Laboratory) -> None:
 def test_a_merge_of_numbers_nobody_knows_is_kept_and_needs_no_decision(laboratory: Laboratory) -> None:
     report = laboratory.send(ADT.format(type="A40", number=1, into="X1", former="X2"))
     assert (report.total.rejected, laboratory.waiting()) == (1, [])
+
+
+# ------------------------------------------------------------------------------------------ an administration (ADT)
+
+
+def adt(patient: str, *, event: str = "A08", number: int = 1, processing: str = "P") -> str:
+    return f"MSH|^~\\&|ADT|H|MYO|H|20260601120000||ADT^{event}|{number}|{processing}|2.5.1\rPID|1||{patient}\r"
+
+
+@pytest.fixture
+def unnamed(laboratory: Laboratory) -> Laboratory:
+    """M5 is on file with a number and nothing else."""
+    with writing(laboratory.engine) as session:
+        session.add(Patient(mrn="M5", created_at=NOW, updated_at=NOW))
+    return laboratory
+
+
+def on_file(laboratory: Laboratory, mrn: str) -> Patient:
+    with Session(laboratory.engine) as session:
+        return session.exec(select(Patient).where(Patient.mrn == mrn)).one()
+
+
+@pytest.mark.parametrize("event", ["A01", "A04", "A08", "A31"])
+def test_what_is_not_on_file_of_a_patient_is_filled_in_once(unnamed: Laboratory, event: str) -> None:
+    sent = adt("M5^^^H^MR||Berg^Ida||20140501|F", event=event)
+    assert unnamed.send(sent).total.updated == 1
+    found = on_file(unnamed, "M5")
+    assert (found.family_name, found.given_name, found.birth_date, found.sex) == (
+        "Berg", "Ida", dt.date(2014, 5, 1), "female",
+    )  # fmt: skip
+    again = unnamed.send(sent).total
+    assert (again.read, again.unchanged) == (1, 1)
+
+
+def test_nobody_becomes_a_patient_by_a_message_of_the_administration(unnamed: Laboratory) -> None:
+    report = unnamed.send(adt("M999^^^H^MR||Berg^Ida||20140501|F"))
+    assert (report.total.created, report.total.updated, report.total.waiting) == (0, 0, 0)
+    with Session(unnamed.engine) as session:
+        assert session.exec(select(Patient).where(Patient.mrn == "M999")).first() is None
+
+
+def test_what_is_on_file_is_not_written_over_by_an_initial(unnamed: Laboratory) -> None:
+    unnamed.send(adt("M5^^^H^MR||Berg^Ida||20140501|F"))
+    unnamed.send(adt("M5^^^H^MR||Berg^I||2014|", number=2))
+    found = on_file(unnamed, "M5")
+    assert (found.given_name, found.birth_date, found.sex) == ("Ida", dt.date(2014, 5, 1), "female")
+
+
+@pytest.mark.parametrize("said", ["Schmidt^Ida||20140501|F", "Berg^Ida||20140502|F", "Berg^Ida||20140501|M"])
+def test_an_administration_that_contradicts_what_is_on_file_is_held(unnamed: Laboratory, said: str) -> None:
+    unnamed.send(adt("M5^^^H^MR||Berg^Ida||20140501|F"))
+    assert unnamed.send(adt(f"M5^^^H^MR||{said}", number=2)).total.waiting == 1
+    assert on_file(unnamed, "M5").family_name == "Berg"
+
+
+def test_a_death_is_taken_over_and_one_of_a_training_message_is_not(unnamed: Laboratory) -> None:
+    dead = "M5^^^H^MR||Berg^Ida||20140501|F" + "|" * 22 + "Y"
+    unnamed.send(adt(dead, processing="T"))
+    assert on_file(unnamed, "M5").status == "active"
+    unnamed.send(adt(dead, number=2))
+    assert on_file(unnamed, "M5").status == "deceased"
+
+
+def test_people_and_results_of_one_file_are_each_counted_once(unnamed: Laboratory) -> None:
+    report = unnamed.send(adt("M5^^^H^MR||Berg^Ida||20140501|F") + result(patient="PID|1||M5^^^H^MR"))
+    assert report.total.read == report.total.created + report.total.updated == 2

@@ -197,7 +197,7 @@ def test_values_codes_and_limits_as_laboratories_send_them(
         (message(obx(), order="OBR|1||F1"), "OBX-14", "missing"),
         (message(obx(rest="|||202603")), "OBX-14", "names no day"),
         (message(obx(rest="|||yesterday")), "OBX-14", "not a time"),
-        (message(obx(), header=MSH.replace("ORU^R01^ORU_R01", "ADT^A08")), "MSH-9", "not read"),
+        (message(obx(), header=MSH.replace("ORU^R01^ORU_R01", "SIU^S12")), "MSH-9", "not read"),
         (message(), "OBX", "no result"),
         (message(obx(), header=MSH.replace("|P|2.5.1", "|T|2.5.1")), "MSH-11", "test or training"),
         (message(obx(), header=MSH.replace("|P|2.5.1", "|D|2.5.1")), "MSH-11", "finding faults"),

@@ -97,7 +97,7 @@ def test_what_waits_for_a_decision_is_taken(clinic: Clinic) -> None:
         (b"hello", "AR", "not HL7"),
         (b"\x00\xff\xfe", "AR", "not HL7"),
         (b"MSH|^^~|L|H", "AE", "two meanings"),
-        (b"MSH|^~\\&|L|H|M|C|2026||ADT^A08|7|P|2.5\rPID|1||M1^^^H\r", "AE", "are not read"),
+        (b"MSH|^~\\&|L|H|M|C|2026||SIU^S12|7|P|2.5\rPID|1||M1^^^H\r", "AE", "are not read"),
         (b"MSH|^~\\&|L|H|M|C|2026||ORU^R01|7|P|2.5\rPID|1||M1^^^H\r", "AE", "no result"),
         (result(at="yesterday").encode(), "AE", "not a time"),
         (result(mode="T").encode(), "AE", "never charted"),
@@ -124,7 +124,10 @@ def test_what_is_understood_and_brings_nothing_is_no_fault_of_the_sender(clinic:
     strangers = "MSH|^~\\&|ADT|H|M|C|2026||ADT^A40|3|P|2.5\rPID|1||X1^^^H^MR||Doe\rMRG|X2^^^H^MR\r"
     assert clinic.take(strangers)[0] == "AA"
     assert clinic.take(strangers.replace("X1", "M1").replace("|3|", "|4|"))[0] == "AA"
-    assert clinic.count(WaitingRow) == 1, "a merge of a patient of ours is held for a human"
+    assert clinic.count(WaitingRow) == 0, "nothing on file speaks against a stranger's number becoming one of ours"
+    person = "MSH|^~\\&|ADT|H|M|C|2026||ADT^A08|5|P|2.5\rPID|1||{}^^^H^MR||Doe^Jane\r"
+    assert clinic.take(person.format("X9"))[0] == "AA", "of whom the clinic does not follow nothing is taken"
+    assert clinic.take(person.format("M1"))[0] == "AA"
 
 
 def test_of_a_report_that_is_read_in_part_the_rest_is_named_in_the_answer(clinic: Clinic) -> None:

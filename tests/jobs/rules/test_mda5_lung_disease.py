@@ -99,7 +99,7 @@ def test_several_signs_speak_for_each_other_and_the_sentence_names_them() -> Non
     )[LUNG]  # fmt: skip
     assert found.grade == CORROBORATED
     assert RULE.explain(found.cells(), P) == (
-        "Anti-MDA5 with shortness of breath on 18 Nov 2026; oxygen saturation 91 % on 21 Nov 2026; ferritin 1500 ug/L "
+        "Anti-MDA5 with shortness of breath on 18 Nov 2026; oxygen saturation 91 % on 21 Nov 2026; ferritin 1500 µg/L "
         "on 21 Nov 2026, limit 300; lung disease on file since 18 Oct 2025. "
         "Its lung disease can advance within days to weeks."
     )
@@ -115,7 +115,7 @@ def test_lung_disease_that_was_recorded_twice_is_on_file_since_the_first_time_an
         happened(ILD, -624), happened(ILD, -400, present="no"), happened(ILD, -300)
     )
     over = of(happened(ILD, -900, end=-400), subject=FERRITIN, ferritin=300.3)
-    assert over == "Anti-MDA5 with ferritin 300.3 ug/L on 22 Nov 2026, limit 300, and no lung disease on file goes on."
+    assert over == "Anti-MDA5 with ferritin 300.3 µg/L on 22 Nov 2026, limit 300, and no lung disease on file goes on."
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_lung_disease_that_was_recorded_twice_is_on_file_since_the_first_time_an
             "oxygen saturation 90 % on 23 Aug 2026",
         ),
         ([value("fvc_percent", 80, -40)], [happened("dyspnoea", -30)], "shortness of breath on 23 Oct 2026"),
-        ([value("ferritin", 900, -91)], [happened(ILD, -700)], "ferritin 900 ug/L on 23 Aug 2026, no limit reported"),
+        ([value("ferritin", 900, -91)], [happened(ILD, -700)], "ferritin 900 µg/L on 23 Aug 2026, no limit reported"),
     ],
 )
 def test_a_sign_that_nobody_looked_after_is_not_over(observations: list[Row], events: list[Row], because: str) -> None:

@@ -13,7 +13,7 @@ from jobs.importers.hl7v2_oru.encoding import Segment
 from jobs.importers.hl7v2_oru.messages import Message
 from jobs.importers.hl7v2_oru.person import claim_in, day_of, identifiers_of
 from jobs.importers.hl7v2_oru.result import Row, not_production
-from jobs.importers.identity import number_of_ours, whose
+from jobs.importers.identity import whose
 from jobs.importers.message_row import MessageRow
 
 KIND: Kind = "patients"
@@ -50,8 +50,8 @@ def _cells(message: Message) -> dict[str, str]:
         raise Refused("mrn", "", "the message names no person (PID-3)")
     known = decisions()
     decided = any(known.of(message.sender, "patient", str(one)) is not None for one in identifiers)
-    ours = number_of_ours(message.sender, identifiers)
-    if not decided and (ours is None or known.on_file(ours) is None):
+    # A hospital sends them for everybody: only whose number is on file here is worth a decision whether it is theirs.
+    if not decided and all(known.on_file(one.number) is None for one in identifiers):
         raise NothingToTake("mrn", "", "the clinic follows nobody under this number")
     person = whose(message.sender, identifiers, claim_in(patient))
     return {"mrn": person.mrn} | _new(person, patient)

@@ -293,6 +293,17 @@ def test_an_administration_that_contradicts_what_is_on_file_is_held(unnamed: Lab
     assert on_file(unnamed, "M5").family_name == "Berg"
 
 
+def test_an_administration_that_leaves_out_the_authority_is_believed_where_the_person_fits(unnamed: Laboratory) -> None:
+    unnamed.send(adt("M5^^^H^MR||Berg^Ida||20140501|"))
+    assert unnamed.send(adt("M5||Berg^Ida||20140501|F", number=2)).total.updated == 1
+    assert on_file(unnamed, "M5").sex == "female"
+
+
+def test_the_same_number_of_another_hospital_waits_to_be_decided(unnamed: Laboratory) -> None:
+    unnamed.send(adt("M5^^^H^MR||Berg^Ida||20140501|F"))
+    assert unnamed.send(adt("M5^^^OTHER^MR||Berg^Ida||20140501|F", number=2)).total.waiting == 1
+
+
 def test_a_death_is_taken_over_and_one_of_a_training_message_is_not(unnamed: Laboratory) -> None:
     dead = "M5^^^H^MR||Berg^Ida||20140501|F" + "|" * 22 + "Y"
     unnamed.send(adt(dead, processing="T"))
